@@ -1,0 +1,5 @@
+//! Portcullis: users, tokens and a first API in one binary.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod error;

@@ -1,0 +1,3 @@
+//! The command line's way in; everything else is in the library.
+
+fn main() {}

@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod db;
 pub mod error;
+pub mod model;

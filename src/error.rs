@@ -85,9 +85,7 @@ impl Unauthorized {
             body.insert("code".into(), code.into());
         }
         if !self.messages.is_empty() {
-            let message = |(class, kind, text): &(&str, &str, &str)| {
-                json!({ "token_class": class, "token_type": kind, "message": text })
-            };
+            let message = |(class, kind, text): &(&str, &str, &str)| json!({ "token_class": class, "token_type": kind, "message": text });
             body.insert("messages".into(), self.messages.iter().map(message).collect());
         }
         Value::Object(body)

@@ -26,7 +26,7 @@ fn killed_without_warning_again_and_again_it_loses_nothing_that_it_acknowledged(
         .with("PORTCULLIS_JWT__PARALLEL_REFRESH", "false")
         .with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "1h")
         .with("PORTCULLIS_PASSWORDS__MEMORY_KIB", "64")
-        .with("PORTCULLIS_PASSWORDS__ITERATIONS", "1")
+        .with("PORTCULLIS_PASSWORDS__PASSES", "1")
         .with("PORTCULLIS_THROTTLE__LOGIN", "off");
     let mut clients: Vec<Client> = (0..CLIENTS).map(Client::new).collect();
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);

@@ -2,7 +2,6 @@
 
 PROFILES = default rotation rotate_only sliding lifetimes
 DB ?= ../shared/advisory-db
-export CARGO_TERM_COLOR ?= auto
 
 .PHONY: help run test setup conformance browser lint bench audit clean
 

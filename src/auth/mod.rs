@@ -1,0 +1,4 @@
+//! Who you are: passwords.
+
+pub mod password;
+pub mod password_rules;

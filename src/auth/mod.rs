@@ -3,6 +3,8 @@
 pub mod gate;
 pub mod grants;
 pub mod keyring;
+pub mod password;
+pub mod password_rules;
 pub mod permissions;
 pub mod principals;
 pub mod revocations;

@@ -1,6 +1,7 @@
 //! Portcullis: users, tokens and a first API in one binary.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod auth;
 pub mod clock;
 pub mod data_dir;
@@ -10,6 +11,7 @@ pub mod follower;
 pub mod middleware;
 pub mod model;
 pub mod rest;
+pub mod server;
 pub mod settings;
 pub mod site;
 pub mod throttle;

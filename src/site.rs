@@ -87,7 +87,7 @@ impl Site {
 
         let principals = Arc::new(Principals::new(db.clone()));
         let revocations = Arc::new(Revocations::default());
-        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone()));
+        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone())?);
         follower.replay(&mut conn, clock.now())?;
         let hook = follower.clone();
         db.after_commit(Box::new(move |conn| hook.catch_up(conn).map(drop)));

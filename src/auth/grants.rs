@@ -442,6 +442,24 @@ impl Grants {
         Ok(ended)
     }
 
+    /// Stores a new password's hash and ends all sessions, inside the caller's transaction; returns how many were live.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn set_password_in(
+        &self,
+        conn: &mut Conn,
+        user: i64,
+        hash: &str,
+        by: Option<i64>,
+        now: Timestamp,
+    ) -> Result<usize> {
+        user::set_password(conn, user, hash, now)?;
+        let ended = session::end_all(conn, user, Ended::PasswordChanged, by, now)?;
+        self.changed_in(conn, user, now)?;
+        Ok(ended)
+    }
+
     /// Says inside the caller's transaction that a user's flags, roles, password or generation have changed.
     ///
     /// # Errors
@@ -468,6 +486,15 @@ impl Grants {
             return Ok(Err(Reject::Blacklisted));
         }
         Ok(Ok(claims))
+    }
+
+    /// Reads an access token that is good: for `/api/token/check/`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn verify_access(&self, text: &str) -> Result<Result<Claims, Reject>> {
+        let checked = self.verify_any(text).await?;
+        Ok(checked.and_then(|claims| Token::<Access>::check(&claims).map(|()| claims)))
     }
 
     async fn is_dead(&self, claims: &Claims, now: Timestamp) -> Result<bool> {

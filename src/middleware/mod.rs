@@ -3,3 +3,4 @@
 pub mod client_ip;
 pub mod cors;
 pub mod headers;
+pub mod edge;

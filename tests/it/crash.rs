@@ -15,8 +15,8 @@ use serde_json::json;
 use crate::support::http::{Http, Pair};
 use crate::support::process::{Home, eventually};
 
-const ROUNDS: usize = 24;
-const CLIENTS: u64 = 6;
+const ROUNDS: usize = 30;
+const CLIENTS: u64 = 8;
 const PASSWORD: &str = "correct horse 9";
 
 #[test]
@@ -45,7 +45,7 @@ fn killed_without_warning_again_and_again_it_loses_nothing_that_it_acknowledged(
                     }
                 });
             }
-            let enough = 40 + dice.below(160);
+            let enough = 50 + dice.below(350);
             let limit = Duration::from_secs(20);
             eventually("enough answers", limit, || (acknowledged.load(Ordering::Relaxed) >= enough).then_some(()));
             server.kill();

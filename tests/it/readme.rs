@@ -219,6 +219,8 @@ impl Terminal {
         self.stop();
         let log = self.home.path().join(".log");
         let command = typed.split(" #").next().unwrap();
+        // The words of the server before would be taken for this one's.
+        let _ = fs::remove_file(&log);
         let process = self.ask(&format!("{command} >.log 2>&1 </dev/null &\necho $!"));
         let read = || fs::read_to_string(&log).unwrap_or_default();
         let origin = eventually("the start line", Duration::from_secs(30), || origin_in(&read()));

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use anyhow::Context;
 use aws_lc_rs::hmac;
 
 use crate::auth::principals::{Principals, UserState};

@@ -117,7 +117,8 @@ impl Grants {
         for name in &self.jwt.token_claims {
             common.more.remove(name.name());
         }
-        let token = Token::<Sliding>::first(common, now, (now + self.jwt.sliding_token_lifetime).min(end), refresh_exp)?;
+        let token =
+            Token::<Sliding>::first(common, now, (now + self.jwt.sliding_token_lifetime).min(end), refresh_exp)?;
         session::start(conn, sid, Some(user.id), SessionKind::Sliding, device, now, end)?;
         // Its last form may outlive the end of its sliding by one lifetime.
         let last = refresh_exp + self.jwt.sliding_token_lifetime;

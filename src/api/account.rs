@@ -248,7 +248,7 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         // The password that was confirmed must be the one that is replaced.
         let current = user::by_id(conn, id)?.filter(|current| current.password == user.password);
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
-        grants.set_password_in(conn, id, &hash, None, now)?;
+        grants.set_password_in(conn, id, &hash, now)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         grants.begin_pair(conn, &user, &client.device, now)
     };

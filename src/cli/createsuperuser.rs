@@ -56,7 +56,7 @@ pub async fn make(site: &Site, username: &str, email: &str, password: Secret) ->
                 ..UserChanges::default()
             };
             user::update(conn, known.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
-            grants.set_password_in(conn, known.id, &password, None, now)?;
+            grants.set_password_in(conn, known.id, &password, now)?;
             return Ok(false);
         }
         let new = NewUser {

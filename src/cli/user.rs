@@ -6,7 +6,6 @@ use clap::Subcommand;
 use crate::auth::account_rules::{Own, check_new_password};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::session::Ended;
 use crate::model::user::{self, User, UserChanges};
 use crate::settings::{Secret, Settings};
 use crate::site::Site;
@@ -102,12 +101,7 @@ async fn set_active(site: &Site, name: String, active: bool) -> anyhow::Result<(
         if !active {
             keep_a_superuser(conn, &user)?;
         }
-        user::set_active(conn, user.id, active, now)?;
-        if active {
-            grants.changed_in(conn, user.id, now).map(|()| 0)
-        } else {
-            grants.end_all_in(conn, user.id, Ended::ByAdmin, None, now)
-        }
+        grants.set_active_in(conn, user.id, active, now)
     });
     match (active, ended.await?) {
         (true, _) => say(&format!("{name} is active")),
@@ -120,7 +114,7 @@ async fn delete(site: &Site, name: String) -> anyhow::Result<()> {
     write(site, move |conn| {
         let user = named(conn, &wanted)?;
         keep_a_superuser(conn, &user)?;
-        grants.end_all_in(conn, user.id, Ended::ByAdmin, None, now)?;
+        grants.end_all_in(conn, user.id, now)?;
         user::delete(conn, user.id)
     })
     .await?;
@@ -136,7 +130,7 @@ pub async fn set_password(site: &Site, name: &str, password: Secret) -> anyhow::
     let (grants, now, id) = (site.grants.clone(), site.clock.now(), user.id);
     let ended = write(site, move |conn| {
         user::by_id(conn, id)?.ok_or_else(|| Error::Conflict("the user was deleted a moment ago".into()))?;
-        grants.set_password_in(conn, id, &hash, None, now)
+        grants.set_password_in(conn, id, &hash, now)
     });
     say(&format!("{name} has a new password; sessions ended: {}", ended.await?))
 }

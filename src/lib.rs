@@ -3,13 +3,16 @@
 
 pub mod api;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod data_dir;
 pub mod db;
 pub mod error;
 pub mod follower;
+pub mod logging;
 pub mod middleware;
 pub mod model;
+pub mod ops;
 pub mod rest;
 pub mod server;
 pub mod settings;

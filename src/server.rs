@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -26,26 +25,29 @@ const HEAD: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The application: the same for the server, the tests and the benches.
-///
-/// # Errors
-/// If the settings of CORS cannot stand in headers.
-pub fn app(
-    site: Data<Site>,
-) -> anyhow::Result<
-    App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = Error, InitError = ()>>,
-> {
-    let edge = Edge::new(Cors::new(&site.settings.cors)?, site.clock.clone());
+pub fn app(site: Data<Site>) -> App<impl Factory> {
+    let edge = Edge::new(Cors::new(&site.settings.cors), site.clock.clone());
     let limit = Data::new(BodyLimit(site.settings.server.body_limit));
     let mut app = App::new().app_data(site.clone()).app_data(limit);
     if let Some(url) = &site.settings.server.public_url {
         app = app.app_data(Data::new(PublicUrl(url.clone())));
     }
-    Ok(app
-        .service(web::resource("/healthz").to(healthz))
+    app.service(web::resource("/healthz").to(healthz))
         .service(web::resource("/readyz").to(readyz))
         .configure(api::routes)
         .default_service(web::to(unknown))
-        .wrap(edge))
+        .wrap(edge)
+}
+
+/// What [`app`] is built of, in one word.
+pub trait Factory:
+    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>
+{
+}
+
+impl<T> Factory for T where
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>
+{
 }
 
 /// A server on `listener`, ready to be awaited.
@@ -57,12 +59,7 @@ pub fn server(site: Data<Site>, listener: TcpListener) -> anyhow::Result<Server>
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
     };
-    app(site.clone())?; // so that the factory below cannot fail
-    let factory = move || {
-        // Built once above with the same settings.
-        app(site.clone()).unwrap_or_else(|error| unreachable!("{error}"))
-    };
-    let server = HttpServer::new(factory)
+    let server = HttpServer::new(move || app(site.clone()))
         .workers(workers)
         .client_request_timeout(HEAD)
         .keep_alive(KEEP_ALIVE)

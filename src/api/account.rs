@@ -186,7 +186,8 @@ pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body
     let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
     let email = given.email.map(|email| lower_domain(&email)).filter(|email| *email != user.email);
     if email.is_some() {
-        let password = given.current_password.ok_or_else(|| Error::field("current_password", "This field is required."))?;
+        let password =
+            given.current_password.ok_or_else(|| Error::field("current_password", "This field is required."))?;
         if !site.sign_in.confirms(&user, password.into(), client.ip).await? {
             return Err(Error::field("current_password", WRONG_PASSWORD));
         }
@@ -203,7 +204,9 @@ pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body
     };
     let grants = site.grants.clone();
     let save = move |conn: &mut Conn| {
-        let Ok(user) = user::update(conn, id, &changes)? else { return Err(Error::internal("the name has not changed")) };
+        let Ok(user) = user::update(conn, id, &changes)? else {
+            return Err(Error::internal("the name has not changed"));
+        };
         grants.changed_in(conn, id, now)?;
         Me::of(conn, user)
     };
@@ -245,7 +248,7 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         // The password that was confirmed must be the one that is replaced.
         let current = user::by_id(conn, id)?.filter(|current| current.password == user.password);
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
-        grants.set_password_in(conn, id, &hash, None, now)?;
+        grants.set_password_in(conn, id, &hash, now)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         grants.begin_pair(conn, &user, &client.device, now)
     };

@@ -5,7 +5,6 @@ use actix_web::web::Data;
 
 use crate::api::token::GivenRefresh;
 use crate::error::{Error, Result};
-use crate::model::session::Ended;
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::payload::Body;
@@ -33,6 +32,6 @@ pub async fn logout(site: Data<Site>, _: Caller, client: Client, body: Body) -> 
 /// 503 if it could not be written down.
 pub async fn logout_all(site: Data<Site>, caller: Caller) -> Result<Answer> {
     let (grants, user, now) = (site.grants.clone(), caller.user, site.clock.now());
-    site.db.write(move |conn| grants.end_all_in(conn, user, Ended::SignedOut, None, now)).await?;
+    site.db.write(move |conn| grants.end_all_in(conn, user, now).map(drop)).await?;
     Ok(Answer::empty(StatusCode::RESET_CONTENT))
 }

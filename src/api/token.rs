@@ -113,9 +113,8 @@ pub async fn info(site: Data<Site>, caller: Caller) -> Result<Answer> {
 /// # Errors
 /// None of its own: what is wrong with the token is told with a 400.
 pub async fn check(site: Data<Site>, body: Body) -> Result<Answer> {
-    let refuse = |reject: Reject| {
-        Answer::with(StatusCode::BAD_REQUEST, &json!({ "valid": false, "error": reject.message() }))
-    };
+    let refuse =
+        |reject: Reject| Answer::with(StatusCode::BAD_REQUEST, &json!({ "valid": false, "error": reject.message() }));
     let text = match body.read::<GivenToken>().await {
         Ok(GivenToken(text)) => text,
         Err(Error::Invalid(_)) => return refuse(Reject::Malformed),
@@ -130,4 +129,3 @@ pub async fn check(site: Data<Site>, body: Body) -> Result<Answer> {
         None => refuse(Reject::Payload),
     }
 }
-

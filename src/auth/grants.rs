@@ -18,7 +18,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::model::change::{self, What};
-use crate::model::session::{self, Device, Ended, Session, SessionId, SessionKind};
+use crate::model::session::{self, Device, Ended, NewSession, Session, SessionId, SessionKind};
 use crate::model::token::{self, NewOutstandingToken, OutstandingToken, Use};
 use crate::model::user::{self, User};
 use crate::settings::{Jwt, TokenClaim};
@@ -92,7 +92,18 @@ impl Grants {
         let end = now + self.jwt.session_lifetime;
         let exp = (now + self.jwt.refresh_token_lifetime).min(end);
         let refresh = Token::<Refresh>::first(self.common(conn, user, sid)?, now, exp)?;
-        session::start(conn, sid, Some(user.id), SessionKind::Pair, device, now, end)?;
+        session::start(
+            conn,
+            NewSession {
+                id: sid,
+                user: Some(user.id),
+                generation: user.generation,
+                kind: SessionKind::Pair,
+                device,
+                expires: end,
+            },
+            now,
+        )?;
         record(conn, refresh.claims(), sid, Some(user.id), Refresh::TYPE, now, exp)?;
         let access = refresh.access(now, self.access_exp(now, end))?;
         Ok((refresh, access))
@@ -119,7 +130,18 @@ impl Grants {
         }
         let token =
             Token::<Sliding>::first(common, now, (now + self.jwt.sliding_token_lifetime).min(end), refresh_exp)?;
-        session::start(conn, sid, Some(user.id), SessionKind::Sliding, device, now, end)?;
+        session::start(
+            conn,
+            NewSession {
+                id: sid,
+                user: Some(user.id),
+                generation: user.generation,
+                kind: SessionKind::Sliding,
+                device,
+                expires: end,
+            },
+            now,
+        )?;
         // Its last form may outlive the end of its sliding by one lifetime.
         let last = refresh_exp + self.jwt.sliding_token_lifetime;
         record(conn, token.claims(), sid, Some(user.id), Sliding::TYPE, now, last)?;
@@ -319,7 +341,9 @@ impl Grants {
         if session::by_id(conn, sid)?.is_none() {
             let kind =
                 if claims.text("token_type") == Some(Sliding::TYPE) { SessionKind::Sliding } else { SessionKind::Pair };
-            session::start(conn, sid, user, kind, device, now, now + self.jwt.session_lifetime)?;
+            let generation = claims.generation().try_into().unwrap_or(0);
+            let expires = now + self.jwt.session_lifetime;
+            session::start(conn, NewSession { id: sid, user, generation, kind, device, expires }, now)?;
         }
         let last = ["exp", "refresh_exp"].iter().filter_map(|name| claims.moment(name)).max().unwrap_or(now);
         let kind = claims.text("token_type").unwrap_or(Refresh::TYPE);
@@ -431,13 +455,13 @@ impl Grants {
         Ok(true)
     }
 
-    /// Ends all sessions of a user inside the caller's transaction; returns how many were live.
+    /// Ends all sessions of a user inside the caller's transaction, by one row; returns how many were live.
     ///
     /// # Errors
     /// The database's.
-    pub fn end_all_in(&self, conn: &mut Conn, user: i64, why: Ended, by: Option<i64>, now: Timestamp) -> Result<usize> {
+    pub fn end_all_in(&self, conn: &mut Conn, user: i64, now: Timestamp) -> Result<usize> {
+        let ended = session::count_live(conn, user, now)?;
         user::raise_generation(conn, user)?;
-        let ended = session::end_all(conn, user, why, by, now)?;
         self.changed_in(conn, user, now)?;
         Ok(ended)
     }
@@ -446,16 +470,21 @@ impl Grants {
     ///
     /// # Errors
     /// The database's.
-    pub fn set_password_in(
-        &self,
-        conn: &mut Conn,
-        user: i64,
-        hash: &str,
-        by: Option<i64>,
-        now: Timestamp,
-    ) -> Result<usize> {
+    pub fn set_password_in(&self, conn: &mut Conn, user: i64, hash: &str, now: Timestamp) -> Result<usize> {
+        let ended = session::count_live(conn, user, now)?;
         user::set_password(conn, user, hash, now)?;
-        let ended = session::end_all(conn, user, Ended::PasswordChanged, by, now)?;
+        self.changed_in(conn, user, now)?;
+        Ok(ended)
+    }
+
+    /// Switches an account on or off inside the caller's transaction. Off ends all its sessions, on again revives none;
+    /// returns how many were live.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn set_active_in(&self, conn: &mut Conn, user: i64, active: bool, now: Timestamp) -> Result<usize> {
+        let ended = if active { 0 } else { session::count_live(conn, user, now)? };
+        user::set_active(conn, user, active, now)?;
         self.changed_in(conn, user, now)?;
         Ok(ended)
     }

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage};
@@ -36,12 +35,11 @@ impl Edge {
     }
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Edge
+impl<S> Transform<S, ServiceRequest> for Edge
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type Transform = EdgeService<S>;
     type InitError = ();
@@ -58,12 +56,11 @@ pub struct EdgeService<S> {
     edge: Edge,
 }
 
-impl<S, B> Service<ServiceRequest> for EdgeService<S>
+impl<S> Service<ServiceRequest> for EdgeService<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
 
@@ -77,7 +74,7 @@ where
         if let Some(mut answer) = self.edge.cors.preflight(request.method(), request.headers()) {
             let status = answer.status();
             headers::harden(status, answer.headers_mut());
-            return Box::pin(ready(Ok(request.into_response(answer).map_into_right_body())));
+            return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
         let answered = self.service.call(request);
@@ -107,7 +104,7 @@ where
                     took.as_secs_f64() * 1000.0,
                 );
             }
-            Ok(response.map_into_left_body())
+            Ok(response)
         })
     }
 }

@@ -2,5 +2,5 @@
 
 pub mod client_ip;
 pub mod cors;
-pub mod headers;
 pub mod edge;
+pub mod headers;

@@ -13,5 +13,5 @@ pub mod resource;
 pub mod sort;
 pub mod view;
 
-mod email;
+pub mod email;
 mod text;

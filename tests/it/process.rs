@@ -35,7 +35,7 @@ fn in_an_empty_folder_it_starts_and_answers() {
     let home = Home::new();
     let server = home.serve();
 
-    assert!(server.log().lines().next().unwrap().ends_with(" · data in ./data · SQLite"), "{}", server.log());
+    assert!(server.words().lines().next().unwrap().ends_with(" · data in ./data · SQLite"), "{}", server.words());
     let (http, pair) = register(&server, "john");
     let hello = http.get("/api/hello/", &pair.access).unwrap().is(200);
     assert_eq!(hello.body, json!({ "message": "Hello, john" }));
@@ -75,7 +75,7 @@ fn it_prints_a_new_set_up_link_at_every_start_until_there_is_an_administrator() 
     let third = home.serve();
     // It has answered, so all that it says at its start is said.
     Http::new(third.origin()).get("/api/hello/", "").unwrap().is(401);
-    assert!(!third.log().contains("no administrator yet"), "{}", third.log());
+    assert!(!third.words().contains("no administrator yet"), "{}", third.words());
 }
 
 #[test]

@@ -99,15 +99,15 @@ impl Home {
     pub fn serve(&self) -> Server {
         let mut command = self.command(&["serve"]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        follow(child.stdout.take().unwrap(), Arc::clone(&log));
+        let (words, log) = (Arc::default(), Arc::default());
+        follow(child.stdout.take().unwrap(), Arc::clone(&words));
         follow(child.stderr.take().unwrap(), Arc::clone(&log));
-        let mut server = Server { child, log, origin: String::new() };
+        let mut server = Server { child, words, log, origin: String::new() };
         server.origin = eventually("the start line", PATIENCE, || {
             if let Some(status) = server.child.try_wait().unwrap() {
                 panic!("the server ended at its start ({status}):\n{}", server.log());
             }
-            origin_in(&server.log())
+            origin_in(&server.words())
         });
         server
     }
@@ -116,6 +116,7 @@ impl Home {
 /// A running server; killed when it goes out of sight.
 pub struct Server {
     child: Child,
+    words: Arc<Mutex<String>>,
     log: Arc<Mutex<String>>,
     origin: String,
 }
@@ -131,7 +132,12 @@ impl Server {
         self.child.id()
     }
 
-    /// All that it has written so far, to standard output and error.
+    /// What it has said so far to who started it, on standard output.
+    pub fn words(&self) -> String {
+        self.words.lock().unwrap().clone()
+    }
+
+    /// What it has written so far to its log, on standard error.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -139,9 +145,9 @@ impl Server {
     /// The one-time link that it printed for the first administrator.
     #[track_caller]
     pub fn setup_link(&self) -> String {
-        eventually("the set-up link in the log", PATIENCE, || {
-            let log = self.log();
-            let (_, rest) = log.split_once("no administrator yet: open ")?;
+        eventually("the set-up link", PATIENCE, || {
+            let words = self.words();
+            let (_, rest) = words.split_once("no administrator yet: open ")?;
             rest.contains('\n').then(|| rest.split_whitespace().next().unwrap().to_owned())
         })
     }
@@ -167,7 +173,7 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("---- log of the server ----\n{}", self.log());
+            eprintln!("---- words and log of the server ----\n{}{}", self.words(), self.log());
         }
     }
 }

@@ -92,7 +92,15 @@ impl Site {
         let hook = follower.clone();
         db.after_commit(Box::new(move |conn| hook.catch_up(conn).map(drop)));
 
-        let gate = Gate::new(signer.clone(), principals.clone(), revocations.clone(), marks.clone(), jwt.clone())?;
+        let verified_only = settings.accounts.require_verified_email;
+        let gate = Gate::new(
+            signer.clone(),
+            principals.clone(),
+            revocations.clone(),
+            marks.clone(),
+            jwt.clone(),
+            verified_only,
+        )?;
         let grants =
             Grants::new(db.clone(), clock.clone(), signer, marks, principals.clone(), revocations.clone(), jwt);
         let passwords = Passwords::start(&settings.passwords)?;

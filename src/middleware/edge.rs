@@ -12,7 +12,7 @@ use futures_util::future::{LocalBoxFuture, Ready, ready};
 use crate::auth::gate::Principal;
 use crate::clock::Clock;
 use crate::middleware::cors::Cors;
-use crate::middleware::headers;
+use crate::middleware::{headers, unread};
 
 /// The number of a request in this process, for the log and for `X-Request-ID`.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let id = RequestId(REQUESTS.fetch_add(1, Ordering::Relaxed));
         request.extensions_mut().insert(id);
         let logs = log::log_enabled!(target: "access", log::Level::Info);
@@ -77,6 +77,7 @@ where
             return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
+        let unread = unread::share(&mut request);
         let answered = self.service.call(request);
         Box::pin(async move {
             let mut response = answered.await?;
@@ -104,7 +105,10 @@ where
                     took.as_secs_f64() * 1000.0,
                 );
             }
-            Ok(response)
+            Ok(match unread {
+                Some(payload) => response.map_body(|_, body| payload.held_by(body)),
+                None => response,
+            })
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Portcullis: users, tokens and a first API in one binary.
 #![forbid(unsafe_code)]
 
+pub mod assets;
 pub mod clock;
 pub mod error;

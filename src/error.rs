@@ -85,9 +85,7 @@ impl Unauthorized {
             body.insert("code".into(), code.into());
         }
         if !self.messages.is_empty() {
-            let message = |(class, kind, text): &(&str, &str, &str)| {
-                json!({ "token_class": class, "token_type": kind, "message": text })
-            };
+            let message = |(class, kind, text): &(&str, &str, &str)| json!({ "token_class": class, "token_type": kind, "message": text });
             body.insert("messages".into(), self.messages.iter().map(message).collect());
         }
         Value::Object(body)
@@ -170,11 +168,24 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<diesel::result::Error> for Error {
-    /// A row that is not there is a 404; anything else is the server's fault.
+    /// A row that is not there is a 404; a database that cannot be reached or written is a 503; anything else is the
+    /// server's fault.
     fn from(error: diesel::result::Error) -> Self {
-        match error {
-            diesel::result::Error::NotFound => Self::not_found(),
-            other => Self::internal(other),
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
+        // SQLite tells these by their words alone.
+        const PASSING: [&str; 5] = ["is locked", "is full", "disk I/O error", "readonly database", "unable to open"];
+        match &error {
+            Diesel::NotFound => Self::not_found(),
+            Diesel::BrokenTransactionManager
+            | Diesel::DatabaseError(Kind::ClosedConnection | Kind::SerializationFailure, _) => {
+                log::error!("{error}");
+                Self::Unavailable
+            }
+            Diesel::DatabaseError(_, words) if PASSING.iter().any(|passing| words.message().contains(passing)) => {
+                log::error!("{error}");
+                Self::Unavailable
+            }
+            _ => Self::internal(error),
         }
     }
 }

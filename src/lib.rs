@@ -3,4 +3,6 @@
 
 pub mod assets;
 pub mod clock;
+pub mod db;
 pub mod error;
+pub mod model;

@@ -1,0 +1,134 @@
+//! Connections: the choice between SQLite and PostgreSQL by the URL's scheme, and how each is set up.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::{Connection, PgConnection, QueryResult, SqliteConnection};
+
+pub use multi::{Conn, MultiBackend};
+
+#[allow(missing_docs)] // the derive makes public items without a word
+mod multi {
+    use diesel::{PgConnection, SqliteConnection};
+
+    /// A connection to either database; queries read the same for both.
+    #[derive(diesel::MultiConnection)]
+    pub enum Conn {
+        /// PostgreSQL.
+        Postgres(PgConnection),
+        /// SQLite.
+        Sqlite(SqliteConnection),
+    }
+}
+
+type Manager<C> = <C as Connection>::TransactionManager;
+
+/// Which database, and where.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, by libpq's URL. It may hold a password, so it is never printed.
+    Postgres(String),
+}
+
+/// Milliseconds that a connection waits for another writer before it gives up.
+const BUSY_TIMEOUT: u32 = 5000;
+
+impl Target {
+    /// Reads `sqlite://path`, `postgres://…` or `postgresql://…`; anything else is refused rather than guessed.
+    ///
+    /// # Errors
+    /// A sentence that says what to write instead.
+    pub fn parse(url: &str) -> anyhow::Result<Self> {
+        match url.split_once("://") {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(url.to_owned())),
+            _ => bail!("database.url is neither sqlite://path/to/file nor postgres://user:password@host/name"),
+        }
+    }
+
+    /// The product's name, for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// A new connection, set up: SQLite in WAL with every commit on the disk before it is answered.
+    ///
+    /// # Errors
+    /// The database's own words, and for SQLite the file's name.
+    pub fn connect(&self) -> anyhow::Result<Conn> {
+        match self {
+            Self::Postgres(url) => {
+                Ok(Conn::Postgres(PgConnection::establish(url).context("cannot connect to PostgreSQL")?))
+            }
+            Self::Sqlite(path) => {
+                let open = || -> anyhow::Result<SqliteConnection> {
+                    refuse_foreign_file(path)?;
+                    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+                    // busy_timeout first: switching to WAL takes a lock itself.
+                    conn.batch_execute(&format!(
+                        "PRAGMA busy_timeout = {BUSY_TIMEOUT}; PRAGMA journal_mode = WAL; \
+                         PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                    ))?;
+                    Ok(conn)
+                };
+                Ok(Conn::Sqlite(open().with_context(|| format!("cannot open the database {}", path.display()))?))
+            }
+        }
+    }
+}
+
+/// SQLite would overwrite nothing, but its complaint about a file that is no database comes late and without a name.
+fn refuse_foreign_file(path: &Path) -> anyhow::Result<()> {
+    let Ok(mut file) = File::open(path) else { return Ok(()) }; // not there yet: made by the connection
+    let mut head = [0; 16];
+    match file.read(&mut head)? {
+        0 => Ok(()),
+        16 if &head == b"SQLite format 3\0" => Ok(()),
+        _ => bail!("the file is not a SQLite database"),
+    }
+}
+
+/// Opens a transaction that may write. On SQLite it takes the write lock at once: a deferred one fails at random when it
+/// turns from reading to writing.
+pub fn begin(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Postgres(inner) => Manager::<PgConnection>::begin_transaction(inner),
+        Conn::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE"),
+    }
+}
+
+/// Commits the transaction that [`begin`] opened.
+pub fn commit(conn: &mut Conn) -> QueryResult<()> {
+    Manager::<Conn>::commit_transaction(conn)
+}
+
+/// Undoes the innermost transaction or savepoint.
+pub fn rollback(conn: &mut Conn) -> QueryResult<()> {
+    Manager::<Conn>::rollback_transaction(conn)
+}
+
+/// A number that differs when another connection has changed the database since the last look on this one; on
+/// PostgreSQL there is none, and every look counts as a change.
+pub fn data_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
+    #[derive(diesel::QueryableByName)]
+    struct Version {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        data_version: i64,
+    }
+    match conn {
+        Conn::Postgres(_) => Ok(None),
+        Conn::Sqlite(inner) => {
+            use diesel::RunQueryDsl;
+            let row: Version = diesel::sql_query("PRAGMA data_version").get_result(inner)?;
+            Ok(Some(row.data_version))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The database: reads and writes as closures, and the only place that knows there are two kinds of it.
+//!
+//! Everything runs on threads of our own. A write is one closure and one transaction, answered after its commit; on SQLite
+//! one thread owns the one writing connection and commits whatever has gathered meanwhile together ([`worker`]). On
+//! PostgreSQL several threads do the same one by one. Callers cannot tell.
+
+mod conn;
+pub mod migrate;
+pub mod schema;
+pub mod sql;
+mod worker;
+
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+pub use conn::{Conn, MultiBackend as Backend, Target};
+
+use crate::error::{Error, Result};
+use worker::{Job, Task};
+
+/// What is done after each commit and before its writes are answered, on the connection that made them.
+pub type AfterCommit = dyn Fn(&mut Conn) -> Result<()> + Send + Sync;
+
+/// How many jobs may wait for a thread; one more is refused, and the client told to come again.
+const QUEUE: usize = 4096;
+
+/// A handle to the database. Cheap to clone; the threads end when the last one is gone.
+#[derive(Clone)]
+pub struct Db {
+    target: Arc<Target>,
+    writes: Sender<Box<dyn Job>>,
+    reads: Sender<Box<dyn Job>>,
+    after_commit: Arc<OnceLock<Box<AfterCommit>>>,
+}
+
+impl Db {
+    /// Opens the database that `url` names (`sqlite://path` or `postgres://…`), with `readers` threads for reads. The
+    /// schema is left as it is found: see [`migrate::run`].
+    ///
+    /// # Errors
+    /// The connection's own words if it cannot be opened.
+    pub fn open(url: &str, readers: usize) -> anyhow::Result<Self> {
+        let target = Arc::new(Target::parse(url)?);
+        let after_commit = Arc::new(OnceLock::new());
+        let (writes, write_queue) = bounded(QUEUE);
+        let (reads, read_queue) = bounded(QUEUE);
+        let writers = if matches!(*target, Target::Sqlite(_)) { 1 } else { readers };
+        for _ in 0..writers {
+            worker::writer(target.clone(), write_queue.clone(), after_commit.clone())?;
+        }
+        for _ in 0..readers {
+            worker::reader(target.clone(), read_queue.clone())?;
+        }
+        Ok(Self { target, writes, reads, after_commit })
+    }
+
+    /// The database's address.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Sets what follows every commit. Set once, when the site opens; a second call changes nothing.
+    pub fn after_commit(&self, hook: Box<AfterCommit>) {
+        if self.after_commit.set(hook).is_err() {
+            log::warn!("the database already has its hook");
+        }
+    }
+
+    /// Runs `work` on a reading connection.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Error::Unavailable`] if the database cannot be reached or too much is waiting.
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        enqueue(&self.reads, work).await
+    }
+
+    /// Runs `work` as one transaction and returns after its commit; an `Err` undoes all of it.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Error::Unavailable`] if it could not be committed.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        enqueue(&self.writes, work).await
+    }
+}
+
+async fn enqueue<T, F>(queue: &Sender<Box<dyn Job>>, work: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    queue.try_send(Box::new(Task::new(work, reply))).map_err(|error| match error {
+        TrySendError::Full(_) => Error::Unavailable,
+        TrySendError::Disconnected(_) => Error::internal("the database threads are gone"),
+    })?;
+    answer.await.map_err(|_| Error::internal("the database thread dropped a job"))?
+}

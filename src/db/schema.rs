@@ -1,0 +1,172 @@
+//! The tables as diesel sees them: one description for both databases, kept by hand beside the migrations.
+#![allow(missing_docs)] // `table!` documents nothing that it makes
+
+diesel::table! {
+    users (id) {
+        id -> BigInt,
+        username -> Text,
+        password -> Text,
+        first_name -> Text,
+        last_name -> Text,
+        email -> Text,
+        email_verified -> Bool,
+        phone_number -> Text,
+        date_of_birth -> Nullable<Date>,
+        is_active -> Bool,
+        is_staff -> Bool,
+        is_superuser -> Bool,
+        is_premium -> Bool,
+        generation -> Integer,
+        password_generation -> Integer,
+        date_joined -> BigInt,
+        last_login -> Nullable<BigInt>,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    roles (id) {
+        id -> BigInt,
+        name -> Text,
+        description -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    role_permissions (role_id, permission) {
+        role_id -> BigInt,
+        permission -> Text,
+    }
+}
+
+diesel::table! {
+    user_roles (user_id, role_id) {
+        user_id -> BigInt,
+        role_id -> BigInt,
+        granted_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> Nullable<BigInt>,
+        kind -> Text,
+        ip -> Text,
+        user_agent -> Text,
+        started_at -> BigInt,
+        last_seen_at -> BigInt,
+        expires_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        ended_why -> Nullable<Text>,
+        ended_by -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    outstanding_tokens (id) {
+        id -> BigInt,
+        jti -> Text,
+        session_id -> Text,
+        user_id -> Nullable<BigInt>,
+        kind -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        successor -> Nullable<Text>,
+        successor_iat -> Nullable<BigInt>,
+        successor_exp -> Nullable<BigInt>,
+        refreshed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    blacklisted_tokens (id) {
+        id -> BigInt,
+        token_id -> BigInt,
+        blacklisted_at -> BigInt,
+        reason -> Text,
+        by_user -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    panel_sessions (key_digest) {
+        key_digest -> Text,
+        state -> Text,
+        user_id -> Nullable<BigInt>,
+        ip -> Text,
+        user_agent -> Text,
+        started_at -> BigInt,
+        last_seen_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    changes (id) {
+        id -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        user_id -> Nullable<BigInt>,
+        at -> BigInt,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
+    followers (id) {
+        id -> Text,
+        position -> BigInt,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    articles (id) {
+        id -> BigInt,
+        title -> Text,
+        body -> Text,
+        author_id -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    tasks (id) {
+        id -> BigInt,
+        title -> Text,
+        description -> Text,
+        completed -> Bool,
+        due_date -> Nullable<Date>,
+        user_id -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::joinable!(role_permissions -> roles (role_id));
+diesel::joinable!(user_roles -> roles (role_id));
+diesel::joinable!(user_roles -> users (user_id));
+diesel::joinable!(outstanding_tokens -> sessions (session_id));
+diesel::joinable!(outstanding_tokens -> users (user_id));
+diesel::joinable!(blacklisted_tokens -> outstanding_tokens (token_id));
+diesel::joinable!(articles -> users (author_id));
+diesel::joinable!(tasks -> users (user_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    roles,
+    role_permissions,
+    user_roles,
+    sessions,
+    outstanding_tokens,
+    blacklisted_tokens,
+    panel_sessions,
+    changes,
+    followers,
+    articles,
+    tasks,
+);

@@ -1,0 +1,69 @@
+//! What both databases can say in the same way: substring search, sort keys, unique violations.
+
+use diesel::define_sql_function;
+use diesel::dsl::{Escape, IsNotNull, Like};
+use diesel::expression::expression_types::NotSelectable;
+use diesel::expression::{AsExpression, BoxableExpression, Expression};
+use diesel::helper_types::{Asc, Desc};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{Bool, Text};
+use diesel::{EscapeExpressionMethods, ExpressionMethods, TextExpressionMethods};
+
+use super::Backend;
+
+define_sql_function! {
+    /// Text in lower case. SQLite lowers ASCII letters alone, and so does PostgreSQL under the collation "C".
+    fn lower(text: Text) -> Text;
+}
+
+/// A condition on rows of the table `T`.
+pub type Condition<T> = Box<dyn BoxableExpression<T, Backend, SqlType = Bool>>;
+
+/// `column` contains `term`, ASCII letters in any case; `%` and `_` in the term are just themselves.
+pub fn contains<T, C>(column: C, term: &str) -> Condition<T>
+where
+    C: AsExpression<Text, Expression = C> + Expression<SqlType = Text> + 'static,
+    Escape<Like<lower<C>, String>>: BoxableExpression<T, Backend, SqlType = Bool> + 'static,
+{
+    let escaped = term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    Box::new(lower(column).like(format!("%{}%", escaped.to_ascii_lowercase())).escape('\\'))
+}
+
+/// One term of an ORDER BY on the table `T`.
+pub type Sort<T> = Box<dyn BoxableExpression<T, Backend, SqlType = NotSelectable>>;
+
+/// The names by which a list may be ordered, and the terms that each becomes; the flag is "descending".
+pub type SortKeys<T> = [(&'static str, fn(bool) -> Vec<Sort<T>>)];
+
+/// Order by a column that is never null.
+pub fn by<T, C>(column: C, descending: bool) -> Vec<Sort<T>>
+where
+    C: ExpressionMethods,
+    Asc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
+    Desc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
+{
+    vec![if descending { Box::new(column.desc()) } else { Box::new(column.asc()) }]
+}
+
+/// Order by a column that may be null: nulls are least on both databases.
+pub fn by_nullable<T, C>(column: C, descending: bool) -> Vec<Sort<T>>
+where
+    C: ExpressionMethods + Copy,
+    Asc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
+    Desc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
+    IsNotNull<C>: ExpressionMethods,
+    Asc<IsNotNull<C>>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
+    Desc<IsNotNull<C>>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
+{
+    let mut terms = by(column.is_not_null(), descending);
+    terms.extend(by(column, descending));
+    terms
+}
+
+/// Whether `error` says that the value of `table.column` is already there. PostgreSQL names the constraint, SQLite the
+/// column, and only in its message.
+pub fn taken(error: &Error, table: &str, column: &str) -> bool {
+    let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, information) = error else { return false };
+    information.constraint_name() == Some(&format!("{table}_{column}_key"))
+        || information.message().contains(&format!("{table}.{column}"))
+}

@@ -1,0 +1,128 @@
+//! The change log: what every process must learn of what any process did.
+//!
+//! A row is written in the transaction of the change itself. The index in memory is this log replayed at start and read
+//! on after each commit; other processes read it too. There is no second way for a sign-out to become known.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::schema::{changes, followers};
+use crate::error::{Error, Result};
+use crate::model::session::SessionId;
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its place in the log.
+    pub id: i64,
+    /// What happened.
+    pub what: What,
+    /// When.
+    pub at: Timestamp,
+    /// From when on it matters no more: every token it is about has expired by then.
+    pub until: Timestamp,
+}
+
+/// What a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A session has ended, or a single token, which is a session's id of its own (see [`SessionId::of_token`]).
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// Whose it was, if anybody's.
+        user: Option<i64>,
+    },
+    /// A user's flags, permissions or generation have changed, or the user is gone.
+    User(i64),
+}
+
+type Row = (i64, String, String, Option<i64>, Timestamp, Timestamp);
+
+/// Appends an entry.
+pub fn append(conn: &mut Conn, what: What, at: Timestamp, until: Timestamp) -> Result<()> {
+    let (kind, subject, user) = match what {
+        What::Ended { session, user } => ("ended", session.to_string(), user),
+        What::User(id) => ("user", id.to_string(), Some(id)),
+    };
+    diesel::insert_into(changes::table)
+        .values((
+            changes::kind.eq(kind),
+            changes::subject.eq(subject),
+            changes::user_id.eq(user),
+            changes::at.eq(at),
+            changes::until.eq(until),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The entries after `position`, oldest first, at most `most` of them.
+pub fn since(conn: &mut Conn, position: i64, most: i64) -> Result<Vec<Change>> {
+    let rows: Vec<Row> = changes::table.filter(changes::id.gt(position)).order(changes::id).limit(most).load(conn)?;
+    rows.into_iter().map(parse).collect()
+}
+
+/// The entries that still matter at `now`, oldest first: what a start replays.
+pub fn live(conn: &mut Conn, now: Timestamp) -> Result<Vec<Change>> {
+    let rows: Vec<Row> = changes::table.filter(changes::until.gt(now)).order(changes::id).load(conn)?;
+    rows.into_iter().map(parse).collect()
+}
+
+/// The place of the newest entry; zero in an empty log.
+pub fn position(conn: &mut Conn) -> Result<i64> {
+    let newest: Option<i64> = changes::table.select(diesel::dsl::max(changes::id)).first(conn)?;
+    Ok(newest.unwrap_or(0))
+}
+
+/// Deletes at most `most` entries that have not mattered since `before`; returns how many.
+pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
+    let old: Vec<i64> = changes::table
+        .filter(changes::until.le(before))
+        .select(changes::id)
+        .order(changes::until)
+        .limit(most)
+        .load(conn)?;
+    // The newest entry stays: it holds the log's place for those who follow it.
+    let newest = position(conn)?;
+    let gone = diesel::delete(changes::table.filter(changes::id.eq_any(old)).filter(changes::id.lt(newest)));
+    Ok(gone.execute(conn)?)
+}
+
+/// Notes that the server `id` has applied everything up to `position`.
+pub fn follow(conn: &mut Conn, id: &str, position: i64, now: Timestamp) -> Result<()> {
+    let told = (followers::position.eq(position), followers::seen_at.eq(now));
+    if diesel::update(followers::table.find(id)).set(told).execute(conn)? == 0 {
+        diesel::insert_into(followers::table).values((followers::id.eq(id), told)).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Takes the server `id` off the list of those that follow.
+pub fn unfollow(conn: &mut Conn, id: &str) -> Result<()> {
+    diesel::delete(followers::table.find(id)).execute(conn)?;
+    Ok(())
+}
+
+/// Takes every server off the list: on SQLite, where the one that starts is the only one there is.
+pub fn unfollow_all(conn: &mut Conn) -> Result<()> {
+    diesel::delete(followers::table).execute(conn)?;
+    Ok(())
+}
+
+/// The least place that any server seen since `since` has reached; `None` if there is no such server.
+pub fn slowest_follower(conn: &mut Conn, since: Timestamp) -> Result<Option<i64>> {
+    let living = followers::table.filter(followers::seen_at.ge(since));
+    Ok(living.select(diesel::dsl::min(followers::position)).first(conn)?)
+}
+
+fn parse((id, kind, subject, user, at, until): Row) -> Result<Change> {
+    let unknown = || Error::internal(format!("change {id} is of no known form: {kind} {subject}"));
+    let what = match kind.as_str() {
+        "ended" => What::Ended { session: subject.parse().map_err(|()| unknown())?, user },
+        "user" => What::User(subject.parse().map_err(|_| unknown())?),
+        _ => return Err(unknown()),
+    };
+    Ok(Change { id, what, at, until })
+}

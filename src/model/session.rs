@@ -1,0 +1,193 @@
+//! Sessions: one sign-in each. Every token of a session carries its id as `sid`; ending it ends them all.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::schema::sessions;
+use crate::error::{Error, Result};
+
+/// A session's id: 16 bytes, on the wire 22 characters of base64url.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SessionId(pub [u8; 16]);
+
+impl SessionId {
+    /// A new one, at random.
+    pub fn random() -> Result<Self> {
+        let mut bytes = [0; 16];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::internal("the system has no random bytes"))?;
+        Ok(Self(bytes))
+    }
+
+    /// The id that stands for one token alone: the first half of SHA-256 of its jti. It is also the session of a refresh
+    /// token that was made elsewhere and names none.
+    pub fn of_token(jti: &str) -> Self {
+        let mut bytes = [0; 16];
+        let digest = digest::digest(&digest::SHA256, jti.as_bytes());
+        for (to, from) in bytes.iter_mut().zip(digest.as_ref()) {
+            *to = *from;
+        }
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(drop)?;
+        bytes.try_into().map(Self).map_err(drop)
+    }
+}
+
+/// What a sign-in was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A refresh token and its access tokens.
+    Pair,
+    /// A sliding token.
+    Sliding,
+}
+
+impl SessionKind {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pair => "pair",
+            Self::Sliding => "sliding",
+        }
+    }
+}
+
+/// What a request comes from, as far as sessions keep it.
+#[derive(Clone, Debug, Default)]
+pub struct Device {
+    /// The client's address.
+    pub ip: String,
+    /// Its User-Agent header.
+    pub user_agent: String,
+}
+
+/// Why a session ended. The words are kept in the database and shown in the panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The user signed out, or blacklisted the refresh token.
+    SignedOut,
+    /// An administrator ended it.
+    ByAdmin,
+    /// A spent refresh token came back: somebody has a copy.
+    ReuseSeen,
+}
+
+impl Ended {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed out",
+            Self::ByAdmin => "by admin",
+            Self::ReuseSeen => "reuse seen",
+        }
+    }
+}
+
+/// A row of `sessions`.
+#[derive(Clone, Debug, Queryable)]
+pub struct Session {
+    /// The id, as text.
+    pub id: String,
+    /// Whose it is; nobody's if the user is gone or was never known here.
+    pub user_id: Option<i64>,
+    /// `pair` or `sliding`.
+    pub kind: String,
+    /// The address at sign-in.
+    pub ip: String,
+    /// The User-Agent at sign-in.
+    pub user_agent: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The last refresh, to the minute.
+    pub last_seen_at: Timestamp,
+    /// The absolute end, which no rotation moves.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+    /// Why.
+    pub ended_why: Option<String>,
+    /// By which administrator.
+    pub ended_by: Option<i64>,
+}
+
+/// Begins a session.
+pub fn start(
+    conn: &mut Conn,
+    id: SessionId,
+    user: Option<i64>,
+    kind: SessionKind,
+    device: &Device,
+    now: Timestamp,
+    expires: Timestamp,
+) -> Result<()> {
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::id.eq(id.to_string()),
+            sessions::user_id.eq(user),
+            sessions::kind.eq(kind.as_str()),
+            sessions::ip.eq(&device.ip),
+            sessions::user_agent.eq(&device.user_agent),
+            sessions::started_at.eq(now),
+            sessions::last_seen_at.eq(now),
+            sessions::expires_at.eq(expires),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The session with this id.
+pub fn by_id(conn: &mut Conn, id: SessionId) -> Result<Option<Session>> {
+    Ok(sessions::table.find(id.to_string()).first(conn).optional()?)
+}
+
+/// The sessions of a user that have not ended and may still be used, newest first.
+pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Vec<Session>> {
+    Ok(sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::last_seen_at.desc())
+        .load(conn)?)
+}
+
+/// Marks the session as ended; `false` if it had ended before, or never was.
+pub fn end(conn: &mut Conn, id: SessionId, why: Ended, by: Option<i64>, now: Timestamp) -> Result<bool> {
+    let living = sessions::table.find(id.to_string()).filter(sessions::ended_at.is_null());
+    let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(why.as_str()), sessions::ended_by.eq(by));
+    Ok(diesel::update(living).set(told).execute(conn)? == 1)
+}
+
+/// Marks all sessions of a user as ended; returns how many there were.
+pub fn end_all(conn: &mut Conn, user: i64, why: Ended, by: Option<i64>, now: Timestamp) -> Result<usize> {
+    let living = sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now));
+    let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(why.as_str()), sessions::ended_by.eq(by));
+    Ok(diesel::update(living).set(told).execute(conn)?)
+}
+
+/// Notes that the session was used.
+pub fn touch(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<()> {
+    diesel::update(sessions::table.find(id.to_string())).set(sessions::last_seen_at.eq(now)).execute(conn)?;
+    Ok(())
+}

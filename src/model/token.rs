@@ -1,0 +1,185 @@
+//! Refresh and sliding tokens on record, and those that were blacklisted.
+//!
+//! The successor that a refresh token was exchanged for is kept on its own row (its jti, `iat` and `exp`), so that any
+//! number of parallel refreshes give one and the same successor. That a token is spent is read from the row of its
+//! successor; nothing is written for it.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions};
+use crate::error::Result;
+use crate::model::session::{Ended, SessionId};
+
+/// A row of `outstanding_tokens`.
+#[derive(Clone, Debug, Queryable)]
+pub struct OutstandingToken {
+    /// The row's id.
+    pub id: i64,
+    /// The token's id, unique.
+    pub jti: String,
+    /// The session that it belongs to.
+    pub session_id: String,
+    /// Whose it is; nobody's if the user is gone or was never known here.
+    pub user_id: Option<i64>,
+    /// `refresh` or `sliding`.
+    pub kind: String,
+    /// When it was issued or, for one made elsewhere, first seen.
+    pub created_at: Timestamp,
+    /// When the last form of it expires.
+    pub expires_at: Timestamp,
+    /// The jti of the token that it was exchanged for.
+    pub successor: Option<String>,
+    /// That token's `iat`.
+    pub successor_iat: Option<Timestamp>,
+    /// That token's `exp`.
+    pub successor_exp: Option<Timestamp>,
+    /// When it was first exchanged.
+    pub refreshed_at: Option<Timestamp>,
+}
+
+/// What a new row is made of.
+#[derive(Clone, Debug, Insertable)]
+#[diesel(table_name = outstanding_tokens)]
+pub struct NewOutstandingToken<'a> {
+    /// The token's id.
+    pub jti: &'a str,
+    /// Its session's, as text.
+    pub session_id: &'a str,
+    /// Its user.
+    pub user_id: Option<i64>,
+    /// `refresh` or `sliding`.
+    pub kind: &'a str,
+    /// Now.
+    pub created_at: Timestamp,
+    /// When the last form of it expires.
+    pub expires_at: Timestamp,
+}
+
+/// Puts a token on record.
+pub fn insert(conn: &mut Conn, token: &NewOutstandingToken<'_>) -> Result<()> {
+    diesel::insert_into(outstanding_tokens::table).values(token).execute(conn)?;
+    Ok(())
+}
+
+/// The token with this jti.
+pub fn by_jti(conn: &mut Conn, jti: &str) -> Result<Option<OutstandingToken>> {
+    Ok(outstanding_tokens::table.filter(outstanding_tokens::jti.eq(jti)).first(conn).optional()?)
+}
+
+/// Stores the successor of a token that has none yet; `false` if another refresh came first, whose successor stands.
+pub fn set_successor(
+    conn: &mut Conn,
+    id: i64,
+    successor: &str,
+    iat: Timestamp,
+    exp: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    let heir = outstanding_tokens::table.find(id).filter(outstanding_tokens::successor.is_null());
+    let told = (
+        outstanding_tokens::successor.eq(successor),
+        outstanding_tokens::successor_iat.eq(iat),
+        outstanding_tokens::successor_exp.eq(exp),
+        outstanding_tokens::refreshed_at.eq(now),
+    );
+    Ok(diesel::update(heir).set(told).execute(conn)? == 1)
+}
+
+/// Whether the token was put on the blacklist.
+pub fn is_blacklisted(conn: &mut Conn, id: i64) -> Result<bool> {
+    let row = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(id));
+    Ok(diesel::select(diesel::dsl::exists(row)).get_result(conn)?)
+}
+
+/// Puts a token on the blacklist; `false` if it was there already.
+pub fn blacklist(conn: &mut Conn, id: i64, why: Ended, by: Option<i64>, now: Timestamp) -> Result<bool> {
+    if is_blacklisted(conn, id)? {
+        return Ok(false);
+    }
+    diesel::insert_into(blacklisted_tokens::table)
+        .values((
+            blacklisted_tokens::token_id.eq(id),
+            blacklisted_tokens::blacklisted_at.eq(now),
+            blacklisted_tokens::reason.eq(why.as_str()),
+            blacklisted_tokens::by_user.eq(by),
+        ))
+        .execute(conn)?;
+    Ok(true)
+}
+
+/// Puts the tokens of a session that could still be exchanged on the blacklist; returns how many there were.
+pub fn blacklist_session(
+    conn: &mut Conn,
+    session: SessionId,
+    why: Ended,
+    by: Option<i64>,
+    now: Timestamp,
+) -> Result<usize> {
+    let live: Vec<i64> = outstanding_tokens::table
+        .filter(outstanding_tokens::session_id.eq(session.to_string()))
+        .filter(outstanding_tokens::expires_at.gt(now))
+        .filter(outstanding_tokens::refreshed_at.is_null())
+        .select(outstanding_tokens::id)
+        .load(conn)?;
+    let mut ended = 0;
+    for id in live {
+        ended += usize::from(blacklist(conn, id, why, by, now)?);
+    }
+    Ok(ended)
+}
+
+/// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist; returns how many.
+pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
+    let old: Vec<i64> = outstanding_tokens::table
+        .filter(outstanding_tokens::expires_at.le(before))
+        .order((outstanding_tokens::expires_at, outstanding_tokens::id))
+        .limit(most)
+        .select(outstanding_tokens::id)
+        .load(conn)?;
+    Ok(diesel::delete(outstanding_tokens::table.filter(outstanding_tokens::id.eq_any(old))).execute(conn)?)
+}
+
+/// Deletes at most `most` sessions that have no token left and were not used since `before`; returns how many.
+pub fn purge_sessions(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
+    let tokens = outstanding_tokens::table.filter(outstanding_tokens::session_id.eq(sessions::id));
+    let old: Vec<String> = sessions::table
+        .filter(sessions::last_seen_at.le(before))
+        .filter(diesel::dsl::not(diesel::dsl::exists(tokens)))
+        .limit(most)
+        .select(sessions::id)
+        .load(conn)?;
+    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(old))).execute(conn)?)
+}
+
+/// How a refresh token stands, by its own row and its successor's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Not exchanged, or exchanged for a successor that was not itself refreshed yet: good.
+    Live,
+    /// Its successor was refreshed, and the grace is over.
+    Spent,
+}
+
+/// Whether the token is spent at `now` (CONTRACT 21): at once where `grace` is `None`, else once its successor was
+/// refreshed and `grace` has passed since.
+pub fn usage(conn: &mut Conn, token: &OutstandingToken, grace: Option<Duration>, now: Timestamp) -> Result<Use> {
+    let Some(grace) = grace else {
+        return Ok(if token.refreshed_at.is_some() { Use::Spent } else { Use::Live });
+    };
+    let Some(successor) = &token.successor else { return Ok(Use::Live) };
+    let refreshed: Option<Option<Timestamp>> = outstanding_tokens::table
+        .filter(outstanding_tokens::jti.eq(successor))
+        .select(outstanding_tokens::refreshed_at)
+        .first(conn)
+        .optional()?;
+    match refreshed {
+        // The successor has expired and was swept: so long after, no honest client still holds the parent.
+        None => Ok(Use::Spent),
+        Some(Some(at)) if now > at + grace => Ok(Use::Spent),
+        Some(_) => Ok(Use::Live),
+    }
+}

@@ -1,0 +1,222 @@
+//! Users: the account itself, its flags, its password's hash and its generation.
+//!
+//! A token is good only if its `gen` is its user's. Whatever must end all sessions at once raises the generation: one row,
+//! any number of sessions. It is a number and no time because `iat` counts whole seconds: a token made in the second of a
+//! password change must live, one made just before must not.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::schema::{role_permissions, roles, user_roles, users};
+use crate::db::{Conn, sql};
+use crate::error::{Error, Result};
+
+/// A row of `users`.
+#[derive(Clone, Queryable)]
+pub struct User {
+    /// Never given twice.
+    pub id: i64,
+    /// In Unicode form NFKC; letters of either case differ.
+    pub username: String,
+    /// The hash, in PHC form; text that fits no format matches no password.
+    pub password: String,
+    /// Given name; may be empty.
+    pub first_name: String,
+    /// Family name; may be empty.
+    pub last_name: String,
+    /// May be empty, and is not unique.
+    pub email: String,
+    /// Whether the present e-mail was confirmed by its owner.
+    pub email_verified: bool,
+    /// As typed; may be empty.
+    pub phone_number: String,
+    /// Day of birth, if given.
+    pub date_of_birth: Option<NaiveDate>,
+    /// Switched off, nobody signs in and every token is dead.
+    pub is_active: bool,
+    /// May open the panel.
+    pub is_staff: bool,
+    /// May do everything.
+    pub is_superuser: bool,
+    /// Has paid, or whatever premium means to the application.
+    pub is_premium: bool,
+    /// Tokens of an earlier generation are dead.
+    pub generation: i32,
+    /// The generation that began with the last change of the password.
+    pub password_generation: i32,
+    /// When the account was made.
+    pub date_joined: Timestamp,
+    /// The last sign-in, where it is kept.
+    pub last_login: Option<Timestamp>,
+    /// The last change of the account itself: the row's version.
+    pub updated_at: Timestamp,
+}
+
+/// What a new account is made of.
+#[derive(Clone, Default, Insertable)]
+#[diesel(table_name = users)]
+pub struct NewUser {
+    /// Already checked and in NFKC.
+    pub username: String,
+    /// The hash.
+    pub password: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// E-mail, or empty.
+    pub email: String,
+    /// Phone number, or empty.
+    pub phone_number: String,
+    /// Day of birth.
+    pub date_of_birth: Option<NaiveDate>,
+    /// May open the panel.
+    pub is_staff: bool,
+    /// May do everything.
+    pub is_superuser: bool,
+    /// The moment of its making.
+    pub date_joined: Timestamp,
+    /// The same moment.
+    pub updated_at: Timestamp,
+}
+
+/// What may be changed of an account; `None` leaves a field alone.
+#[derive(Clone, Default, AsChangeset)]
+#[diesel(table_name = users)]
+pub struct UserChanges {
+    /// Already checked and in NFKC.
+    pub username: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Whether the e-mail is confirmed.
+    pub email_verified: Option<bool>,
+    /// Phone number.
+    pub phone_number: Option<String>,
+    /// Day of birth; `Some(None)` removes it.
+    pub date_of_birth: Option<Option<NaiveDate>>,
+    /// Active flag. Switching it off must raise the generation too: see [`set_active`].
+    pub is_active: Option<bool>,
+    /// May open the panel.
+    pub is_staff: Option<bool>,
+    /// May do everything.
+    pub is_superuser: Option<bool>,
+    /// Premium flag.
+    pub is_premium: Option<bool>,
+    /// The moment of the change: the row's new version.
+    pub updated_at: Timestamp,
+}
+
+/// The name is somebody's already.
+#[derive(Debug)]
+pub struct Taken;
+
+/// The user with this id.
+pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>> {
+    Ok(users::table.find(id).first(conn).optional()?)
+}
+
+/// The user with exactly this name.
+pub fn by_username(conn: &mut Conn, username: &str) -> Result<Option<User>> {
+    Ok(users::table.filter(users::username.eq(username)).first(conn).optional()?)
+}
+
+/// Makes an account; a name that is taken is the inner error, and changes nothing.
+pub fn insert(conn: &mut Conn, new: &NewUser) -> Result<Result<User, Taken>> {
+    // In a savepoint, since a violation spoils a PostgreSQL transaction.
+    let made = conn.transaction(|conn| {
+        diesel::insert_into(users::table).values(new).returning(users::all_columns).get_result(conn)
+    });
+    one_of_its_name(made)
+}
+
+/// Changes an account and returns it; a name that is taken is the inner error, and changes nothing.
+pub fn update(conn: &mut Conn, id: i64, changes: &UserChanges) -> Result<Result<User, Taken>> {
+    let made = conn.transaction(|conn| {
+        diesel::update(users::table.find(id)).set(changes).returning(users::all_columns).get_result(conn)
+    });
+    one_of_its_name(made)
+}
+
+fn one_of_its_name(made: QueryResult<User>) -> Result<Result<User, Taken>> {
+    match made {
+        Ok(user) => Ok(Ok(user)),
+        Err(error) if sql::taken(&error, "users", "username") => Ok(Err(Taken)),
+        Err(error) => Err(Error::from(error)),
+    }
+}
+
+/// Ends every session of the user: tokens made before are dead, whoever holds them.
+pub fn raise_generation(conn: &mut Conn, id: i64) -> Result<()> {
+    diesel::update(users::table.find(id)).set(users::generation.eq(users::generation + 1)).execute(conn)?;
+    Ok(())
+}
+
+/// Stores a new password's hash and ends every session.
+pub fn set_password(conn: &mut Conn, id: i64, hash: &str, now: Timestamp) -> Result<()> {
+    diesel::update(users::table.find(id))
+        .set((
+            users::password.eq(hash),
+            users::generation.eq(users::generation + 1),
+            users::password_generation.eq(users::generation + 1),
+            users::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Replaces the hash of the same password by a costlier one: no session notices. Nothing happens if the password has been
+/// changed since `old` was read.
+pub fn renew_hash(conn: &mut Conn, id: i64, old: &str, new: &str) -> Result<()> {
+    let unchanged = users::table.find(id).filter(users::password.eq(old));
+    diesel::update(unchanged).set(users::password.eq(new)).execute(conn)?;
+    Ok(())
+}
+
+/// Switches the account on or off. Off ends every session; on again revives none.
+pub fn set_active(conn: &mut Conn, id: i64, active: bool, now: Timestamp) -> Result<()> {
+    let changes = UserChanges { is_active: Some(active), updated_at: now, ..UserChanges::default() };
+    diesel::update(users::table.find(id)).set(&changes).execute(conn)?;
+    if active { Ok(()) } else { raise_generation(conn, id) }
+}
+
+/// Notes a sign-in.
+pub fn touch_last_login(conn: &mut Conn, id: i64, now: Timestamp) -> Result<()> {
+    diesel::update(users::table.find(id)).set(users::last_login.eq(now)).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes the account with its tasks and articles. Its tokens stay on record, without an owner.
+pub fn delete(conn: &mut Conn, id: i64) -> Result<()> {
+    diesel::delete(users::table.find(id)).execute(conn)?;
+    Ok(())
+}
+
+/// Every permission that the user's roles hold, as `area.verb`.
+pub fn permissions(conn: &mut Conn, id: i64) -> Result<Vec<String>> {
+    Ok(user_roles::table
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(user_roles::role_id)))
+        .filter(user_roles::user_id.eq(id))
+        .select(role_permissions::permission)
+        .distinct()
+        .load(conn)?)
+}
+
+/// The names of the user's roles, in order.
+pub fn role_names(conn: &mut Conn, id: i64) -> Result<Vec<String>> {
+    Ok(user_roles::table
+        .inner_join(roles::table)
+        .filter(user_roles::user_id.eq(id))
+        .order(roles::name)
+        .select(roles::name)
+        .load(conn)?)
+}
+
+/// How many users could still administer the server: active superusers.
+pub fn active_superusers(conn: &mut Conn) -> Result<i64> {
+    Ok(users::table.filter(users::is_superuser.and(users::is_active)).count().get_result(conn)?)
+}

@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod assets;
+pub mod auth;
 pub mod clock;
 pub mod db;
 pub mod error;
 pub mod model;
+pub mod rest;
+pub mod settings;

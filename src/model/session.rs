@@ -89,6 +89,8 @@ pub enum Ended {
     ByAdmin,
     /// A spent refresh token came back: somebody has a copy.
     ReuseSeen,
+    /// The user has another password since.
+    PasswordChanged,
 }
 
 impl Ended {
@@ -98,6 +100,7 @@ impl Ended {
             Self::SignedOut => "signed out",
             Self::ByAdmin => "by admin",
             Self::ReuseSeen => "reuse seen",
+            Self::PasswordChanged => "password changed",
         }
     }
 }

@@ -1,0 +1,11 @@
+//! Who you are: passwords, tokens, keys, and what is kept in memory so that a signed-in request costs no SQL.
+
+pub mod gate;
+pub mod grants;
+pub mod keyring;
+pub mod permissions;
+pub mod principals;
+pub mod revocations;
+pub mod signer;
+pub mod token;
+pub mod verdict;

@@ -1,0 +1,85 @@
+//! Why a token is refused, in the server's order: every check that can fail has its name here.
+//!
+//! Clients are told one of simplejwt's few messages ([`Reject::message`]); the log is told the name itself.
+
+use std::fmt;
+
+use crate::error::{Error, Unauthorized};
+
+/// Why a token was refused, in the order in which the checks are made (CONTRACT 6, 21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reject {
+    /// Not three parts of strict base64url with a JSON object in the first, or longer than any token of ours.
+    Malformed,
+    /// `crit` or `b64` asks for what is not understood (RFC 7515 §4.1.11).
+    Critical,
+    /// `alg` is not that of the key.
+    Algorithm,
+    /// No key has this `kid`.
+    UnknownKey,
+    /// The signature is not ours.
+    Signature,
+    /// The payload is not one JSON object, or a claim is of the wrong type.
+    Payload,
+    /// `iat` or `nbf` lies in the future.
+    NotYetValid,
+    /// `exp` has passed.
+    Expired,
+    /// `iss` is not the one expected.
+    Issuer,
+    /// `aud` is not the one expected.
+    Audience,
+    /// It, its session or its generation was ended.
+    Blacklisted,
+    /// There is no `exp`.
+    NoExp,
+    /// There is no `jti`.
+    NoId,
+    /// There is no `token_type`.
+    NoType,
+    /// It is of another kind.
+    WrongType,
+    /// A sliding token without the end of its sliding.
+    NoRefreshExp,
+    /// A sliding token past the end of its sliding.
+    RefreshExpired,
+}
+
+impl Reject {
+    /// What simplejwt says to it.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Malformed
+            | Self::Critical
+            | Self::Algorithm
+            | Self::UnknownKey
+            | Self::Signature
+            | Self::Payload
+            | Self::NotYetValid
+            | Self::Issuer
+            | Self::Audience => "Token is invalid",
+            Self::Expired => "Token is expired",
+            Self::Blacklisted => "Token is blacklisted",
+            Self::NoExp => "Token has no 'exp' claim",
+            Self::NoId => "Token has no id",
+            Self::NoType => "Token has no type",
+            Self::WrongType => "Token has wrong type",
+            Self::NoRefreshExp => "Token has no 'refresh_exp' claim",
+            Self::RefreshExpired => "Token 'refresh_exp' claim has expired",
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    /// For the log: the name of the check that failed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl From<Reject> for Error {
+    /// The answer of the token endpoints.
+    fn from(reject: Reject) -> Self {
+        Self::Unauthorized(Unauthorized::coded(reject.message(), "token_not_valid"))
+    }
+}

@@ -1,0 +1,180 @@
+//! What settings must be beyond their type, and with each other.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, AlgorithmFamily};
+
+use super::{Jwt, Settings};
+
+/// A key, and what is wrong with its value.
+pub(super) type Complaint = (&'static str, String);
+
+/// The fewest bytes of an HMAC secret: what SHA-256 has (RFC 7518 §3.2).
+const SHORTEST_SECRET: usize = 32;
+/// The most that clocks may differ: more would keep expired tokens alive.
+const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
+/// Secrets that stand in public places, so that anyone can sign with them.
+const SAMPLE_SECRETS: [&str; 4] =
+    ["django-insecure-", "a-string-secret-at-least-", "a-valid-string-secret-that-is-at-least-", "your-256-bit-secret"];
+/// Claims that have a meaning of their own in every token.
+const OWN_CLAIMS: [&str; 10] = ["aud", "exp", "gen", "iat", "iss", "jti", "nbf", "refresh_exp", "sid", "token_type"];
+
+impl Settings {
+    /// What is wrong with these settings, each complaint with its key; nothing if they can be used. For settings that
+    /// were built in code: [`Settings::load`] asks it too, and adds where the value came from.
+    pub fn complaints(&self) -> Vec<String> {
+        self.rules().into_iter().map(|(key, complaint)| format!("{key}: {complaint}")).collect()
+    }
+
+    pub(super) fn rules(&self) -> Vec<Complaint> {
+        let mut complaints = Vec::new();
+        let mut rule = |holds: bool, key: &'static str, complaint: &str| {
+            if !holds {
+                complaints.push((key, complaint.to_owned()));
+            }
+        };
+
+        rule(self.server.body_limit > 0, "server.body_limit", "must be at least 1 byte");
+        let known_database = |url: &super::Secret| {
+            ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
+        };
+        let database = "must start with sqlite:// or postgres://";
+        rule(self.database.url.as_ref().is_none_or(known_database), "database.url", database);
+
+        let jwt = &self.jwt;
+        for (key, lifetime) in [
+            ("jwt.access_token_lifetime", jwt.access_token_lifetime),
+            ("jwt.refresh_token_lifetime", jwt.refresh_token_lifetime),
+            ("jwt.sliding_token_lifetime", jwt.sliding_token_lifetime),
+            ("jwt.sliding_token_refresh_lifetime", jwt.sliding_token_refresh_lifetime),
+            ("jwt.session_lifetime", jwt.session_lifetime),
+            ("admin.session_idle", self.admin.session_idle),
+            ("admin.session_lifetime", self.admin.session_lifetime),
+        ] {
+            rule(lifetime >= Duration::from_secs(1), key, "must be at least a second");
+        }
+        rule(
+            jwt.leeway <= LONGEST_LEEWAY,
+            "jwt.leeway",
+            "must be at most 60s, for it lengthens the life of every token",
+        );
+        let word = |word: &String| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+        let words = !jwt.auth_header_types.is_empty() && jwt.auth_header_types.iter().all(word);
+        rule(words, "jwt.auth_header_types", "must name at least one scheme, such as Bearer, each without spaces");
+        rule(!jwt.auth_token_classes.is_empty(), "jwt.auth_token_classes", "must name at least one of access, sliding");
+        for (key, claim) in
+            [("jwt.user_id_claim", &jwt.user_id_claim), ("jwt.revoke_token_claim", &jwt.revoke_token_claim)]
+        {
+            rule(!claim.trim().is_empty(), key, "must not be blank");
+            rule(!OWN_CLAIMS.contains(&claim.as_str()), key, "must not be a claim that tokens have anyway");
+        }
+        rule(
+            jwt.user_id_claim != jwt.revoke_token_claim,
+            "jwt.revoke_token_claim",
+            "must differ from jwt.user_id_claim",
+        );
+
+        let hash = &self.passwords;
+        rule(hash.queue > 0, "passwords.queue", "must be at least 1");
+        rule(hash.passes > 0, "passwords.passes", "must be at least 1");
+        rule((1..0x100_0000).contains(&hash.lanes), "passwords.lanes", "must be at least 1");
+        let enough = hash.memory_kib >= hash.lanes.saturating_mul(8);
+        rule(enough, "passwords.memory_kib", "must be at least 8 for each lane");
+
+        complaints.extend(jwt.key_complaints());
+        complaints
+    }
+}
+
+impl Jwt {
+    fn key_complaints(&self) -> Vec<Complaint> {
+        let mut complaints = Vec::new();
+        let both =
+            |text: bool, file: bool, other: &str| (text && file).then(|| format!("give it or {other}, not both"));
+        let signing = both(self.signing_key.is_some(), self.signing_key_file.is_some(), "jwt.signing_key_file");
+        let verifying = both(self.verifying_key.is_some(), self.verifying_key_file.is_some(), "jwt.verifying_key_file");
+        let weak = self.signing_key.as_ref().and_then(|key| weakness(key.expose(), self.algorithm));
+        complaints.extend(signing.map(|complaint| ("jwt.signing_key", complaint)));
+        complaints.extend(weak.map(|complaint| ("jwt.signing_key", complaint)));
+        complaints.extend(verifying.map(|complaint| ("jwt.verifying_key", complaint)));
+        complaints
+    }
+}
+
+/// Why `key` must not sign with `algorithm`; what a file brings is asked too. That a PEM key can be read is for the key
+/// ring to find out.
+pub fn weakness(key: &str, algorithm: Algorithm) -> Option<String> {
+    let trimmed = key.trim();
+    if trimmed.is_empty() {
+        return Some("is blank; leave it out and a random one is made, or write 32 random bytes or more".into());
+    }
+    if algorithm.family() != AlgorithmFamily::Hmac {
+        return None;
+    }
+    let mut characters = trimmed.chars();
+    let first = characters.next();
+    let why = if trimmed.starts_with("-----BEGIN") {
+        // A public key is known to all: as an HMAC secret it would let anyone sign (RFC 8725 §2.1).
+        return Some(format!(
+            "is a PEM key, which {algorithm:?} would take for a mere secret; set jwt.algorithm, to RS256 for instance"
+        ));
+    } else if SAMPLE_SECRETS.iter().any(|sample| trimmed.starts_with(sample)) {
+        "is a sample that anyone can know"
+    } else if key.len() < SHORTEST_SECRET {
+        "is shorter than 32 bytes, so it can be guessed"
+    } else if characters.all(|character| Some(character) == first) {
+        "is one character over and over, so it can be guessed"
+    } else {
+        return None;
+    };
+    Some(format!("{why}; write 32 random bytes or more, as `openssl rand -hex 32` prints them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Passwords, Secret};
+
+    #[test]
+    fn the_defaults_have_no_fault() {
+        assert_eq!(Settings::default().complaints(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let mut settings = Settings::default();
+        settings.jwt.access_token_lifetime = Duration::ZERO;
+        settings.jwt.leeway = Duration::from_secs(61);
+        settings.jwt.auth_header_types.clear();
+        settings.jwt.signing_key_file = Some("key".into());
+        settings.jwt.signing_key = Some(Secret::from("short"));
+        settings.database.url = Some(Secret::from("mysql://ann:pw@db/x"));
+        settings.passwords = Passwords { memory_kib: 8, lanes: 2, ..Passwords::default() };
+        let told = settings.complaints().join("\n");
+        for key in ["access_token_lifetime", "leeway", "auth_header_types", "signing_key", "database.url", "memory_kib"]
+        {
+            assert!(told.contains(key), "{key} in {told}");
+        }
+        assert!(told.contains("not both") && told.contains("shorter than 32 bytes"), "{told}");
+        assert!(!told.contains("mysql://ann") && !told.contains(": short"), "{told}");
+    }
+
+    #[test]
+    fn a_weak_key_is_refused_whatever_its_weakness() {
+        let weak = |key: &str| weakness(key, Algorithm::HS256);
+        for key in [
+            "",
+            "                                        ",
+            "thirty-one-bytes-are-one-to-few",
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "django-insecure-8)3n#q@w!x5v$7k2m^0p*r4t_y6u&1i-o9",
+            "a-string-secret-at-least-256-bits-long",
+            "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----",
+        ] {
+            assert!(weak(key).is_some(), "{key}");
+        }
+        assert_eq!(weak("thirty-two-bytes-are-just-enough"), None);
+        assert_eq!(weakness("-----BEGIN PRIVATE KEY-----", Algorithm::RS256), None);
+        assert!(weakness(" ", Algorithm::RS256).is_some());
+    }
+}

@@ -20,6 +20,8 @@ pub struct SortColumn {
     pub column: &'static str,
     /// The table's key, which breaks ties.
     pub id: &'static str,
+    /// Whether it holds text, not numbers.
+    pub text: bool,
     /// Whether there are rows without a value.
     pub nullable: bool,
 }
@@ -151,7 +153,7 @@ impl Piece {
     where
         SqlLiteral<Bool>: BoxableExpression<T, Backend, SqlType = Bool>,
     {
-        let SortColumn { column, id, nullable } = self.by;
+        let SortColumn { column, id, nullable, .. } = self.by;
         let beyond = if self.descending { "<" } else { ">" };
         match (&self.from, self.nulls) {
             (None, true) => Box::new(sql::<Bool>(&format!("{column} IS NULL"))),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use aws_lc_rs::hmac;
 
@@ -13,6 +14,7 @@ use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, Unauthorized};
 use crate::model::session::SessionId;
+use crate::settings::{Jwt, TokenClass};
 
 /// Somebody who was let in.
 #[derive(Clone, Debug)]
@@ -32,29 +34,6 @@ impl Principal {
     }
 }
 
-/// A class of tokens that opens the gate: `jwt.auth_token_classes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenClass {
-    /// Access tokens.
-    Access,
-    /// Sliding tokens.
-    Sliding,
-}
-
-/// How tokens come in, by settings.
-pub struct GateRules {
-    /// The header that is read.
-    pub header: HeaderName,
-    /// The schemes that it may name, in any letter case; the first makes the challenge.
-    pub schemes: Vec<String>,
-    /// The classes that are let in, in the order in which they are tried.
-    pub classes: Vec<TokenClass>,
-    /// The claim that names the user.
-    pub user_claim: String,
-    /// If set, the claim that must hold the password's mark: `jwt.check_revoke_token`.
-    pub password_claim: Option<String>,
-}
-
 /// Lets requests in. Cheap to clone.
 #[derive(Clone)]
 pub struct Gate {
@@ -62,24 +41,29 @@ pub struct Gate {
     principals: Arc<Principals>,
     revocations: Arc<Revocations>,
     marks: PasswordMarks,
-    rules: Arc<GateRules>,
+    header: HeaderName,
+    jwt: Arc<Jwt>,
 }
 
 impl Gate {
-    /// A gate with these rules over what is in memory.
+    /// A gate by these settings over what is in memory.
+    ///
+    /// # Errors
+    /// If `jwt.auth_header_name` cannot be the name of a header.
     pub fn new(
         signer: Signer,
         principals: Arc<Principals>,
         revocations: Arc<Revocations>,
         marks: PasswordMarks,
-        rules: GateRules,
-    ) -> Self {
-        Self { signer, principals, revocations, marks, rules: Arc::new(rules) }
+        jwt: Arc<Jwt>,
+    ) -> anyhow::Result<Self> {
+        let header = HeaderName::from_bytes(jwt.auth_header_name.as_bytes()).context("jwt.auth_header_name")?;
+        Ok(Self { signer, principals, revocations, marks, header, jwt })
     }
 
     /// The value of `WWW-Authenticate` on a 401.
     pub fn challenge(&self) -> String {
-        format!("{} realm=\"api\"", self.rules.schemes.first().map_or("Bearer", String::as_str))
+        format!("{} realm=\"api\"", self.jwt.auth_header_types.first().map_or("Bearer", String::as_str))
     }
 
     /// Who sends these headers: `None` if they carry no token (CONTRACT 7).
@@ -89,7 +73,7 @@ impl Gate {
     pub async fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Principal>> {
         let Some(text) = self.bearer(headers)? else { return Ok(None) };
         let claims = self.claims(&text, now)?;
-        let user = match claims.user(&self.rules.user_claim) {
+        let user = match claims.user(&self.jwt.user_id_claim) {
             Subject::Missing => return Err(unusable(NO_SUBJECT)),
             Subject::User(id) => id,
             Subject::Nobody | Subject::Unknown => return Err(unusable(NOT_FOUND)),
@@ -98,8 +82,8 @@ impl Gate {
         if !state.active {
             return Err(unusable(INACTIVE));
         }
-        if let Some(claim) = &self.rules.password_claim
-            && claims.text(claim) != Some(&self.marks.of(user, state.password_generation))
+        if self.jwt.check_revoke_token
+            && claims.text(&self.jwt.revoke_token_claim) != Some(&self.marks.of(user, state.password_generation))
         {
             return Err(unusable(CHANGED));
         }
@@ -123,13 +107,13 @@ impl Gate {
     /// The token's text, if the header names one of our schemes. Two headers are one with a comma between (RFC 9110 §5.2),
     /// which no token survives.
     fn bearer(&self, headers: &HeaderMap) -> Result<Option<String>> {
-        let mut values = headers.get_all(&self.rules.header).map(HeaderValue::as_bytes);
+        let mut values = headers.get_all(&self.header).map(HeaderValue::as_bytes);
         let Some(first) = values.next() else { return Ok(None) };
         let rest: Vec<&[u8]> = values.collect();
         let joined = std::iter::once(first).chain(rest).collect::<Vec<_>>().join(&b',');
         let mut parts = joined.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
         let Some(scheme) = parts.next() else { return Ok(None) };
-        if !self.rules.schemes.iter().any(|one| scheme.eq_ignore_ascii_case(one.as_bytes())) {
+        if !self.jwt.auth_header_types.iter().any(|one| scheme.eq_ignore_ascii_case(one.as_bytes())) {
             return Ok(None);
         }
         match (parts.next(), parts.next()) {
@@ -142,7 +126,7 @@ impl Gate {
     fn claims(&self, text: &str, now: Timestamp) -> Result<Claims> {
         let claims = self.signer.verify(text, now).map_err(|reject| self.refused(|_| reject))?;
         let mut rejects = Vec::new();
-        for class in &self.rules.classes {
+        for class in &self.jwt.auth_token_classes {
             let checked = match class {
                 TokenClass::Access => Token::<Access>::check(&claims),
                 // A blacklisted id is told before the kind, for the kinds that can be blacklisted (CONTRACT 6, row 6).
@@ -167,7 +151,7 @@ impl Gate {
         Error::Unauthorized(Unauthorized {
             detail: "Given token not valid for any token type",
             code: Some("token_not_valid"),
-            messages: self.rules.classes.iter().map(message).collect(),
+            messages: self.jwt.auth_token_classes.iter().map(message).collect(),
         })
     }
 }

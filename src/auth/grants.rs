@@ -21,37 +21,7 @@ use crate::model::change::{self, What};
 use crate::model::session::{self, Device, Ended, Session, SessionId, SessionKind};
 use crate::model::token::{self, NewOutstandingToken, OutstandingToken, Use};
 use crate::model::user::{self, User};
-
-/// How long things last and what a refresh does, by settings.
-#[derive(Clone, Debug)]
-pub struct GrantRules {
-    /// `jwt.access_token_lifetime`.
-    pub access: Duration,
-    /// `jwt.refresh_token_lifetime`.
-    pub refresh: Duration,
-    /// `jwt.sliding_token_lifetime`.
-    pub sliding: Duration,
-    /// `jwt.sliding_token_refresh_lifetime`.
-    pub sliding_refresh: Duration,
-    /// `jwt.session_lifetime`: the absolute end, which no rotation moves.
-    pub session: Duration,
-    /// `jwt.rotate_refresh_tokens`.
-    pub rotate: bool,
-    /// `jwt.blacklist_after_rotation`.
-    pub spend: bool,
-    /// `jwt.rotation_grace`; `None` if `jwt.parallel_refresh` is off: then a token is spent at once.
-    pub grace: Option<Duration>,
-    /// `jwt.reuse_ends_session`.
-    pub reuse_ends_session: bool,
-    /// `jwt.update_last_login`.
-    pub update_last_login: bool,
-    /// `jwt.token_claims`.
-    pub token_claims: Vec<String>,
-    /// `jwt.user_id_claim`.
-    pub user_claim: String,
-    /// The claim that holds the password's mark, with `jwt.check_revoke_token`.
-    pub password_claim: Option<String>,
-}
+use crate::settings::{Jwt, TokenClaim};
 
 /// Begins, continues and ends sessions. Cheap to clone.
 #[derive(Clone)]
@@ -62,7 +32,7 @@ pub struct Grants {
     marks: PasswordMarks,
     principals: Arc<Principals>,
     revocations: Arc<Revocations>,
-    rules: Arc<GrantRules>,
+    jwt: Arc<Jwt>,
 }
 
 /// The tokens of a new session, before they are signed.
@@ -108,9 +78,9 @@ impl Grants {
         marks: PasswordMarks,
         principals: Arc<Principals>,
         revocations: Arc<Revocations>,
-        rules: GrantRules,
+        jwt: Arc<Jwt>,
     ) -> Self {
-        Self { db, clock, signer, marks, principals, revocations, rules: Arc::new(rules) }
+        Self { db, clock, signer, marks, principals, revocations, jwt }
     }
 
     /// Begins a session with a refresh and an access token, inside the caller's transaction.
@@ -119,8 +89,8 @@ impl Grants {
     /// The database's.
     pub fn begin_pair(&self, conn: &mut Conn, user: &User, device: &Device, now: Timestamp) -> Result<Unsigned> {
         let sid = SessionId::random()?;
-        let end = now + self.rules.session;
-        let exp = (now + self.rules.refresh).min(end);
+        let end = now + self.jwt.session_lifetime;
+        let exp = (now + self.jwt.refresh_token_lifetime).min(end);
         let refresh = Token::<Refresh>::first(self.common(conn, user, sid)?, now, exp)?;
         session::start(conn, sid, Some(user.id), SessionKind::Pair, device, now, end)?;
         record(conn, refresh.claims(), sid, Some(user.id), Refresh::TYPE, now, exp)?;
@@ -140,17 +110,17 @@ impl Grants {
         now: Timestamp,
     ) -> Result<Token<Sliding>> {
         let sid = SessionId::random()?;
-        let end = now + self.rules.session;
-        let refresh_exp = (now + self.rules.sliding_refresh).min(end);
+        let end = now + self.jwt.session_lifetime;
+        let refresh_exp = (now + self.jwt.sliding_token_refresh_lifetime).min(end);
         let mut common = self.common(conn, user, sid)?;
         // The tutorial's serializer adds custom claims to pairs alone (CONTRACT 5).
-        for name in &self.rules.token_claims {
-            common.more.remove(name);
+        for name in &self.jwt.token_claims {
+            common.more.remove(name.name());
         }
-        let token = Token::<Sliding>::first(common, now, (now + self.rules.sliding).min(end), refresh_exp)?;
+        let token = Token::<Sliding>::first(common, now, (now + self.jwt.sliding_token_lifetime).min(end), refresh_exp)?;
         session::start(conn, sid, Some(user.id), SessionKind::Sliding, device, now, end)?;
         // Its last form may outlive the end of its sliding by one lifetime.
-        let last = refresh_exp + self.rules.sliding;
+        let last = refresh_exp + self.jwt.sliding_token_lifetime;
         record(conn, token.claims(), sid, Some(user.id), Sliding::TYPE, now, last)?;
         Ok(token)
     }
@@ -160,7 +130,7 @@ impl Grants {
     /// # Errors
     /// The database's.
     pub fn note_login(&self, conn: &mut Conn, user: i64, now: Timestamp) -> Result<()> {
-        if self.rules.update_last_login { user::touch_last_login(conn, user, now) } else { Ok(()) }
+        if self.jwt.update_last_login { user::touch_last_login(conn, user, now) } else { Ok(()) }
     }
 
     /// Signs the tokens of a new session.
@@ -225,10 +195,10 @@ impl Grants {
         }
         let given = given.in_session(sid);
         let access = given.access(now, self.access_exp(now, session.expires_at))?;
-        if !self.rules.rotate {
+        if !self.jwt.rotate_refresh_tokens {
             return Ok(Ok((access, None)));
         }
-        let exp = (now + self.rules.refresh).min(session.expires_at);
+        let exp = (now + self.jwt.refresh_token_lifetime).min(session.expires_at);
         match self.successor(conn, &given, &row, sid, now, exp)? {
             Ok(successor) => Ok(Ok((access, Some(successor)))),
             Err(refusal) => Ok(Err(refusal)),
@@ -249,17 +219,17 @@ impl Grants {
             (Some(jti), Some(iat), Some(exp)) => Some(given.successor(jti, iat, exp)),
             _ => None,
         };
-        if self.rules.spend
+        if self.jwt.blacklist_after_rotation
             && let Some(successor) = heir(row)
         {
             return Ok(Ok(successor));
         }
         let jti = tokens::new_jti()?;
-        if self.rules.spend && !token::set_successor(conn, row.id, &jti, now, exp, now)? {
+        if self.jwt.blacklist_after_rotation && !token::set_successor(conn, row.id, &jti, now, exp, now)? {
             // Another refresh came between, which only PostgreSQL allows: its successor stands.
             let fresh = token::by_jti(conn, &row.jti)?;
             return Ok(match fresh.as_ref().and_then(heir) {
-                Some(successor) if self.rules.grace.is_some() => Ok(successor),
+                Some(successor) if self.jwt.parallel_refresh => Ok(successor),
                 _ => Err(Reject::Blacklisted.into()),
             });
         }
@@ -277,7 +247,7 @@ impl Grants {
         if !self.is_spent(conn, row, now)? {
             return Ok(Ok(()));
         }
-        if self.rules.reuse_ends_session
+        if self.jwt.reuse_ends_session
             && let Ok(sid) = row.session_id.parse()
             && self.end_in(conn, sid, row.user_id, Ended::ReuseSeen, None, now)?
         {
@@ -287,10 +257,11 @@ impl Grants {
     }
 
     fn is_spent(&self, conn: &mut Conn, row: &OutstandingToken, now: Timestamp) -> Result<bool> {
-        if !(self.rules.rotate && self.rules.spend) {
+        if !(self.jwt.rotate_refresh_tokens && self.jwt.blacklist_after_rotation) {
             return Ok(false);
         }
-        Ok(token::usage(conn, row, self.rules.grace, now)? == Use::Spent)
+        let grace = self.jwt.parallel_refresh.then_some(self.jwt.rotation_grace);
+        Ok(token::usage(conn, row, grace, now)? == Use::Spent)
     }
 
     /// The user of a refresh or sliding token, if it names one: known, active, of the same password and generation.
@@ -302,7 +273,7 @@ impl Grants {
         device: &Device,
         now: Timestamp,
     ) -> Decision<Option<i64>> {
-        let id = match claims.user(&self.rules.user_claim) {
+        let id = match claims.user(&self.jwt.user_id_claim) {
             Subject::Missing | Subject::Nobody => return Ok(Ok(None)),
             Subject::Unknown => return Ok(Err(Error::unauthorized(NO_ACCOUNT))),
             Subject::User(id) => id,
@@ -310,8 +281,8 @@ impl Grants {
         let Some(user) = user::by_id(conn, id)?.filter(|user| user.is_active) else {
             return Ok(Err(Error::unauthorized(NO_ACCOUNT)));
         };
-        if let Some(claim) = &self.rules.password_claim
-            && claims.text(claim) != Some(&self.marks.of(id, user.password_generation))
+        if self.jwt.check_revoke_token
+            && claims.text(&self.jwt.revoke_token_claim) != Some(&self.marks.of(id, user.password_generation))
         {
             let (row, ..) = self.on_record(conn, claims, row.cloned(), Some(id), device, now)?;
             token::blacklist(conn, row.id, Ended::PasswordChanged, None, now)?;
@@ -347,7 +318,7 @@ impl Grants {
         if session::by_id(conn, sid)?.is_none() {
             let kind =
                 if claims.text("token_type") == Some(Sliding::TYPE) { SessionKind::Sliding } else { SessionKind::Pair };
-            session::start(conn, sid, user, kind, device, now, now + self.rules.session)?;
+            session::start(conn, sid, user, kind, device, now, now + self.jwt.session_lifetime)?;
         }
         let last = ["exp", "refresh_exp"].iter().filter_map(|name| claims.moment(name)).max().unwrap_or(now);
         let kind = claims.text("token_type").unwrap_or(Refresh::TYPE);
@@ -398,8 +369,8 @@ impl Grants {
         if self.signer.has_passed(end, now) {
             return Ok(Err(Reject::RefreshExpired.into()));
         }
-        let last = session.map_or(now + self.rules.session, |session| session.expires_at);
-        Ok(Ok(given.slid(now, (now + self.rules.sliding).min(last))))
+        let last = session.map_or(now + self.jwt.session_lifetime, |session| session.expires_at);
+        Ok(Ok(given.slid(now, (now + self.jwt.sliding_token_lifetime).min(last))))
     }
 
     /// Ends the session of a refresh token: blacklist and logout. Who holds the token may.
@@ -422,7 +393,7 @@ impl Grants {
             Ok(token) => token.into_claims(),
             Err(reject) => return Ok(Err(reject.into())),
         };
-        let user = match given.user(&self.rules.user_claim).id() {
+        let user = match given.user(&self.jwt.user_id_claim).id() {
             Some(id) => user::by_id(conn, id)?.map(|user| user.id),
             None => None,
         };
@@ -503,7 +474,7 @@ impl Grants {
         if ids.into_iter().flatten().any(|id| self.revocations.covers(id)) {
             return Ok(true);
         }
-        if let Some(id) = claims.user(&self.rules.user_claim).id()
+        if let Some(id) = claims.user(&self.jwt.user_id_claim).id()
             && let Some(state) = self.principals.of(id).await?
             && claims.generation() < i64::from(state.generation)
         {
@@ -527,17 +498,17 @@ impl Grants {
     }
 
     fn common(&self, conn: &mut Conn, user: &User, sid: SessionId) -> Result<Common> {
-        let wanted = &self.rules.token_claims;
-        let needs_roles = wanted.iter().any(|name| name == "roles" || name == "user_role");
+        let wanted = &self.jwt.token_claims;
+        let needs_roles = wanted.iter().any(|name| matches!(name, TokenClaim::Roles | TokenClaim::UserRole));
         let roles = if needs_roles { user::role_names(conn, user.id)? } else { Vec::new() };
         let mut more = self.signer.standing_claims();
-        if let Some(claim) = &self.rules.password_claim {
-            more.insert(claim.clone(), self.marks.of(user.id, user.password_generation).into());
+        if self.jwt.check_revoke_token {
+            more.insert(self.jwt.revoke_token_claim.clone(), self.marks.of(user.id, user.password_generation).into());
         }
         more.extend(tokens::custom_claims(wanted, user, &roles));
         Ok(Common {
             // A string, as simplejwt has it since 5.5.1.
-            user_claim: (self.rules.user_claim.clone(), user.id.to_string().into()),
+            user_claim: (self.jwt.user_id_claim.clone(), user.id.to_string().into()),
             sid,
             generation: user.generation,
             more,
@@ -545,12 +516,12 @@ impl Grants {
     }
 
     fn access_exp(&self, now: Timestamp, end: Timestamp) -> Timestamp {
-        (now + self.rules.access).min(end)
+        (now + self.jwt.access_token_lifetime).min(end)
     }
 
     /// When the last access or sliding token of a session that ends now has expired, by any clock.
     fn until(&self, now: Timestamp) -> Timestamp {
-        now + self.rules.access.max(self.rules.sliding) + CLOCK_SLACK
+        now + self.jwt.access_token_lifetime.max(self.jwt.sliding_token_lifetime) + CLOCK_SLACK
     }
 }
 

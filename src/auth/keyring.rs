@@ -27,8 +27,7 @@ impl Key {
     ///
     /// # Errors
     /// If `algorithm` is no HMAC.
-    pub fn hmac(algorithm: &str, secret: &[u8], kid: Option<String>) -> anyhow::Result<Self> {
-        let algorithm = parse(algorithm)?;
+    pub fn hmac(algorithm: Algorithm, secret: &[u8], kid: Option<String>) -> anyhow::Result<Self> {
         if algorithm.family() != AlgorithmFamily::Hmac {
             bail!("jwt.algorithm is {algorithm:?}, which needs a private key in PEM form, not a secret");
         }
@@ -39,8 +38,7 @@ impl Key {
     ///
     /// # Errors
     /// If a text is no key that suits `algorithm`.
-    pub fn pair(algorithm: &str, private: &str, public: Option<&str>) -> anyhow::Result<Self> {
-        let algorithm = parse(algorithm)?;
+    pub fn pair(algorithm: Algorithm, private: &str, public: Option<&str>) -> anyhow::Result<Self> {
         let pem = private.as_bytes();
         let signing = match algorithm.family() {
             AlgorithmFamily::Hmac => bail!("jwt.algorithm is {algorithm:?}, which needs a secret, not a key in PEM form"),
@@ -104,11 +102,6 @@ impl Key {
     }
 }
 
-fn parse(algorithm: &str) -> anyhow::Result<Algorithm> {
-    Algorithm::from_str(algorithm)
-        .with_context(|| format!("jwt.algorithm is {algorithm:?}: write one of HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 EdDSA"))
-}
-
 /// The keys in use: one signs, all verify.
 pub struct KeyRing {
     active: Key,
@@ -159,5 +152,6 @@ pub fn read_key_file(text: &str) -> anyhow::Result<Key> {
     if secret.len() < 32 {
         bail!("its secret is shorter than 32 bytes");
     }
+    let algorithm = Algorithm::from_str(algorithm).context("its algorithm is not known")?;
     Key::hmac(algorithm, &secret, Some(kid.to_owned()))
 }

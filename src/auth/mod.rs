@@ -3,9 +3,14 @@
 pub mod gate;
 pub mod grants;
 pub mod keyring;
+pub mod password;
+pub mod password_rules;
 pub mod permissions;
 pub mod principals;
 pub mod revocations;
+pub mod secrets;
+pub mod setup;
+pub mod sign_in;
 pub mod signer;
 pub mod token;
 pub mod verdict;

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::model::session::SessionId;
 use crate::model::user::User;
+use crate::settings::TokenClaim;
 
 /// A kind of token: what its `token_type` says.
 pub trait Kind: 'static {
@@ -308,24 +309,21 @@ pub fn new_jti() -> Result<String> {
     Ok(hex::encode(bytes))
 }
 
-/// The custom claims of a sign-in, by the names in `jwt.token_claims`. To add one of your own, add an arm here.
-pub fn custom_claims(wanted: &[String], user: &User, roles: &[String]) -> Map<String, Value> {
-    let claim = |name: &String| {
-        let value = match name.as_str() {
-            "username" => user.username.as_str().into(),
-            "email" => user.email.as_str().into(),
-            "first_name" => user.first_name.as_str().into(),
-            "last_name" => user.last_name.as_str().into(),
-            "is_staff" => user.is_staff.into(),
-            "is_superuser" => user.is_superuser.into(),
-            "is_premium" => user.is_premium.into(),
-            "roles" => roles.into(),
-            "user_role" => roles.first().map_or("user", String::as_str).into(),
-            _ => return None,
-        };
-        Some((name.clone(), value))
+/// The custom claims of a sign-in, by `jwt.token_claims`. To add one of your own, add a variant to [`TokenClaim`] and its
+/// arm here.
+pub fn custom_claims(wanted: &[TokenClaim], user: &User, roles: &[String]) -> Map<String, Value> {
+    let value = |claim: &TokenClaim| match claim {
+        TokenClaim::Username => user.username.as_str().into(),
+        TokenClaim::Email => user.email.as_str().into(),
+        TokenClaim::FirstName => user.first_name.as_str().into(),
+        TokenClaim::LastName => user.last_name.as_str().into(),
+        TokenClaim::IsStaff => user.is_staff.into(),
+        TokenClaim::IsSuperuser => user.is_superuser.into(),
+        TokenClaim::IsPremium => user.is_premium.into(),
+        TokenClaim::Roles => roles.into(),
+        TokenClaim::UserRole => roles.first().map_or("user", String::as_str).into(),
     };
-    wanted.iter().filter_map(claim).collect()
+    wanted.iter().map(|claim| (claim.name().to_owned(), value(claim))).collect()
 }
 
 #[cfg(test)]

@@ -132,3 +132,8 @@ pub fn data_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
         }
     }
 }
+
+/// Whether rows become visible in the order of their ids: on SQLite, where one transaction writes at a time.
+pub fn commits_in_order(conn: &Conn) -> bool {
+    matches!(conn, Conn::Sqlite(_))
+}

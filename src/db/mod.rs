@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-pub use conn::{Conn, MultiBackend as Backend, Target};
+pub use conn::{Conn, MultiBackend as Backend, Target, commits_in_order, data_version};
 
 use crate::error::{Error, Result};
 use worker::{Job, Task};

@@ -74,3 +74,75 @@ fn is_literal(domain: &str) -> bool {
         address.parse::<Ipv4Addr>().is_ok() || (address.len() <= MAX_IPV6 && address.parse::<Ipv6Addr>().is_ok())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_taken_and_refused_as_django_does() {
+        let label = |length| format!("a@{}.org", "l".repeat(length));
+        for (address, taken) in [
+            ("a@b.org", true),
+            ("a@b", false),
+            ("A@localhost", true),
+            ("a@Localhost", false),
+            ("a@[127.0.0.1]", true),
+            ("a@[::1]", true),
+            ("a@[1:2:3:4:5:6:7::]", true),
+            ("a@[0127.0.0.1]", false),
+            ("a@[::ffff:255.255.255.255]", true),
+            ("a@[0000:0000:0000:0000:0000:ffff:255.255.255.255]", false),
+            ("a@[1.2.3.4", false),
+            ("a@[1.2.3.4]x", false),
+            ("\"a b\"@x.org", false),
+            ("\"a\\ b\"@x.org", true),
+            ("\"a@b\"@x.org", true),
+            ("\"\"@x.org", true),
+            ("\"@x.org", false),
+            ("\"a\\\"@x.org", false),
+            ("\"\u{1}\"@x.org", true),
+            ("\"\\\0\"@x.org", false),
+            ("a@-x.org", false),
+            ("a@x-.org", false),
+            ("a@x--y.org", true),
+            ("a@x.org.", false),
+            ("a@.org", false),
+            ("a@x..org", false),
+            ("a@x.o1", false),
+            ("a@x.123", false),
+            ("a@x.c", false),
+            ("a@x.xn--a1", true),
+            ("a@x.XN--1", true),
+            ("a@x.xn--", false),
+            ("a@x.xn--ſ1", true),
+            ("a@é.ü.ñé", true),
+            ("a@x.¹²", true),
+            ("a@😀.com", false),
+            ("a@x_y.org", false),
+            ("a..b@x.org", false),
+            (".a@x.org", false),
+            ("İıſ\u{212a}@x.org", true),
+            ("é@x.org", false),
+            ("a\u{a0}@x.org", false),
+            ("a\0@x.org", false),
+            ("a@b@x.org", false),
+            ("@x.org", false),
+            ("a@", false),
+            ("", false),
+        ] {
+            assert_eq!(is_email(address), taken, "{address}");
+        }
+        assert!(is_email(&label(63)) && !is_email(&label(64)));
+        let long = |length| format!("{}@ex.org", "x".repeat(length));
+        assert!(is_email(&long(313)) && !is_email(&long(314)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_stumble(text in "\\PC{0,20}@?[\\[\"\\\\a-c:.@é-]{0,20}") {
+            is_email(&text);
+        }
+    }
+}

@@ -31,18 +31,20 @@ pub fn is_whole(digits: &str) -> bool {
 
 /// The `repr()` of a float: the fewest digits that give it back, with an exponent below 1e-4 and from 1e16.
 fn float(value: f64) -> String {
-    if !value.is_finite() {
-        return value.to_string();
+    let shortest = format!("{value:e}");
+    let Some((mantissa, exponent)) = shortest.split_once('e') else { return shortest };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let fraction = mantissa.split_once('.').map_or(0, |(_, digits)| digits.len());
+    // Of two equally near texts of that length Python takes the even one, as formatting to a given length does.
+    let nearest = |even: String, other: String| if even.parse() == Ok(value) { even } else { other };
+    if (-4..16).contains(&exponent) {
+        let decimals = i32::try_from(fraction).unwrap_or_default().saturating_sub(exponent).max(1).unsigned_abs();
+        return nearest(format!("{:.*}", usize::try_from(decimals).unwrap_or_default(), value), format!("{value:?}"));
     }
-    let scientific = format!("{value:e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
-    match exponent.parse::<i32>() {
-        Ok(exponent) if !(-4..16).contains(&exponent) => {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
-        }
-        _ => format!("{value:?}"),
-    }
+    let scientific = nearest(format!("{value:.fraction$e}"), shortest.clone());
+    let mantissa = scientific.split_once('e').map_or(mantissa, |(mantissa, _)| mantissa);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
 }
 
 #[cfg(test)]
@@ -76,6 +78,8 @@ mod tests {
             ("0.1", "0.1"),
             ("0.30000000000000004", "0.30000000000000004"),
             ("5e-324", "5e-324"),
+            ("718186540256144.25", "718186540256144.2"),
+            ("5.684341886080802e-14", "5.684341886080802e-14"),
             ("1e400", "inf"),
             ("-1e400", "-inf"),
             ("1e-400", "0.0"),

@@ -1,8 +1,9 @@
 //! The settings: what each one is, and why its default is what it is.
 //!
-//! Where they come from is told in [`source`], how single values are written in [`value`], what must fit together in
+//! How they are loaded is told in [`source`], how single values are written in [`value`], what must fit together in
 //! [`rules`]. A new setting is a field here and its default: file, environment, flags and `portcullis config` follow.
 
+pub mod origin;
 pub mod rules;
 pub mod source;
 pub mod value;
@@ -15,7 +16,7 @@ use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 
-pub use source::{Loaded, Origin};
+pub use origin::{Loaded, Origin, Shown};
 pub use value::{Rate, Registration, Secret, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -60,7 +61,7 @@ pub struct Server {
     /// Networks of the proxies whose `X-Forwarded-…` headers count. None by default: anyone can send those headers.
     #[serde(deserialize_with = "value::networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// The folder of database, keys and lock: `data` beside where the server was started, so that a first try needs nothing.
+    /// The folder of database, keys and lock. `data` where the server was started, so that a first try needs nothing.
     pub data_dir: PathBuf,
     /// The longest body that is read, in bytes. 1 MiB is far more than any request of ours needs.
     pub body_limit: usize,
@@ -98,9 +99,10 @@ impl Database {
 /// Tokens. The keys are simplejwt's setting names in lower case, its defaults are ours unless a line says why not.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Jwt {
-    /// How tokens are signed; a token that names another algorithm is refused. HS256, as simplejwt: one secret, no key pair.
+    /// How tokens are signed; a token that names another algorithm is refused. HS256, as simplejwt: it needs no key pair.
     pub algorithm: Algorithm,
-    /// The HMAC secret, or the private key as PEM text. None by default: one is made at the first start and kept in the data folder.
+    /// The HMAC secret, or the private key as PEM text. None by default: one is made at the first start and kept in the
+    /// data folder.
     pub signing_key: Option<Secret>,
     /// The file that holds the signing key, for those who keep secrets in files. None by default.
     pub signing_key_file: Option<PathBuf>,
@@ -127,9 +129,10 @@ pub struct Jwt {
     pub rotate_refresh_tokens: bool,
     /// Whether rotation spends the old refresh token. On (simplejwt: off), for the same reason.
     pub blacklist_after_rotation: bool,
-    /// Whether an old refresh token gives the same successor until that one is used. On: lost answers and parallel tabs do no harm.
+    /// Whether an old refresh token gives the same successor until that one is used. On: lost answers and parallel tabs
+    /// do no harm.
     pub parallel_refresh: bool,
-    /// How long after its successor was first used an old refresh token is still answered. Ten seconds: a slow network's lag.
+    /// How long after its successor was first used an old refresh token is still answered. Ten seconds: a slow network.
     #[serde(with = "value::duration")]
     pub rotation_grace: Duration,
     /// Whether a spent refresh token that comes back ends its session. On: one of the two who hold it is a thief.
@@ -138,7 +141,8 @@ pub struct Jwt {
     pub update_last_login: bool,
     /// The words before the token, in any letter case; the first makes the challenge. `Bearer`, as RFC 6750.
     pub auth_header_types: Vec<String>,
-    /// The header that carries the token, in lower case. Django's spelling `HTTP_X_ACCESS_TOKEN` is read as `X-Access-Token`.
+    /// The header that carries the token, in lower case; Django's spelling `HTTP_X_ACCESS_TOKEN` is understood.
+    /// `authorization`, as HTTP says.
     #[serde(deserialize_with = "value::header_name")]
     pub auth_header_name: String,
     /// The kinds of token that open the API, in the order in which they are tried. Access tokens, as simplejwt.
@@ -149,10 +153,10 @@ pub struct Jwt {
     pub audience: Vec<String>,
     /// Who issues: written as `iss` and demanded, if set. None by default, as simplejwt.
     pub issuer: Option<String>,
-    /// How far clocks may differ. None by default, as simplejwt; at most a minute, for it also lengthens every token's life.
+    /// How far clocks may differ. Not at all, as simplejwt; at most a minute, for it also lengthens every token's life.
     #[serde(with = "value::duration")]
     pub leeway: Duration,
-    /// Whether tokens carry a mark of the password, as simplejwt's do on demand. Off: generations end tokens without it.
+    /// Whether tokens carry a mark of the password, as simplejwt's can. Off: generations end tokens without it.
     pub check_revoke_token: bool,
     /// The claim that carries that mark. `hash_password`, as simplejwt.
     pub revoke_token_claim: String,
@@ -207,9 +211,10 @@ pub struct Accounts {
 pub struct Passwords {
     /// Whether Django's four rules bind a new password. On: most accounts that fall, fall to a common one.
     pub rules: bool,
-    /// Threads that hash; 0 is half the cores, at least one, so that a storm of sign-ins leaves the rest for other requests.
+    /// Threads that hash; 0 is half the cores, at least one: a storm of sign-ins leaves the rest for other requests.
     pub hashing_threads: usize,
-    /// How many passwords may wait for those threads before more are told to come again. 64 wait about a second for one thread.
+    /// How many passwords may wait for those threads before more are told to come again. 64 wait a second or two for
+    /// one thread.
     pub queue: usize,
     /// Memory of one hash in KiB. 19 MiB, the least that OWASP advises for argon2id.
     pub memory_kib: u32,

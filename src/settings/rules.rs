@@ -13,6 +13,10 @@ pub(super) type Complaint = (&'static str, String);
 const SHORTEST_SECRET: usize = 32;
 /// The most that clocks may differ: more would keep expired tokens alive.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
+/// The most memory of one hash: a gigabyte is beyond any advice, and a slip of the hand would take the machine down.
+pub const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+/// The most passes of one hash, for the same reason.
+pub const MOST_PASSES: u32 = 100;
 /// Secrets that stand in public places, so that anyone can sign with them.
 const SAMPLE_SECRETS: [&str; 4] =
     ["django-insecure-", "a-string-secret-at-least-", "a-valid-string-secret-that-is-at-least-", "your-256-bit-secret"];
@@ -76,10 +80,10 @@ impl Settings {
 
         let hash = &self.passwords;
         rule(hash.queue > 0, "passwords.queue", "must be at least 1");
-        rule(hash.passes > 0, "passwords.passes", "must be at least 1");
-        rule((1..0x100_0000).contains(&hash.lanes), "passwords.lanes", "must be at least 1");
-        let enough = hash.memory_kib >= hash.lanes.saturating_mul(8);
-        rule(enough, "passwords.memory_kib", "must be at least 8 for each lane");
+        rule((1..=MOST_PASSES).contains(&hash.passes), "passwords.passes", "must be from 1 to 100");
+        rule((1..=64).contains(&hash.lanes), "passwords.lanes", "must be from 1 to 64");
+        let enough = (hash.lanes.saturating_mul(8)..=MOST_MEMORY_KIB).contains(&hash.memory_kib);
+        rule(enough, "passwords.memory_kib", "must be from 8 for each lane to 1048576, a gigabyte");
 
         complaints.extend(jwt.key_complaints());
         complaints

@@ -262,7 +262,8 @@ pub fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     text.map(|text| read(text.trim()).map_err(Error::custom)).transpose()
 }
 
-/// Origins, written as browsers send them. The shells of mobile applications have schemes of their own (`capacitor://localhost`).
+/// Origins, written as browsers send them. Shells of mobile applications have schemes of their own
+/// (`capacitor://localhost`).
 pub fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     many(deserializer, |text| {
         let bare =

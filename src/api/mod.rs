@@ -1,0 +1,59 @@
+//! The API: its route table, and one noun a file.
+//!
+//! Everything below `/api/` is served a second time at `/api/v1/`, the version that it is.
+
+pub mod account;
+pub mod articles;
+pub mod samples;
+pub mod session;
+pub mod sliding;
+pub mod tasks;
+pub mod token;
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+
+use crate::api::articles::Article;
+use crate::api::tasks::Task;
+use crate::rest::permission::{
+    AllowAny, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly, IsPremiumUser, Permission,
+};
+use crate::rest::resource::viewset;
+use crate::rest::view::{open_view, view};
+
+/// Every route of the API.
+pub fn routes(app: &mut ServiceConfig) {
+    app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
+    app.service(web::scope("/api/v2").service(samples::data("v2")));
+    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned));
+    app.service(web::scope("/api").configure(versioned));
+}
+
+#[rustfmt::skip] // a table reads best as one
+fn versioned(api: &mut ServiceConfig) {
+    api.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
+    api.service(view::<IsAuthenticated>("Protected").get(samples::protected).at(&["/protected/"]));
+    api.service(view::<samples::Admins>("Admin Only").get(samples::admin_only).at(&["/admin-only/"]));
+    api.service(view::<samples::Premium>("Premium").get(samples::premium).at(&["/premium/"]));
+    api.service(view::<IsAuthenticated>("Read Only").get(samples::read_only).at(&["/read-only/"]));
+
+    api.service(open_view("Token Obtain Pair").post(token::obtain).takes::<token::Credentials>(Method::POST).at(&["/token/"]));
+    api.service(open_view("Token Refresh").post(token::refresh).takes::<token::GivenRefresh>(Method::POST).at(&["/token/refresh/"]));
+    api.service(open_view("Token Verify").post(token::verify).takes::<token::GivenToken>(Method::POST).at(&["/token/verify/"]));
+    api.service(open_view("Token Blacklist").post(token::blacklist).takes::<token::GivenRefresh>(Method::POST).at(&["/token/blacklist/"]));
+    api.service(open_view("Token Obtain Sliding").post(sliding::obtain).takes::<token::Credentials>(Method::POST).at(&["/token/sliding/"]));
+    api.service(open_view("Token Refresh Sliding").post(sliding::refresh).takes::<token::GivenToken>(Method::POST).at(&["/token/sliding/refresh/"]));
+    api.service(view::<IsAuthenticated>("Token Info").get(token::info).at(&["/token/info/"]));
+    api.service(view::<AllowAny>("Token Check").post(token::check).at(&["/token/check/"]));
+
+    api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));
+    api.service(view::<IsAuthenticated>("Profile").get(account::profile).at(&["/profile/"]));
+    api.service(view::<IsAuthenticated>("Me").get(account::me).put(account::change).patch(account::change).takes::<account::Changes>(Method::PUT).at(&["/users/me/"]));
+    api.service(view::<IsAuthenticated>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
+    api.service(view::<IsAuthenticated>("Logout").post(session::logout).at(&["/logout/"]));
+    api.service(view::<IsAuthenticated>("Logout All").post(session::logout_all).at(&["/logout/all/"]));
+
+    viewset::<Article>(api);
+    viewset::<Task>(api);
+    api.service(view::<AllowAny>("Api Root").get(samples::root).at(&["/", "/.{format:[a-z0-9]+}"]));
+}

@@ -1,0 +1,133 @@
+//! Tokens by username and password: obtained, exchanged, verified, blacklisted, and looked at.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use serde_json::{Map, json};
+
+use crate::auth::sign_in::no_account;
+use crate::auth::verdict::Reject;
+use crate::error::{Error, Result};
+use crate::rest::answer::Answer;
+use crate::rest::caller::{Caller, Client};
+use crate::rest::fields::{Fields, Input};
+use crate::rest::payload::Body;
+use crate::settings::Secret;
+use crate::site::Site;
+
+/// A name and a password.
+pub struct Credentials {
+    /// The name; letters of either case differ.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+}
+
+impl Input for Credentials {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            username: fields.text("username").required().value(),
+            password: fields.text("password").required().value().into(),
+        }
+    }
+}
+
+/// A refresh token in a body.
+pub struct GivenRefresh(pub String);
+
+impl Input for GivenRefresh {
+    fn read(fields: &mut Fields) -> Self {
+        Self(fields.text("refresh").required().value())
+    }
+}
+
+/// A token of any kind in a body.
+pub struct GivenToken(pub String);
+
+impl Input for GivenToken {
+    fn read(fields: &mut Fields) -> Self {
+        Self(fields.text("token").required().value())
+    }
+}
+
+/// POST `/api/token/`: a pair for a name and a password.
+///
+/// # Errors
+/// 401 for anything that is not both right and active; 429, 503 if too many try.
+pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    let Credentials { username, password } = body.read().await?;
+    let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
+    let (grants, now) = (site.grants.clone(), site.clock.now());
+    let begun = site.db.write(move |conn| {
+        let user = signed_in.confirm(conn)?.ok_or_else(no_account)?;
+        grants.note_login(conn, user.id, now)?;
+        grants.begin_pair(conn, &user, &client.device, now)
+    });
+    Answer::ok(&site.grants.sign_pair(&begun.await?)?)
+}
+
+/// POST `/api/token/refresh/`: an access token for a refresh token, and with rotation its successor.
+///
+/// # Errors
+/// 401 with the reason.
+pub async fn refresh(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    let GivenRefresh(text) = body.read().await?;
+    Answer::ok(&site.grants.refresh(&text, client.device).await?)
+}
+
+/// POST `/api/token/verify/`: whether a token of any kind is good.
+///
+/// # Errors
+/// 401 with the reason; 400 if it was ended before its time (CONTRACT 9).
+pub async fn verify(site: Data<Site>, body: Body) -> Result<Answer> {
+    let GivenToken(text) = body.read().await?;
+    match site.grants.verify_any(&text).await? {
+        Ok(_) => Answer::ok(&Map::new()),
+        Err(Reject::Blacklisted) => Err(Error::field("non_field_errors", Reject::Blacklisted.message())),
+        Err(reject) => Err(reject.into()),
+    }
+}
+
+/// POST `/api/token/blacklist/`: ends the session of a refresh token.
+///
+/// # Errors
+/// 401 with the reason.
+pub async fn blacklist(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    let GivenRefresh(text) = body.read().await?;
+    site.grants.revoke(&text, client.device).await?;
+    Answer::ok(&Map::new())
+}
+
+/// GET `/api/token/info/`: the caller's own token.
+///
+/// # Errors
+/// None of its own.
+pub async fn info(site: Data<Site>, caller: Caller) -> Result<Answer> {
+    let user = site.settings.jwt.user_id_claim.as_str();
+    let claim = |name: &str| caller.claims.get(name).cloned().map(|value| (name.to_owned(), value));
+    let told: Map<_, _> = ["token_type", "exp", "iat", "jti", user].into_iter().filter_map(claim).collect();
+    Answer::ok(&told)
+}
+
+/// POST `/api/token/check/`: whether a text is a good access token, said as the tutorial's view says it.
+///
+/// # Errors
+/// None of its own: what is wrong with the token is told with a 400.
+pub async fn check(site: Data<Site>, body: Body) -> Result<Answer> {
+    let refuse = |reject: Reject| {
+        Answer::with(StatusCode::BAD_REQUEST, &json!({ "valid": false, "error": reject.message() }))
+    };
+    let text = match body.read::<GivenToken>().await {
+        Ok(GivenToken(text)) => text,
+        Err(Error::Invalid(_)) => return refuse(Reject::Malformed),
+        Err(error) => return Err(error),
+    };
+    let claims = match site.grants.verify_access(&text).await? {
+        Ok(claims) => claims,
+        Err(reject) => return refuse(reject),
+    };
+    match claims.get(&site.settings.jwt.user_id_claim) {
+        Some(user) => Answer::ok(&json!({ "valid": true, "user_id": user })),
+        None => refuse(Reject::Payload),
+    }
+}
+

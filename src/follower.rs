@@ -1,0 +1,172 @@
+//! Follows the change log: at start, after each commit of our own, and beside other processes for as long as we run.
+//!
+//! Whatever ends or changes takes effect in memory here and nowhere else.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::auth::principals::Principals;
+use crate::auth::revocations::Revocations;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{self, Conn, Db, Target};
+use crate::error::{Error, Result};
+use crate::model::change::{self, Change, What};
+
+/// How often other processes' changes are looked for. SQLite answers that from memory; PostgreSQL is asked.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const ASK_EVERY: Duration = Duration::from_millis(250);
+/// A server that was not seen for so long is dead, and nobody waits for it.
+const DEAD_AFTER: Duration = Duration::from_secs(5);
+/// How many entries are read at a time.
+const PORTION: i64 = 1000;
+/// On PostgreSQL an entry may be committed after one with a higher id: so far back it is looked for again.
+const OVERLAP: i64 = 500;
+
+/// Applies the change log to what is in memory.
+pub struct Follower {
+    principals: Arc<Principals>,
+    revocations: Arc<Revocations>,
+    progress: Mutex<Progress>,
+    stopped: AtomicBool,
+}
+
+#[derive(Default)]
+struct Progress {
+    position: i64,
+    /// The entries applied of late, where ids may come out of order.
+    applied: BTreeSet<i64>,
+}
+
+impl Follower {
+    /// A follower that has seen nothing yet.
+    pub fn new(principals: Arc<Principals>, revocations: Arc<Revocations>) -> Self {
+        Self { principals, revocations, progress: Mutex::default(), stopped: AtomicBool::new(false) }
+    }
+
+    /// Replays what still matters at `now`: the start of a server.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn replay(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        // The place is read first: what is appended meanwhile is read again, and applying twice changes nothing.
+        progress.position = change::position(conn)?;
+        for change in change::live(conn, now)? {
+            self.apply(&change);
+        }
+        Ok(())
+    }
+
+    /// Applies what was appended since the last time; returns the new place if there was anything.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn catch_up(&self, conn: &mut Conn) -> Result<Option<i64>> {
+        let overlap = if db::commits_in_order(conn) { 0 } else { OVERLAP };
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moved = false;
+        let mut from = progress.position - overlap;
+        loop {
+            let changes = change::since(conn, from, PORTION)?;
+            for change in &changes {
+                from = change.id;
+                if overlap > 0 && !progress.applied.insert(change.id) {
+                    continue;
+                }
+                self.apply(change);
+                moved = true;
+                progress.position = progress.position.max(change.id);
+            }
+            if changes.len() < usize::try_from(PORTION).unwrap_or(usize::MAX) {
+                break;
+            }
+        }
+        let old = progress.position - 2 * OVERLAP;
+        progress.applied = progress.applied.split_off(&old);
+        Ok(moved.then_some(progress.position))
+    }
+
+    fn apply(&self, change: &Change) {
+        match change.what {
+            What::Ended { session, .. } => self.revocations.note(session, change.until),
+            What::User(user) => self.principals.forget(user),
+        }
+    }
+
+    /// Starts the thread that follows what other processes write, under the name `server`.
+    ///
+    /// # Errors
+    /// If the database cannot be opened once more.
+    pub fn follow(self: &Arc<Self>, target: &Target, server: String, clock: Clock) -> anyhow::Result<()> {
+        let mut conn = target.connect()?;
+        let (this, target) = (self.clone(), target.clone());
+        let every = if matches!(target, Target::Sqlite(_)) { LOOK_EVERY } else { ASK_EVERY };
+        let body = move || {
+            let mut seen = None;
+            while !this.stopped.load(Ordering::Relaxed) {
+                if let Err(error) = this.look(&mut conn, &mut seen, &server, &clock) {
+                    log::error!("cannot follow the change log: {error}");
+                    seen = None;
+                    if let Ok(fresh) = target.connect() {
+                        conn = fresh;
+                    }
+                }
+                thread::sleep(every);
+            }
+            if let Err(error) = change::unfollow(&mut conn, &server) {
+                log::error!("cannot leave the change log: {error}");
+            }
+        };
+        thread::Builder::new().name("follower".into()).spawn(body).context("cannot start the follower's thread")?;
+        Ok(())
+    }
+
+    fn look(&self, conn: &mut Conn, seen: &mut Option<i64>, server: &str, clock: &Clock) -> Result<()> {
+        let version = db::data_version(conn)?;
+        if version.is_some() && version == *seen {
+            return Ok(());
+        }
+        *seen = version;
+        let moved = self.catch_up(conn)?;
+        // SQLite: only what others wrote is worth telling, since nobody waits for our own. PostgreSQL: a sign of life.
+        let position = match (moved, version) {
+            (Some(position), _) => position,
+            (None, None) => self.progress.lock().unwrap_or_else(PoisonError::into_inner).position,
+            (None, Some(_)) => return Ok(()),
+        };
+        change::follow(conn, server, position, clock.now())
+    }
+
+    /// Ends the thread at its next look.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits until every living server has applied the log up to `position`, five seconds at most; `false` if one has not.
+///
+/// # Errors
+/// The database's.
+pub async fn wait_for_servers(db: &Db, position: i64, clock: &Clock) -> Result<bool, Error> {
+    let patience = clock.monotonic() + DEAD_AFTER;
+    loop {
+        // On SQLite there is one server and it is known to live; what it last said may be long ago.
+        let since = match db.target() {
+            Target::Sqlite(_) => Timestamp::default(),
+            Target::Postgres(_) => clock.now() - DEAD_AFTER,
+        };
+        let slowest = db.read(move |conn| change::slowest_follower(conn, since)).await?;
+        if slowest.is_none_or(|slowest| slowest >= position) {
+            return Ok(true);
+        }
+        if clock.monotonic() > patience {
+            return Ok(false);
+        }
+        tokio::time::sleep(LOOK_EVERY / 4).await;
+    }
+}

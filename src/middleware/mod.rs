@@ -1,0 +1,5 @@
+//! What every request passes, whatever its path.
+
+pub mod client_ip;
+pub mod cors;
+pub mod headers;

@@ -1,0 +1,93 @@
+//! What a view found out about its request, for handlers to pick up. There is no other way to a [`Principal`].
+
+use std::any::TypeId;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
+
+use crate::auth::gate::Principal;
+use crate::error::{Error, Result};
+use crate::middleware::client_ip;
+use crate::model::session::Device;
+use crate::rest::permission::IsAuthenticated;
+use crate::site::Site;
+
+/// Left in the request by its view.
+#[derive(Clone)]
+pub(super) struct Admitted {
+    pub principal: Option<Arc<Principal>>,
+    pub permission: TypeId,
+}
+
+fn admitted<P: 'static>(request: &HttpRequest) -> Result<Option<Arc<Principal>>> {
+    match request.extensions().get::<Admitted>() {
+        Some(admitted) if admitted.permission == TypeId::of::<P>() => Ok(admitted.principal.clone()),
+        _ => Err(Error::internal("a handler asks for another permission than its view")),
+    }
+}
+
+/// Somebody who is signed in, allowed by `P`, and within the rate. That it exists is the proof.
+pub struct Caller<P = IsAuthenticated> {
+    principal: Arc<Principal>,
+    permission: PhantomData<P>,
+}
+
+impl<P> Caller<P> {
+    /// The principal, to take along.
+    pub fn principal(&self) -> Arc<Principal> {
+        self.principal.clone()
+    }
+}
+
+impl<P> Deref for Caller<P> {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+impl<P: 'static> FromRequest for Caller<P> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let caller = admitted::<P>(request).and_then(|principal| {
+            let principal = principal.ok_or(Error::NotAuthenticated)?;
+            Ok(Self { principal, permission: PhantomData })
+        });
+        ready(caller)
+    }
+}
+
+/// Whoever it is, signed in or not, whom `P` allows.
+pub struct Visitor<P> {
+    /// Who, if anybody.
+    pub principal: Option<Arc<Principal>>,
+    permission: PhantomData<P>,
+}
+
+impl<P: 'static> FromRequest for Visitor<P> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        ready(admitted::<P>(request).map(|principal| Self { principal, permission: PhantomData }))
+    }
+}
+
+/// What the request comes from: address and User-Agent.
+pub struct Client(pub Device);
+
+impl FromRequest for Client {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let site = request.app_data::<web::Data<Site>>().ok_or_else(|| Error::internal("no site"));
+        ready(site.map(|site| Self(client_ip::device(request, &site.settings.server.trusted_proxies))))
+    }
+}

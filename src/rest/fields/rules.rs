@@ -1,0 +1,176 @@
+//! What is asked of a field, and how what was sent is held against it: DRF's `Field.run_validation`, kind by kind.
+
+use std::borrow::Cow;
+
+use chrono::{Datelike, NaiveDate};
+
+use super::{FieldInfo, Payload};
+use crate::rest::email::is_email;
+use crate::rest::text;
+
+/// What was sent for one field.
+pub(super) enum Given<'p> {
+    Nothing,
+    Null,
+    Boolean(bool),
+    Number(&'p str),
+    Text(&'p str),
+    /// A list, an object or a file.
+    Other,
+}
+
+/// What a field comes to.
+pub(super) enum Read<T> {
+    Nothing,
+    Null,
+    Value(T),
+}
+
+/// What is asked of a field.
+pub(super) struct Rules {
+    pub(super) name: &'static str,
+    pub(super) r#type: &'static str,
+    pub(super) label: Option<&'static str>,
+    pub(super) required: bool,
+    pub(super) nullable: bool,
+    pub(super) blank: bool,
+    pub(super) max: Option<usize>,
+    pub(super) validators: Vec<Validator>,
+}
+
+/// A check of ours, run once a text is known to be one.
+pub(super) type Validator = fn(&str) -> Result<(), &'static str>;
+
+impl Rules {
+    /// What was sent, as DRF's `Field.get_value` sees it: a form cannot say null or false, so there emptiness does.
+    pub(super) fn given<'p>(&self, payload: &'p Payload, partial: bool) -> Given<'p> {
+        let given = payload.given(self.name);
+        if !payload.is_form() {
+            return given;
+        }
+        match given {
+            Given::Nothing if self.r#type == "boolean" && !partial => {
+                if self.nullable {
+                    Given::Null
+                } else {
+                    Given::Boolean(false)
+                }
+            }
+            Given::Text("") if self.blank => given,
+            Given::Text("") if self.nullable => Given::Null,
+            Given::Text("") if !self.required => Given::Nothing,
+            _ => given,
+        }
+    }
+
+    /// DRF's `Field.run_validation`: emptiness first, then the type, then the validators.
+    pub(super) fn check<T>(
+        &self,
+        given: &Given<'_>,
+        partial: bool,
+        read: fn(&Given<'_>, &Rules) -> Result<T, Vec<String>>,
+    ) -> Result<Read<T>, Vec<String>> {
+        match given {
+            Given::Nothing if self.required && !partial => complaint("This field is required."),
+            Given::Nothing => Ok(Read::Nothing),
+            Given::Null if !self.nullable => complaint("This field may not be null."),
+            Given::Null => Ok(Read::Null),
+            Given::Text(text) if self.r#type == "boolean" && self.nullable && is_null_word(text) => Ok(Read::Null),
+            given => read(given, self).map(Read::Value),
+        }
+    }
+
+    pub(super) fn info(&self) -> FieldInfo {
+        FieldInfo {
+            name: self.name,
+            r#type: self.r#type,
+            required: self.required,
+            read_only: false,
+            label: self.label.map_or_else(|| default_label(self.name), Cow::Borrowed),
+            max_length: self.max,
+        }
+    }
+}
+
+/// The name with a capital and spaces, as `due_date`, "Due date".
+pub(super) fn default_label(name: &'static str) -> Cow<'static, str> {
+    if name == "id" {
+        return "ID".into();
+    }
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).map(|c| if c == '_' { ' ' } else { c }).collect::<String>().into()
+}
+
+fn complaint<T>(words: &str) -> Result<T, Vec<String>> {
+    Err(vec![words.to_owned()])
+}
+
+pub(super) fn read_text(given: &Given<'_>, rules: &Rules) -> Result<String, Vec<String>> {
+    let value = match given {
+        Given::Text(text) => text::strip(text).to_owned(),
+        Given::Number(digits) => text::number(digits),
+        _ if rules.r#type == "email" => return complaint("Enter a valid email address."),
+        _ => return complaint("Not a valid string."),
+    };
+    if value.is_empty() {
+        return if rules.blank { Ok(value) } else { complaint("This field may not be blank.") };
+    }
+    let mut complaints: Vec<String> = Vec::new();
+    complaints.extend(rules.validators.iter().filter_map(|check| check(&value).err()).map(str::to_owned));
+    if let Some(max) = rules.max.filter(|max| value.chars().count() > *max) {
+        complaints.push(format!("Ensure this field has no more than {max} characters."));
+    }
+    if value.contains('\0') {
+        complaints.push("Null characters are not allowed.".to_owned());
+    }
+    if rules.r#type == "email" && !is_email(&value) {
+        complaints.push("Enter a valid email address.".to_owned());
+    }
+    if complaints.is_empty() { Ok(value) } else { Err(complaints) }
+}
+
+pub(super) fn read_boolean(given: &Given<'_>, _: &Rules) -> Result<bool, Vec<String>> {
+    let is_one_of = |text: &str, words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match given {
+        Given::Boolean(value) => Ok(*value),
+        Given::Number(digits) if digits.parse() == Ok(1.0) => Ok(true),
+        Given::Number(digits) if digits.parse() == Ok(0.0) => Ok(false),
+        Given::Text(text) if is_one_of(text, &["t", "y", "yes", "true", "on", "1"]) => Ok(true),
+        Given::Text(text) if is_one_of(text, &["f", "n", "no", "false", "off", "0"]) => Ok(false),
+        _ => complaint("Must be a valid boolean."),
+    }
+}
+
+fn is_null_word(text: &str) -> bool {
+    text.is_empty() || text.eq_ignore_ascii_case("null")
+}
+
+pub(super) fn read_date(given: &Given<'_>, _: &Rules) -> Result<NaiveDate, Vec<String>> {
+    let day = match given {
+        Given::Text(text)
+            if text.len() == "YYYY-MM-DD".len() && text.bytes().all(|b| b.is_ascii_digit() || b == b'-') =>
+        {
+            NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()
+        }
+        _ => None,
+    };
+    match day {
+        Some(day) if day.year() >= 1 => Ok(day),
+        _ => complaint("Date has wrong format. Use one of these formats instead: YYYY-MM-DD."),
+    }
+}
+
+pub(super) fn read_integer(given: &Given<'_>, _: &Rules) -> Result<i64, Vec<String>> {
+    let written = match given {
+        Given::Text(text) => Cow::Borrowed(*text),
+        Given::Number(digits) => text::number(digits).into(),
+        _ => Cow::Borrowed(""),
+    };
+    let written = text::strip(&written);
+    let whole = match written.split_once('.') {
+        Some((whole, zeros)) if zeros.bytes().all(|b| b == b'0') => whole,
+        _ => written,
+    };
+    whole.parse().or_else(|_| complaint("A valid integer is required."))
+}

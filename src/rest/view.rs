@@ -1,0 +1,292 @@
+//! A view: one URL of the API, with all that DRF does before and around a handler, in the order of CONTRACT 2.
+//!
+//! Negotiation, credentials, permission, throttle, method; then the handler; then the headers that every answer of the
+//! URL carries. Actix's extractors alone run too late for that: they are asked per handler, after the method.
+
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Resource, ResponseError, web};
+use futures_util::future::LocalBoxFuture;
+use serde_json::{Map, Value, json};
+
+use crate::auth::gate::Principal;
+use crate::error::{Error, Result};
+use crate::middleware::client_ip;
+use crate::rest::answer::Answer;
+use crate::rest::caller::Admitted;
+use crate::rest::fields::{self, Input};
+use crate::rest::negotiation::{self, Rendering};
+use crate::rest::permission::Permission;
+use crate::site::Site;
+use crate::throttle::Subject;
+
+type Handler = Rc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
+type Question = Rc<dyn Fn(HttpRequest) -> LocalBoxFuture<'static, bool>>;
+type Allows = fn(Option<&Principal>, &Method) -> bool;
+
+/// Whether a view reads the credentials of its requests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Credentials {
+    Read,
+    Ignored,
+}
+
+/// What one URL answers. Build it with [`view`] or [`open_view`], then mount it with [`View::at`].
+pub struct View<P> {
+    name: Cow<'static, str>,
+    credentials: Credentials,
+    allows: Allows,
+    handlers: Vec<(Method, Handler)>,
+    fields: Vec<(Method, Map<String, Value>)>,
+    may_put: Option<Question>,
+    permission: PhantomData<P>,
+}
+
+/// A view for those whom `P` allows. `name` is what OPTIONS calls it.
+pub fn view<P: Permission>(name: &'static str) -> View<P> {
+    View::new(name.into(), Credentials::Read, <P as Permission>::allows)
+}
+
+/// A view open to all, whose callers' credentials are not even looked at: the token endpoints.
+pub fn open_view(name: &'static str) -> View<()> {
+    View::new(name.into(), Credentials::Ignored, |_, _| true)
+}
+
+impl<P: 'static> View<P> {
+    fn new(name: Cow<'static, str>, credentials: Credentials, allows: Allows) -> Self {
+        let (handlers, fields) = (Vec::new(), Vec::new());
+        Self { name, credentials, allows, handlers, fields, may_put: None, permission: PhantomData }
+    }
+
+    /// A view for those whom `P` allows to do what is asked of some object.
+    pub fn of_objects<T>(name: impl Into<Cow<'static, str>>) -> Self
+    where
+        P: Permission<T>,
+    {
+        Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows)
+    }
+
+    /// Answers GET, and HEAD with it.
+    pub fn get<H, A>(self, handler: H) -> Self
+    where
+        H: actix_web::Handler<A, Output = Result<Answer>>,
+        A: FromRequest + 'static,
+    {
+        self.on(Method::GET, handler)
+    }
+
+    /// Answers POST.
+    pub fn post<H, A>(self, handler: H) -> Self
+    where
+        H: actix_web::Handler<A, Output = Result<Answer>>,
+        A: FromRequest + 'static,
+    {
+        self.on(Method::POST, handler)
+    }
+
+    /// Answers PUT.
+    pub fn put<H, A>(self, handler: H) -> Self
+    where
+        H: actix_web::Handler<A, Output = Result<Answer>>,
+        A: FromRequest + 'static,
+    {
+        self.on(Method::PUT, handler)
+    }
+
+    /// Answers PATCH.
+    pub fn patch<H, A>(self, handler: H) -> Self
+    where
+        H: actix_web::Handler<A, Output = Result<Answer>>,
+        A: FromRequest + 'static,
+    {
+        self.on(Method::PATCH, handler)
+    }
+
+    /// Answers DELETE.
+    pub fn delete<H, A>(self, handler: H) -> Self
+    where
+        H: actix_web::Handler<A, Output = Result<Answer>>,
+        A: FromRequest + 'static,
+    {
+        self.on(Method::DELETE, handler)
+    }
+
+    fn on<H, A>(mut self, method: Method, handler: H) -> Self
+    where
+        H: actix_web::Handler<A, Output = Result<Answer>>,
+        A: FromRequest + 'static,
+    {
+        let call = move |request: HttpRequest, mut payload: Payload| -> LocalBoxFuture<'static, HttpResponse> {
+            let handler = handler.clone();
+            Box::pin(async move {
+                match A::from_request(&request, &mut payload).await {
+                    Err(error) => error.into().error_response(),
+                    Ok(arguments) => match handler.call(arguments).await {
+                        Ok(answer) => actix_web::Responder::respond_to(answer, &request),
+                        Err(error) => error.error_response(),
+                    },
+                }
+            })
+        };
+        self.handlers.push((method, Rc::new(call)));
+        self
+    }
+
+    /// Says which fields the body of `method` has, for those who ask by OPTIONS.
+    pub fn takes<I: Input>(mut self, method: Method) -> Self {
+        self.fields.push((method, fields::actions::<I>()));
+        self
+    }
+
+    /// Asks, before OPTIONS tells the fields of PUT, whether the caller may put the object at all.
+    pub fn put_if(mut self, question: impl Fn(HttpRequest) -> LocalBoxFuture<'static, bool> + 'static) -> Self {
+        self.may_put = Some(Rc::new(question));
+        self
+    }
+
+    /// The service that answers these paths; `{format}` in one is the suffix that names the format.
+    pub fn at<S: AsRef<str>>(self, paths: &[S]) -> Resource {
+        let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
+        let allow = HeaderValue::from_str(&self.allow()).unwrap_or(header::HeaderValue::from_static("OPTIONS"));
+        let view = Rc::new(Mounted { view: self, allow });
+        web::resource(paths).route(web::route().to(move |request: HttpRequest, payload: web::Payload| {
+            let view = view.clone();
+            async move { view.answer(request, payload.into_inner()).await }
+        }))
+    }
+
+    fn allow(&self) -> String {
+        let has = |method: &Method| self.handlers.iter().any(|(known, _)| known == method);
+        let verbs = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        let mut names: Vec<&str> = verbs.iter().filter(|verb| has(verb)).map(Method::as_str).collect();
+        if has(&Method::GET) {
+            names.push("HEAD");
+        }
+        names.push("OPTIONS");
+        names.join(", ")
+    }
+}
+
+struct Mounted<P> {
+    view: View<P>,
+    allow: HeaderValue,
+}
+
+const ACCEPT: HeaderValue = HeaderValue::from_static("Accept");
+
+impl<P: 'static> Mounted<P> {
+    async fn answer(&self, request: HttpRequest, payload: Payload) -> HttpResponse {
+        let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
+            return Error::internal("a view was mounted without its site").error_response();
+        };
+        let rendering = negotiation::accept(&request, request.match_info().get("format"));
+        let indented = rendering.as_ref().ok().copied().unwrap_or_default();
+        let answered = match rendering {
+            Ok(_) => self.handle(&site, request, payload).await,
+            Err(error) => Err(error),
+        };
+        let mut response = answered.unwrap_or_else(|error| error.error_response());
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Ok(challenge) = HeaderValue::from_str(&site.gate.challenge())
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response.headers_mut().insert(header::ALLOW, self.allow.clone());
+        response.headers_mut().append(header::VARY, ACCEPT);
+        indent(response, indented)
+    }
+
+    async fn handle(&self, site: &Site, request: HttpRequest, payload: Payload) -> Result<HttpResponse> {
+        let method = request.method().clone();
+        let principal = match self.view.credentials {
+            Credentials::Read => site.gate.admit(request.headers(), site.clock.now()).await?.map(Arc::new),
+            Credentials::Ignored => None,
+        };
+        if let Some(who) = &principal {
+            request.extensions_mut().insert(who.clone()); // for the log's line, whatever comes
+        }
+        if !(self.view.allows)(principal.as_deref(), &method) {
+            return Err(if principal.is_some() { Error::Forbidden } else { Error::NotAuthenticated });
+        }
+        throttle(site, &request, principal.as_deref())?;
+        let wanted = if method == Method::HEAD { &Method::GET } else { &method };
+        match self.view.handlers.iter().find(|(known, _)| known == wanted) {
+            Some((_, handler)) => {
+                let admitted = Admitted { principal, permission: TypeId::of::<P>() };
+                request.extensions_mut().insert(admitted);
+                Ok(handler(request, payload).await)
+            }
+            None if method == Method::OPTIONS => {
+                let admitted = Admitted { principal, permission: TypeId::of::<P>() };
+                request.extensions_mut().insert(admitted);
+                self.describe(request).await
+            }
+            None => Err(Error::MethodNotAllowed(method)),
+        }
+    }
+
+    /// What OPTIONS answers (CONTRACT 13).
+    async fn describe(&self, request: HttpRequest) -> Result<HttpResponse> {
+        let mut description = json!({
+            "name": self.view.name,
+            "description": "",
+            "renders": ["application/json"],
+            "parses": ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
+        });
+        let mut actions = Map::new();
+        for (method, fields) in &self.view.fields {
+            if let (&Method::PUT, Some(may_put)) = (method, &self.view.may_put)
+                && !may_put(request.clone()).await
+            {
+                continue;
+            }
+            actions.insert(method.to_string(), fields.clone().into());
+        }
+        if let (false, Some(object)) = (actions.is_empty(), description.as_object_mut()) {
+            object.insert("actions".into(), actions.into());
+        }
+        Ok(actix_web::Responder::respond_to(Answer::ok(&description)?, &request))
+    }
+}
+
+/// The rates of settings: one count for all views. Whoever is signed in counts as a user, all others by address, and for
+/// both of the rates (CONTRACT 12).
+fn throttle(site: &Site, request: &HttpRequest, who: Option<&Principal>) -> Result<()> {
+    let rates = &site.settings.throttle;
+    if rates.anon.is_none() && rates.user.is_none() {
+        return Ok(());
+    }
+    let now = site.clock.monotonic();
+    let subject = match who {
+        Some(who) => Subject::User(who.user),
+        None => Subject::address(client_ip::of(request, &site.settings.server.trusted_proxies)),
+    };
+    let take = |scope, rate: Option<_>| rate.map_or(Ok(()), |rate| site.throttle.take(scope, subject.clone(), rate, now));
+    let anon = if who.is_none() { take("anon", rates.anon) } else { Ok(()) };
+    let user = take("user", rates.user);
+    match (anon, user) {
+        (Err(Error::Throttled { wait: one }), Err(Error::Throttled { wait: other })) => {
+            Err(Error::Throttled { wait: one.max(other) })
+        }
+        (anon, user) => anon.and(user),
+    }
+}
+
+/// Spreads a JSON answer over lines, for those who asked by `Accept: application/json; indent=4`.
+fn indent(response: HttpResponse, rendering: Rendering) -> HttpResponse {
+    if rendering == Rendering::Json {
+        return response;
+    }
+    response.map_body(|_, body: BoxBody| match body.try_into_bytes() {
+        Ok(bytes) => BoxBody::new(rendering.spread(bytes.to_vec())),
+        Err(body) => body,
+    })
+}

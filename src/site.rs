@@ -1,0 +1,186 @@
+//! The site: everything that a request can reach, opened once and in order.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use crate::auth::gate::{Gate, PasswordMarks};
+use crate::auth::grants::Grants;
+use crate::auth::keyring::{self, Key, KeyRing};
+use crate::auth::password::Passwords;
+use crate::auth::principals::Principals;
+use crate::auth::revocations::Revocations;
+use crate::auth::secrets::RootSecret;
+use crate::auth::setup::SetupToken;
+use crate::auth::sign_in::SignIn;
+use crate::auth::signer::{Rules, Signer};
+use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::db::{Db, Target, migrate};
+use crate::follower::Follower;
+use crate::settings::{Jwt, Settings, rules};
+use crate::throttle::Throttle;
+
+/// Everything that a request can reach.
+pub struct Site {
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// From a request's headers to who is asking.
+    pub gate: Gate,
+    /// Sessions: begun, continued, ended.
+    pub grants: Grants,
+    /// The hashing threads.
+    pub passwords: Passwords,
+    /// The check of a name and a password.
+    pub sign_in: SignIn,
+    /// The state of users, in memory.
+    pub principals: Arc<Principals>,
+    /// The ended sessions, in memory.
+    pub revocations: Arc<Revocations>,
+    /// How often one may ask.
+    pub throttle: Arc<Throttle>,
+    /// What applies changes to memory.
+    pub follower: Arc<Follower>,
+    /// The one-time link of a first run.
+    pub setup: SetupToken,
+    /// Keys for other purposes than tokens.
+    pub secrets: RootSecret,
+    /// The data folder.
+    pub data_dir: DataDir,
+}
+
+const SIGNING_KEY: &str = "signing.key";
+const ROOT_SECRET: &str = "root.secret";
+
+/// Threads that read from the database: enough that one slow list does not hold up the next.
+const READERS: usize = 4;
+
+impl Site {
+    /// Opens the data folder, the database (its schema brought up to date) and the keys, and replays what was ended.
+    ///
+    /// # Errors
+    /// One sentence that says what is in the way.
+    pub fn open(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
+        let settings = Arc::new(settings);
+        let data_dir = DataDir::open(&settings.server.data_dir)?;
+        let url = settings.database.url(&settings.server.data_dir);
+        if let Target::Sqlite(path) = Target::parse(url.expose())? {
+            prepare_file(&path, &data_dir)?;
+        }
+        let db = Db::open(url.expose(), READERS)?;
+        let mut conn = db.target().connect()?;
+        for name in migrate::run(&mut conn)? {
+            log::info!("migrated the database: {name}");
+        }
+
+        let secrets = RootSecret::parse(&kept(&data_dir, ROOT_SECRET, RootSecret::make)?)
+            .with_context(|| format!("{ROOT_SECRET} in the data folder"))?;
+        let jwt = Arc::new(settings.jwt.clone());
+        let rules =
+            Rules { issuer: jwt.issuer.clone(), audience: jwt.audience.clone(), leeway: jwt.leeway };
+        let signer = Signer::new(KeyRing::of(signing_key(&jwt, &data_dir)?), rules);
+        let marks = PasswordMarks::new(&secrets.derive("password marks"));
+
+        let principals = Arc::new(Principals::new(db.clone()));
+        let revocations = Arc::new(Revocations::default());
+        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone()));
+        follower.replay(&mut conn, clock.now())?;
+        let hook = follower.clone();
+        db.after_commit(Box::new(move |conn| hook.catch_up(conn).map(drop)));
+
+        let gate = Gate::new(signer.clone(), principals.clone(), revocations.clone(), marks.clone(), jwt.clone())?;
+        let grants = Grants::new(
+            db.clone(),
+            clock.clone(),
+            signer,
+            marks,
+            principals.clone(),
+            revocations.clone(),
+            jwt,
+        );
+        let passwords = Passwords::start(&settings.passwords)?;
+        let throttle = Arc::new(Throttle::default());
+        let sign_in = SignIn::new(
+            db.clone(),
+            clock.clone(),
+            passwords.clone(),
+            throttle.clone(),
+            settings.throttle.login,
+        );
+        Ok(Self {
+            settings,
+            clock,
+            db,
+            gate,
+            grants,
+            passwords,
+            sign_in,
+            principals,
+            revocations,
+            throttle,
+            follower,
+            setup: SetupToken::default(),
+            secrets,
+            data_dir,
+        })
+    }
+}
+
+/// Makes the database's file for its owner alone. A folder that has keys and no database has lost it: an empty one in its
+/// place would look like a fresh start and be the end of every account.
+fn prepare_file(path: &Path, data_dir: &DataDir) -> anyhow::Result<()> {
+    if !path.exists() && data_dir.join(ROOT_SECRET).exists() {
+        bail!(
+            "the database {} is gone, but the data folder has its keys: put the database back, or start with an empty folder",
+            path.display()
+        );
+    }
+    DataDir::touch_private(path)
+}
+
+/// A secret of the data folder, made now if it is missing.
+fn kept(
+    data_dir: &DataDir,
+    name: &str,
+    make: impl FnOnce() -> anyhow::Result<zeroize::Zeroizing<String>>,
+) -> anyhow::Result<zeroize::Zeroizing<String>> {
+    if let Some(text) = data_dir.secret(name)? {
+        return Ok(text);
+    }
+    let text = make()?;
+    data_dir.keep_secret(name, &text)?;
+    Ok(text)
+}
+
+/// The key that signs: the one of the settings, else the one of the data folder, made now if it is missing.
+fn signing_key(jwt: &Jwt, data_dir: &DataDir) -> anyhow::Result<Key> {
+    let read = |path: &Path, name: &str| {
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {name}, {}", path.display()))
+    };
+    let given = match (&jwt.signing_key, &jwt.signing_key_file) {
+        (Some(key), _) => key.expose().to_owned(),
+        (None, Some(path)) => read(path, "jwt.signing_key_file")?,
+        (None, None) => {
+            return keyring::read_key_file(&kept(data_dir, SIGNING_KEY, keyring::make_key_file)?)
+                .with_context(|| format!("{SIGNING_KEY} in the data folder"));
+        }
+    };
+    if let Some(weakness) = rules::weakness(&given, jwt.algorithm) {
+        bail!("jwt.signing_key: {weakness}");
+    }
+    let public = match (&jwt.verifying_key, &jwt.verifying_key_file) {
+        (Some(key), _) => Some(key.expose().to_owned()),
+        (None, Some(path)) => Some(read(path, "jwt.verifying_key_file")?),
+        (None, None) => None,
+    };
+    if jwt.algorithm.family() == jsonwebtoken::AlgorithmFamily::Hmac {
+        Key::hmac(jwt.algorithm, given.trim_end_matches('\n').as_bytes(), None)
+    } else {
+        Key::pair(jwt.algorithm, &given, public.as_deref())
+    }
+}

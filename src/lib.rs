@@ -1,6 +1,7 @@
 //! Portcullis: users, tokens and a first API in one binary.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod assets;
 pub mod auth;
 pub mod clock;

@@ -131,6 +131,11 @@ impl Filled {
         &self.pairs
     }
 
+    /// The pairs themselves.
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.pairs
+    }
+
     /// The value of a field; empty if there is none.
     pub fn value(&self, name: &str) -> &str {
         self.pairs.iter().rfind(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())

@@ -77,6 +77,11 @@ impl Visit {
         Self { session: request.get_session(), request: request.clone() }
     }
 
+    /// The request itself.
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+
     /// The session, of the signed in and of others alike.
     pub fn session(&self) -> &Session {
         &self.session
@@ -125,6 +130,11 @@ impl Visit {
             Ok(Some(token)) => Some(token),
             _ => self.cookie(&self.cookies().name(GATE_COOKIE)).filter(|token| token.len() >= TOKEN_LENGTH),
         }
+    }
+
+    /// The token of this browser's forms; empty where there is none.
+    pub fn token(&self) -> String {
+        self.expected_token().unwrap_or_default()
     }
 
     /// Whether this is the token of this browser's forms.
@@ -193,6 +203,18 @@ impl Visit {
             response.add_cookie(&cookie).map_err(|error| Error::internal(error.to_string()))?;
         }
         Ok(response)
+    }
+
+    /// The answer, with the size of lists that was chosen in this request.
+    ///
+    /// # Errors
+    /// If the size cannot stand in a cookie.
+    pub fn remember_rows(&self, mut page: HttpResponse, rows: Option<usize>) -> Result<HttpResponse, PageError> {
+        if let Some(rows) = rows {
+            let cookie = self.preference(crate::admin::changelist::SIZE_COOKIE, rows.to_string());
+            page.add_cookie(&cookie).map_err(|error| Error::internal(error.to_string()))?;
+        }
+        Ok(page)
     }
 
     /// A cookie that remembers how the panel looks.
@@ -333,13 +355,19 @@ impl Frame {
             here: visit.here(),
             host: visit.host(),
             version: env!("CARGO_PKG_VERSION"),
-            token: visit.expected_token().unwrap_or_default(),
+            token: visit.token(),
             viewer,
             finds_users: nav.iter().flat_map(|group| &group.items).any(|item| item.path == "/admin/users/"),
             nav,
             crumbs: way,
             flash: visit.take_flash(),
         }
+    }
+
+    /// The same frame, of a page with this name.
+    pub fn ending_in(mut self, label: &str) -> Self {
+        self.crumbs.push((label.to_owned(), String::new()));
+        self
     }
 
     /// The same frame without what was done before: a page with an error summary has no flash.

@@ -1,5 +1,6 @@
 //! Who you are: passwords, tokens, keys, and what is kept in memory so that a signed-in request costs no SQL.
 
+pub mod account_rules;
 pub mod gate;
 pub mod grants;
 pub mod keyring;

@@ -1,6 +1,7 @@
 //! Rows and their queries. Each function takes a connection and composes: two of them in one `Db::write` are one
 //! transaction. No HTTP here, and no JSON errors.
 
+pub mod belongings;
 pub mod blacklist;
 pub mod change;
 pub mod panel_session;

@@ -76,6 +76,55 @@ pub fn delete(conn: &mut Conn, key_digest: &str) -> Result<()> {
     Ok(())
 }
 
+/// A living session, as its user's page shows it.
+#[derive(Clone, Debug, Queryable)]
+pub struct PanelSession {
+    /// The digest of its key.
+    pub key_digest: String,
+    /// What it holds, as JSON.
+    pub state: String,
+    /// The address at sign-in.
+    pub ip: String,
+    /// The User-Agent at sign-in.
+    pub user_agent: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The last use, to the minute.
+    pub last_seen_at: Timestamp,
+    /// Its absolute end.
+    pub expires_at: Timestamp,
+}
+
+/// The living sessions of a user, last seen first.
+pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp, idle_since: Timestamp) -> Result<Vec<PanelSession>> {
+    Ok(panel_sessions::table
+        .filter(panel_sessions::user_id.eq(user))
+        .filter(panel_sessions::expires_at.gt(now))
+        .filter(panel_sessions::last_seen_at.gt(idle_since))
+        .order(panel_sessions::last_seen_at.desc())
+        .select((
+            panel_sessions::key_digest,
+            panel_sessions::state,
+            panel_sessions::ip,
+            panel_sessions::user_agent,
+            panel_sessions::started_at,
+            panel_sessions::last_seen_at,
+            panel_sessions::expires_at,
+        ))
+        .load(conn)?)
+}
+
+/// Ends one session of a user; `false` if it is not, or no longer, the user's.
+pub fn end(conn: &mut Conn, user: i64, key_digest: &str) -> Result<bool> {
+    let own = panel_sessions::table.find(key_digest).filter(panel_sessions::user_id.eq(user));
+    Ok(diesel::delete(own).execute(conn)? == 1)
+}
+
+/// Ends all sessions of a user; returns how many there were.
+pub fn end_all(conn: &mut Conn, user: i64) -> Result<usize> {
+    Ok(diesel::delete(panel_sessions::table.filter(panel_sessions::user_id.eq(user))).execute(conn)?)
+}
+
 /// Deletes what has ended by itself: expired at `now`, or not used since `idle_since`.
 pub fn purge(conn: &mut Conn, now: Timestamp, idle_since: Timestamp) -> Result<usize> {
     let dead = panel_sessions::expires_at.le(now).or(panel_sessions::last_seen_at.le(idle_since));

@@ -1,0 +1,88 @@
+//! What every request to the panel passes before its handler, and every answer after: requests of other sites are turned
+//! away, and pages run nothing but our own script.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError};
+
+use crate::admin::error::PageError;
+use crate::rest::permission::is_safe;
+
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'",
+);
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what a page of another site has sent, as the browser says. A client that says nothing is no browser; the form's
+/// token still stands in its way.
+pub async fn same_origin(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if is_safe(request.method()) || is_same_origin(request.headers()) {
+        return next.call(request).await;
+    }
+    Err(PageError::OtherSite.into())
+}
+
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match (text(&SEC_FETCH_SITE), text(&header::ORIGIN)) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => origin.split_once("://").map(|(_, host)| host) == text(&header::HOST),
+        (None, None) => true,
+    }
+}
+
+/// The policy of every page, and a page for what went wrong outside the handlers, as a session that could not be read.
+pub async fn with_policy<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let asked = request.request().clone();
+    let mut response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => {
+            log::error!("the panel could not answer: {error}");
+            let answer = HttpResponse::ServiceUnavailable()
+                .insert_header((header::RETRY_AFTER, 1))
+                .content_type("text/plain; charset=utf-8")
+                .body("The server is busy. Nothing was changed. Try again in a moment.\n");
+            ServiceResponse::new(asked, answer)
+        }
+    };
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_browser_says_whose_page_has_sent_a_form() {
+        let host = (header::HOST, "auth.example");
+        for (given, expected) in [
+            (vec![(SEC_FETCH_SITE, "same-origin")], true),
+            (vec![(SEC_FETCH_SITE, "none")], true),
+            (vec![(SEC_FETCH_SITE, "same-site")], false),
+            (vec![(SEC_FETCH_SITE, "cross-site")], false),
+            (vec![(SEC_FETCH_SITE, "cross-site"), (header::ORIGIN, "https://auth.example")], false),
+            (vec![(header::ORIGIN, "https://auth.example")], true),
+            (vec![(header::ORIGIN, "https://evil.example")], false),
+            (vec![(header::ORIGIN, "null")], false),
+            (vec![], true),
+        ] {
+            let all: Vec<_> = given.iter().cloned().chain([host.clone()]).collect();
+            assert_eq!(is_same_origin(&headers(&all)), expected, "{given:?}");
+        }
+    }
+}

@@ -107,8 +107,7 @@ impl DataDir {
     pub fn keep_secret(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let (path, draft) = (self.join(name), self.join(&format!("{name}.new")));
         let write = || -> std::io::Result<()> {
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&draft)?;
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&draft)?;
             file.set_permissions(Permissions::from_mode(OWNER_ONLY))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;

@@ -16,6 +16,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Conn, Db, Target};
 use crate::error::{Error, Result};
 use crate::model::change::{self, Change, What};
+use crate::model::session::SessionId;
 
 /// How often other processes' changes are looked for. SQLite answers that from memory; PostgreSQL is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -33,6 +34,8 @@ pub struct Follower {
     revocations: Arc<Revocations>,
     progress: Mutex<Progress>,
     stopped: AtomicBool,
+    /// This process's name on the list of followers.
+    name: String,
 }
 
 #[derive(Default)]
@@ -43,9 +46,22 @@ struct Progress {
 }
 
 impl Follower {
-    /// A follower that has seen nothing yet.
-    pub fn new(principals: Arc<Principals>, revocations: Arc<Revocations>) -> Self {
-        Self { principals, revocations, progress: Mutex::default(), stopped: AtomicBool::new(false) }
+    /// A follower that has seen nothing yet, under a name of its own.
+    ///
+    /// # Errors
+    /// If the system has no random bytes.
+    pub fn new(principals: Arc<Principals>, revocations: Arc<Revocations>) -> Result<Self> {
+        let name = SessionId::random()?.to_string();
+        Ok(Self { principals, revocations, progress: Mutex::default(), stopped: AtomicBool::new(false), name })
+    }
+
+    /// Writes how far this process has come, and that it lives.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn report(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
+        let position = self.progress.lock().unwrap_or_else(PoisonError::into_inner).position;
+        change::follow(conn, &self.name, position, now)
     }
 
     /// Replays what still matters at `now`: the start of a server.
@@ -98,18 +114,22 @@ impl Follower {
         }
     }
 
-    /// Starts the thread that follows what other processes write, under the name `server`.
+    /// Starts the thread that follows what other processes write.
     ///
     /// # Errors
     /// If the database cannot be opened once more.
-    pub fn follow(self: &Arc<Self>, target: &Target, server: String, clock: Clock) -> anyhow::Result<()> {
+    pub fn follow(self: &Arc<Self>, target: &Target, clock: Clock) -> anyhow::Result<()> {
         let mut conn = target.connect()?;
+        if db::commits_in_order(&conn) {
+            change::unfollow_all(&mut conn)?; // what a killed server left: this one is alone
+        }
+        self.report(&mut conn, clock.now())?;
         let (this, target) = (self.clone(), target.clone());
         let every = if matches!(target, Target::Sqlite(_)) { LOOK_EVERY } else { ASK_EVERY };
         let body = move || {
             let mut seen = None;
             while !this.stopped.load(Ordering::Relaxed) {
-                if let Err(error) = this.look(&mut conn, &mut seen, &server, &clock) {
+                if let Err(error) = this.look(&mut conn, &mut seen, &clock) {
                     log::error!("cannot follow the change log: {error}");
                     seen = None;
                     if let Ok(fresh) = target.connect() {
@@ -118,7 +138,7 @@ impl Follower {
                 }
                 thread::sleep(every);
             }
-            if let Err(error) = change::unfollow(&mut conn, &server) {
+            if let Err(error) = change::unfollow(&mut conn, &this.name) {
                 log::error!("cannot leave the change log: {error}");
             }
         };
@@ -126,7 +146,7 @@ impl Follower {
         Ok(())
     }
 
-    fn look(&self, conn: &mut Conn, seen: &mut Option<i64>, server: &str, clock: &Clock) -> Result<()> {
+    fn look(&self, conn: &mut Conn, seen: &mut Option<i64>, clock: &Clock) -> Result<()> {
         let version = db::data_version(conn)?;
         if version.is_some() && version == *seen {
             return Ok(());
@@ -134,12 +154,7 @@ impl Follower {
         *seen = version;
         let moved = self.catch_up(conn)?;
         // SQLite: only what others wrote is worth telling, since nobody waits for our own. PostgreSQL: a sign of life.
-        let position = match (moved, version) {
-            (Some(position), _) => position,
-            (None, None) => self.progress.lock().unwrap_or_else(PoisonError::into_inner).position,
-            (None, Some(_)) => return Ok(()),
-        };
-        change::follow(conn, server, position, clock.now())
+        if moved.is_some() || version.is_none() { self.report(conn, clock.now()) } else { Ok(()) }
     }
 
     /// Ends the thread at its next look.

@@ -2,16 +2,21 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod api;
 pub mod assets;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod data_dir;
 pub mod db;
 pub mod error;
 pub mod follower;
+pub mod logging;
 pub mod middleware;
 pub mod model;
+pub mod ops;
 pub mod rest;
+pub mod server;
 pub mod settings;
 pub mod site;
 pub mod throttle;

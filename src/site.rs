@@ -81,37 +81,32 @@ impl Site {
         let secrets = RootSecret::parse(&kept(&data_dir, ROOT_SECRET, RootSecret::make)?)
             .with_context(|| format!("{ROOT_SECRET} in the data folder"))?;
         let jwt = Arc::new(settings.jwt.clone());
-        let rules =
-            Rules { issuer: jwt.issuer.clone(), audience: jwt.audience.clone(), leeway: jwt.leeway };
+        let rules = Rules { issuer: jwt.issuer.clone(), audience: jwt.audience.clone(), leeway: jwt.leeway };
         let signer = Signer::new(KeyRing::of(signing_key(&jwt, &data_dir)?), rules);
         let marks = PasswordMarks::new(&secrets.derive("password marks"));
 
         let principals = Arc::new(Principals::new(db.clone()));
         let revocations = Arc::new(Revocations::default());
-        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone()));
+        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone())?);
         follower.replay(&mut conn, clock.now())?;
         let hook = follower.clone();
         db.after_commit(Box::new(move |conn| hook.catch_up(conn).map(drop)));
 
-        let gate = Gate::new(signer.clone(), principals.clone(), revocations.clone(), marks.clone(), jwt.clone())?;
-        let grants = Grants::new(
-            db.clone(),
-            clock.clone(),
-            signer,
-            marks,
+        let verified_only = settings.accounts.require_verified_email;
+        let gate = Gate::new(
+            signer.clone(),
             principals.clone(),
             revocations.clone(),
-            jwt,
-        );
+            marks.clone(),
+            jwt.clone(),
+            verified_only,
+        )?;
+        let grants =
+            Grants::new(db.clone(), clock.clone(), signer, marks, principals.clone(), revocations.clone(), jwt);
         let passwords = Passwords::start(&settings.passwords)?;
         let throttle = Arc::new(Throttle::default());
-        let sign_in = SignIn::new(
-            db.clone(),
-            clock.clone(),
-            passwords.clone(),
-            throttle.clone(),
-            settings.throttle.login,
-        );
+        let sign_in =
+            SignIn::new(db.clone(), clock.clone(), passwords.clone(), throttle.clone(), settings.throttle.login);
         Ok(Self {
             settings,
             clock,

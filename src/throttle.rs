@@ -169,7 +169,9 @@ mod tests {
     fn idle_keys_are_forgotten() {
         let throttle = Throttle::default();
         for user in 0..100_000 {
-            throttle.take("user", Subject::User(user), RATE, Duration::from_secs(u64::try_from(user).unwrap())).unwrap();
+            throttle
+                .take("user", Subject::User(user), RATE, Duration::from_secs(u64::try_from(user).unwrap()))
+                .unwrap();
         }
         let kept: usize = throttle.shards.iter().map(|shard| shard.lock().unwrap().logs.len()).sum();
         assert!(kept <= SHARDS * SWEEP_FROM, "{kept}");

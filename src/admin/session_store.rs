@@ -94,7 +94,7 @@ impl SessionStore for PanelSessions {
             panel_session::insert(conn, &new)
         };
         self.db.write(begin).await.map_err(|error| SaveError::Other(failed(error)))?;
-        key.try_into().map_err(|error: actix_session::storage::InvalidSessionKeyError| SaveError::Other(error.into()))
+        SessionKey::try_from(key).map_err(|error| SaveError::Other(error.into()))
     }
 
     async fn update(

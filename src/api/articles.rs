@@ -38,10 +38,8 @@ pub struct ArticleInput {
 impl Input for ArticleInput {
     fn read(fields: &mut Fields) -> Self {
         fields.read_only("id", "integer");
-        let input = Self {
-            title: fields.text("title").required().max(200).get(),
-            body: fields.text("body").required().get(),
-        };
+        let input =
+            Self { title: fields.text("title").required().max(200).get(), body: fields.text("body").required().get() };
         fields.read_only("author", "field");
         fields.read_only("created_at", "datetime");
         fields.read_only("updated_at", "datetime");

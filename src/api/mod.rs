@@ -15,9 +15,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::api::articles::Article;
 use crate::api::tasks::Task;
-use crate::rest::permission::{
-    AllowAny, IsAdminUser, IsAuthenticated, IsAuthenticatedOrReadOnly, IsPremiumUser, Permission,
-};
+use crate::rest::permission::{AllowAny, IsAuthenticated};
 use crate::rest::resource::viewset;
 use crate::rest::view::{open_view, view};
 

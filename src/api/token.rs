@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use serde_json::{Map, json};
 
+use crate::auth::gate::unverified;
 use crate::auth::sign_in::no_account;
 use crate::auth::verdict::Reject;
 use crate::error::{Error, Result};
@@ -57,8 +58,12 @@ pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answ
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
     let (grants, now) = (site.grants.clone(), site.clock.now());
+    let verified_only = site.settings.accounts.require_verified_email;
     let begun = site.db.write(move |conn| {
         let user = signed_in.confirm(conn)?.ok_or_else(no_account)?;
+        if verified_only && !user.email_verified {
+            return Err(unverified());
+        }
         grants.note_login(conn, user.id, now)?;
         grants.begin_pair(conn, &user, &client.device, now)
     });
@@ -113,9 +118,8 @@ pub async fn info(site: Data<Site>, caller: Caller) -> Result<Answer> {
 /// # Errors
 /// None of its own: what is wrong with the token is told with a 400.
 pub async fn check(site: Data<Site>, body: Body) -> Result<Answer> {
-    let refuse = |reject: Reject| {
-        Answer::with(StatusCode::BAD_REQUEST, &json!({ "valid": false, "error": reject.message() }))
-    };
+    let refuse =
+        |reject: Reject| Answer::with(StatusCode::BAD_REQUEST, &json!({ "valid": false, "error": reject.message() }));
     let text = match body.read::<GivenToken>().await {
         Ok(GivenToken(text)) => text,
         Err(Error::Invalid(_)) => return refuse(Reject::Malformed),
@@ -130,4 +134,3 @@ pub async fn check(site: Data<Site>, body: Body) -> Result<Answer> {
         None => refuse(Reject::Payload),
     }
 }
-

@@ -54,12 +54,7 @@ pub struct Own<'a> {
 impl<'a> Own<'a> {
     /// That of a user.
     pub fn of(user: &'a User) -> Self {
-        Self {
-            username: &user.username,
-            first_name: &user.first_name,
-            last_name: &user.last_name,
-            email: &user.email,
-        }
+        Self { username: &user.username, first_name: &user.first_name, last_name: &user.last_name, email: &user.email }
     }
 }
 

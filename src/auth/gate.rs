@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use anyhow::Context;
 use aws_lc_rs::hmac;
 
 use crate::auth::principals::{Principals, UserState};
@@ -43,10 +43,11 @@ pub struct Gate {
     marks: PasswordMarks,
     header: HeaderName,
     jwt: Arc<Jwt>,
+    verified_only: bool,
 }
 
 impl Gate {
-    /// A gate by these settings over what is in memory.
+    /// A gate by these settings over what is in memory; `verified_only` keeps those out who have not verified their e-mail.
     ///
     /// # Errors
     /// If `jwt.auth_header_name` cannot be the name of a header.
@@ -56,9 +57,10 @@ impl Gate {
         revocations: Arc<Revocations>,
         marks: PasswordMarks,
         jwt: Arc<Jwt>,
+        verified_only: bool,
     ) -> anyhow::Result<Self> {
         let header = HeaderName::from_bytes(jwt.auth_header_name.as_bytes()).context("jwt.auth_header_name")?;
-        Ok(Self { signer, principals, revocations, marks, header, jwt })
+        Ok(Self { signer, principals, revocations, marks, header, jwt, verified_only })
     }
 
     /// The value of `WWW-Authenticate` on a 401.
@@ -92,6 +94,9 @@ impl Gate {
         }
         if claims.generation() < i64::from(state.generation) || self.is_ended(&claims) {
             return Err(self.refused(|_| Reject::Blacklisted));
+        }
+        if self.verified_only && !state.email_verified {
+            return Err(unverified());
         }
         Ok(Some(Principal { user, state, claims }))
     }
@@ -162,6 +167,11 @@ const INACTIVE: (&str, &str) = ("User is inactive", "user_inactive");
 const CHANGED: (&str, &str) = ("The user's password has been changed.", "password_changed");
 const BAD_HEADER: (&str, &str) =
     ("Authorization header must contain two space-delimited values", "bad_authorization_header");
+
+/// The answer to somebody who has yet to verify an e-mail address, where that is required.
+pub fn unverified() -> Error {
+    unusable(("Email not verified.", "email_not_verified"))
+}
 
 fn unusable((detail, code): (&'static str, &'static str)) -> Error {
     Error::Unauthorized(Unauthorized::coded(detail, code))

@@ -62,6 +62,11 @@ impl Db {
         &self.target
     }
 
+    /// Whether one server alone can use it: a SQLite file.
+    pub fn is_single(&self) -> bool {
+        matches!(*self.target, Target::Sqlite(_))
+    }
+
     /// Sets what follows every commit. Set once, when the site opens; a second call changes nothing.
     pub fn after_commit(&self, hook: Box<AfterCommit>) {
         if self.after_commit.set(hook).is_err() {

@@ -53,6 +53,7 @@ diesel::table! {
     sessions (id) {
         id -> Text,
         user_id -> Nullable<BigInt>,
+        generation -> Integer,
         kind -> Text,
         ip -> Text,
         user_agent -> Text,
@@ -150,6 +151,7 @@ diesel::table! {
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
 diesel::joinable!(user_roles -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(outstanding_tokens -> sessions (session_id));
 diesel::joinable!(outstanding_tokens -> users (user_id));
 diesel::joinable!(blacklisted_tokens -> outstanding_tokens (token_id));

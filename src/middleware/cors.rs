@@ -17,14 +17,11 @@ const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, PAT
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
 impl Cors {
-    /// The rules of these settings.
-    ///
-    /// # Errors
-    /// If a name cannot stand in a header.
-    pub fn new(settings: &settings::Cors) -> anyhow::Result<Self> {
-        let value = |text: &str| HeaderValue::from_str(text);
-        let origins = settings.allowed_origins.iter().map(|origin| value(origin)).collect::<Result<_, _>>()?;
-        Ok(Self { origins, headers: value(&settings.allowed_headers.join(", "))? })
+    /// The rules of these settings, which hold only what can stand in a header.
+    pub fn new(settings: &settings::Cors) -> Self {
+        let origins = settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+        let headers = HeaderValue::from_str(&settings.allowed_headers.join(", "));
+        Self { origins: origins.collect(), headers: headers.unwrap_or(HeaderValue::from_static("")) }
     }
 
     /// The answer to a preflight, whatever its path; `None` if the request is none.

@@ -2,4 +2,6 @@
 
 pub mod client_ip;
 pub mod cors;
+pub mod edge;
 pub mod headers;
+pub mod unread;

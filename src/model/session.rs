@@ -10,7 +10,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::sessions;
+use crate::db::schema::{sessions, users};
 use crate::error::{Error, Result};
 
 /// A session's id: 16 bytes, on the wire 22 characters of base64url.
@@ -112,6 +112,8 @@ pub struct Session {
     pub id: String,
     /// Whose it is; nobody's if the user is gone or was never known here.
     pub user_id: Option<i64>,
+    /// The user's generation at sign-in: once the user has a later one, the session is over.
+    pub generation: i32,
     /// `pair` or `sliding`.
     pub kind: String,
     /// The address at sign-in.
@@ -132,26 +134,36 @@ pub struct Session {
     pub ended_by: Option<i64>,
 }
 
+/// What a new session is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession<'a> {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is, if anybody's who is known here.
+    pub user: Option<i64>,
+    /// The user's generation.
+    pub generation: i32,
+    /// What it is for.
+    pub kind: SessionKind,
+    /// What it comes from.
+    pub device: &'a Device,
+    /// Its absolute end.
+    pub expires: Timestamp,
+}
+
 /// Begins a session.
-pub fn start(
-    conn: &mut Conn,
-    id: SessionId,
-    user: Option<i64>,
-    kind: SessionKind,
-    device: &Device,
-    now: Timestamp,
-    expires: Timestamp,
-) -> Result<()> {
+pub fn start(conn: &mut Conn, new: NewSession<'_>, now: Timestamp) -> Result<()> {
     diesel::insert_into(sessions::table)
         .values((
-            sessions::id.eq(id.to_string()),
-            sessions::user_id.eq(user),
-            sessions::kind.eq(kind.as_str()),
-            sessions::ip.eq(&device.ip),
-            sessions::user_agent.eq(&device.user_agent),
+            sessions::id.eq(new.id.to_string()),
+            sessions::user_id.eq(new.user),
+            sessions::generation.eq(new.generation),
+            sessions::kind.eq(new.kind.as_str()),
+            sessions::ip.eq(&new.device.ip),
+            sessions::user_agent.eq(&new.device.user_agent),
             sessions::started_at.eq(now),
             sessions::last_seen_at.eq(now),
-            sessions::expires_at.eq(expires),
+            sessions::expires_at.eq(new.expires),
         ))
         .execute(conn)?;
     Ok(())
@@ -162,14 +174,30 @@ pub fn by_id(conn: &mut Conn, id: SessionId) -> Result<Option<Session>> {
     Ok(sessions::table.find(id.to_string()).first(conn).optional()?)
 }
 
-/// The sessions of a user that have not ended and may still be used, newest first.
+/// The sessions of a user that are not over, newest first.
 pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Vec<Session>> {
     Ok(sessions::table
+        .inner_join(users::table)
         .filter(sessions::user_id.eq(user))
+        .filter(sessions::generation.ge(users::generation))
         .filter(sessions::ended_at.is_null())
         .filter(sessions::expires_at.gt(now))
         .order(sessions::last_seen_at.desc())
+        .select(sessions::all_columns)
         .load(conn)?)
+}
+
+/// How many sessions of a user are not over.
+pub fn count_live(conn: &mut Conn, user: i64, now: Timestamp) -> Result<usize> {
+    let live: i64 = sessions::table
+        .inner_join(users::table)
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::generation.ge(users::generation))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .count()
+        .get_result(conn)?;
+    Ok(live.try_into().unwrap_or(0))
 }
 
 /// Marks the session as ended; `false` if it had ended before, or never was.
@@ -177,16 +205,6 @@ pub fn end(conn: &mut Conn, id: SessionId, why: Ended, by: Option<i64>, now: Tim
     let living = sessions::table.find(id.to_string()).filter(sessions::ended_at.is_null());
     let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(why.as_str()), sessions::ended_by.eq(by));
     Ok(diesel::update(living).set(told).execute(conn)? == 1)
-}
-
-/// Marks all sessions of a user as ended; returns how many there were.
-pub fn end_all(conn: &mut Conn, user: i64, why: Ended, by: Option<i64>, now: Timestamp) -> Result<usize> {
-    let living = sessions::table
-        .filter(sessions::user_id.eq(user))
-        .filter(sessions::ended_at.is_null())
-        .filter(sessions::expires_at.gt(now));
-    let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(why.as_str()), sessions::ended_by.eq(by));
-    Ok(diesel::update(living).set(told).execute(conn)?)
 }
 
 /// Notes that the session was used.

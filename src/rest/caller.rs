@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -79,8 +80,13 @@ impl<P: 'static> FromRequest for Visitor<P> {
     }
 }
 
-/// What the request comes from: address and User-Agent.
-pub struct Client(pub Device);
+/// What the request comes from.
+pub struct Client {
+    /// The address.
+    pub ip: IpAddr,
+    /// What sessions keep of it.
+    pub device: Device,
+}
 
 impl FromRequest for Client {
     type Error = Error;
@@ -88,6 +94,9 @@ impl FromRequest for Client {
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
         let site = request.app_data::<web::Data<Site>>().ok_or_else(|| Error::internal("no site"));
-        ready(site.map(|site| Self(client_ip::device(request, &site.settings.server.trusted_proxies))))
+        ready(site.map(|site| {
+            let trusted = &site.settings.server.trusted_proxies;
+            Self { ip: client_ip::of(request, trusted), device: client_ip::device(request, trusted) }
+        }))
     }
 }

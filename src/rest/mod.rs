@@ -1,10 +1,17 @@
-//! A small REST framework in DRF's words: how a request is read, how a list is asked for, and how the answer is written.
+//! Our small REST framework: DRF's ideas under DRF's names. It knows the site and who is asking, but no table.
 
-pub mod email;
+pub mod answer;
+pub mod caller;
 pub mod fields;
 pub mod json;
 pub mod link;
 pub mod list;
 pub mod negotiation;
 pub mod payload;
-pub mod text;
+pub mod permission;
+pub mod resource;
+pub mod sort;
+pub mod view;
+
+pub mod email;
+mod text;

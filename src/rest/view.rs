@@ -269,7 +269,8 @@ fn throttle(site: &Site, request: &HttpRequest, who: Option<&Principal>) -> Resu
         Some(who) => Subject::User(who.user),
         None => Subject::address(client_ip::of(request, &site.settings.server.trusted_proxies)),
     };
-    let take = |scope, rate: Option<_>| rate.map_or(Ok(()), |rate| site.throttle.take(scope, subject.clone(), rate, now));
+    let take =
+        |scope, rate: Option<_>| rate.map_or(Ok(()), |rate| site.throttle.take(scope, subject.clone(), rate, now));
     let anon = if who.is_none() { take("anon", rates.anon) } else { Ok(()) };
     let user = take("user", rates.user);
     match (anon, user) {

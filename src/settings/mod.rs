@@ -289,12 +289,12 @@ impl Default for Admin {
 /// What is written down.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Log {
-    /// What is logged, as `env_logger` reads it: `info`, `warn,portcullis=debug`. `info` is a line a request.
+    /// What is logged, as `env_logger` reads it: `info`, `warn,portcullis=debug`. `info` is a line a request; actix tells of its threads only what is wrong.
     pub level: String,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into() }
+        Self { level: "info,actix_server=warn".into() }
     }
 }

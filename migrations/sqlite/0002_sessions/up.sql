@@ -1,7 +1,9 @@
--- A session is one sign-in. Its id rides in every token of it as `sid`.
+-- A session is one sign-in. Its id rides in every token of it as `sid`. It is over when it has ended, and when its
+-- generation is no longer its user's.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY NOT NULL,
     user_id BIGINT REFERENCES users (id) ON DELETE SET NULL,
+    generation INTEGER NOT NULL,
     kind TEXT NOT NULL,
     ip TEXT NOT NULL DEFAULT '',
     user_agent TEXT NOT NULL DEFAULT '',

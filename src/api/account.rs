@@ -1,0 +1,256 @@
+//! One's own account: registered, looked at, changed, given another password.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use chrono::NaiveDate;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::user::{self, NewUser, User, UserChanges};
+use crate::rest::answer::Answer;
+use crate::rest::caller::{Caller, Client};
+use crate::rest::fields::{Fields, Input};
+use crate::rest::payload::Body;
+use crate::settings::{Registration as Doors, Secret};
+use crate::site::Site;
+
+/// What a registration says.
+#[derive(Clone)]
+pub struct Registration {
+    username: String,
+    password: Secret,
+    email: String,
+    first_name: String,
+    last_name: String,
+    phone_number: String,
+    date_of_birth: Option<NaiveDate>,
+}
+
+impl Input for Registration {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            username: normal_username(&fields.text("username").required().max(150).matching(is_username).value()),
+            password: fields.text("password").required().value().into(),
+            email: fields.email("email").blank().value(),
+            first_name: fields.text("first_name").blank().max(150).value(),
+            last_name: fields.text("last_name").blank().max(150).value(),
+            phone_number: fields.text("phone_number").blank().max(15).value(),
+            date_of_birth: fields.date("date_of_birth").nullable().value(),
+        }
+    }
+}
+
+/// POST `/api/register/`: makes an account and signs it in.
+///
+/// # Errors
+/// 400 by field, or for a name that is taken; 403 where registration is closed; 429, 503 if too many try.
+pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    if site.settings.accounts.registration == Doors::Closed {
+        return Err(Error::Forbidden);
+    }
+    let given: Registration = body.read().await?;
+    site.sign_in.count(None, client.ip)?;
+    let own = Own {
+        username: &given.username,
+        first_name: &given.first_name,
+        last_name: &given.last_name,
+        email: &given.email,
+    };
+    check_new_password(&site.settings.passwords, "password", &given.password, &own)?;
+    let password = site.passwords.hash(given.password.clone()).await?;
+    let now = site.clock.now();
+    let new = NewUser {
+        username: given.username,
+        password,
+        first_name: given.first_name,
+        last_name: given.last_name,
+        email: lower_domain(&given.email),
+        phone_number: given.phone_number,
+        date_of_birth: given.date_of_birth,
+        date_joined: now,
+        updated_at: now,
+        ..NewUser::default()
+    };
+    let grants = site.grants.clone();
+    let made = site.db.write(move |conn| match user::insert(conn, &new)? {
+        Ok(user) => grants.begin_pair(conn, &user, &client.device, now).map(Some),
+        Err(user::Taken) => Ok(None),
+    });
+    match made.await? {
+        Some(pair) => Answer::created(&site.grants.sign_pair(&pair)?),
+        None => Answer::with(StatusCode::BAD_REQUEST, &json!({ "error": "Username already exists" })),
+    }
+}
+
+/// GET `/api/profile/`: the tutorial's view of the caller.
+///
+/// # Errors
+/// 404 if the account has just gone.
+pub async fn profile(site: Data<Site>, caller: Caller) -> Result<Answer> {
+    let id = caller.user;
+    let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
+    Answer::ok(&json!({
+        "username": user.username,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "date_joined": user.date_joined,
+    }))
+}
+
+/// The caller's whole own record (CONTRACT 22).
+#[derive(Serialize)]
+struct Me {
+    id: i64,
+    username: String,
+    email: String,
+    first_name: String,
+    last_name: String,
+    phone_number: String,
+    date_of_birth: Option<NaiveDate>,
+    email_verified: bool,
+    is_staff: bool,
+    is_premium: bool,
+    roles: Vec<String>,
+    date_joined: Timestamp,
+    last_login: Option<Timestamp>,
+}
+
+impl Me {
+    fn of(conn: &mut Conn, user: User) -> Result<Self> {
+        Ok(Self {
+            roles: user::role_names(conn, user.id)?,
+            id: user.id,
+            username: user.username,
+            email: user.email,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            phone_number: user.phone_number,
+            date_of_birth: user.date_of_birth,
+            email_verified: user.email_verified,
+            is_staff: user.is_staff,
+            is_premium: user.is_premium,
+            date_joined: user.date_joined,
+            last_login: user.last_login,
+        })
+    }
+}
+
+/// GET `/api/users/me/`.
+///
+/// # Errors
+/// 404 if the account has just gone.
+pub async fn me(site: Data<Site>, caller: Caller) -> Result<Answer> {
+    let id = caller.user;
+    let load = move |conn: &mut Conn| {
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        Me::of(conn, user)
+    };
+    Answer::ok(&site.db.read(load).await?)
+}
+
+/// What the owner may change of an account: never its flags.
+pub struct Changes {
+    email: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    phone_number: Option<String>,
+    date_of_birth: Option<Option<NaiveDate>>,
+    current_password: Option<String>,
+}
+
+impl Input for Changes {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            email: fields.email("email").blank().get(),
+            first_name: fields.text("first_name").blank().max(150).get(),
+            last_name: fields.text("last_name").blank().max(150).get(),
+            phone_number: fields.text("phone_number").blank().max(15).get(),
+            date_of_birth: fields.date("date_of_birth").nullable().get(),
+            current_password: fields.text("current_password").get(),
+        }
+    }
+}
+
+/// PUT and PATCH `/api/users/me/`. A new e-mail needs the password, and is then unverified.
+///
+/// # Errors
+/// 400 by field.
+pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+    let given: Changes = body.read_partial().await?;
+    let (id, now) = (caller.user, site.clock.now());
+    let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
+    let email = given.email.map(|email| lower_domain(&email)).filter(|email| *email != user.email);
+    if email.is_some() {
+        let password =
+            given.current_password.ok_or_else(|| Error::field("current_password", "This field is required."))?;
+        if !site.sign_in.confirms(&user, password.into(), client.ip).await? {
+            return Err(Error::field("current_password", WRONG_PASSWORD));
+        }
+    }
+    let changes = UserChanges {
+        email_verified: email.as_ref().map(|_| false),
+        email,
+        first_name: given.first_name,
+        last_name: given.last_name,
+        phone_number: given.phone_number,
+        date_of_birth: given.date_of_birth,
+        updated_at: now,
+        ..UserChanges::default()
+    };
+    let grants = site.grants.clone();
+    let save = move |conn: &mut Conn| {
+        let Ok(user) = user::update(conn, id, &changes)? else {
+            return Err(Error::internal("the name has not changed"));
+        };
+        grants.changed_in(conn, id, now)?;
+        Me::of(conn, user)
+    };
+    Answer::ok(&site.db.write(save).await?)
+}
+
+/// The old password and the new one.
+pub struct NewPassword {
+    old: Secret,
+    new: Secret,
+}
+
+impl Input for NewPassword {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            old: fields.text("old_password").required().value().into(),
+            new: fields.text("new_password").required().value().into(),
+        }
+    }
+}
+
+const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
+
+/// POST `/api/password/change/`: ends every session and begins a new one.
+///
+/// # Errors
+/// 400 by field; 429, 503 if too many try.
+pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+    let NewPassword { old, new } = body.read().await?;
+    let (id, now) = (caller.user, site.clock.now());
+    let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
+    if !site.sign_in.confirms(&user, old, client.ip).await? {
+        return Err(Error::field("old_password", WRONG_PASSWORD));
+    }
+    check_new_password(&site.settings.passwords, "new_password", &new, &Own::of(&user))?;
+    let hash = site.passwords.hash(new).await?;
+    let grants = site.grants.clone();
+    let save = move |conn: &mut Conn| {
+        // The password that was confirmed must be the one that is replaced.
+        let current = user::by_id(conn, id)?.filter(|current| current.password == user.password);
+        current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
+        grants.set_password_in(conn, id, &hash, now)?;
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        grants.begin_pair(conn, &user, &client.device, now)
+    };
+    Answer::ok(&site.grants.sign_pair(&site.db.write(save).await?)?)
+}

@@ -1,0 +1,42 @@
+//! Sliding tokens: obtained by name and password, and slid.
+
+use actix_web::web::Data;
+use serde_json::json;
+
+use crate::api::token::{Credentials, GivenToken};
+use crate::auth::gate::unverified;
+use crate::auth::sign_in::no_account;
+use crate::error::Result;
+use crate::rest::answer::Answer;
+use crate::rest::caller::Client;
+use crate::rest::payload::Body;
+use crate::site::Site;
+
+/// POST `/api/token/sliding/`.
+///
+/// # Errors
+/// 401 for anything that is not both right and active; 429, 503 if too many try.
+pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    let Credentials { username, password } = body.read().await?;
+    let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
+    let (grants, now) = (site.grants.clone(), site.clock.now());
+    let verified_only = site.settings.accounts.require_verified_email;
+    let begun = site.db.write(move |conn| {
+        let user = signed_in.confirm(conn)?.ok_or_else(no_account)?;
+        if verified_only && !user.email_verified {
+            return Err(unverified());
+        }
+        grants.note_login(conn, user.id, now)?;
+        grants.begin_sliding(conn, &user, &client.device, now)
+    });
+    Answer::ok(&json!({ "token": site.grants.sign(&begun.await?)? }))
+}
+
+/// POST `/api/token/sliding/refresh/`: the same token with later dates.
+///
+/// # Errors
+/// 401 with the reason.
+pub async fn refresh(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    let GivenToken(text) = body.read().await?;
+    Answer::ok(&json!({ "token": site.grants.slide(&text, client.device).await? }))
+}

@@ -1,0 +1,112 @@
+//! How a session ends: by its own token, by an administrator, or with all others of its user.
+
+use crate::auth::grants::{CLOCK_SLACK, Decision, Grants, row_of};
+use crate::auth::token::{Claims, Refresh, Token};
+use crate::auth::verdict::Reject;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::change::{self, What};
+use crate::model::session::{self, Device, Ended, SessionId};
+use crate::model::{token, user};
+
+impl Grants {
+    /// Ends the session of a refresh token: blacklist and logout. Who holds the token may.
+    ///
+    /// # Errors
+    /// 401 if it is no live refresh token.
+    pub async fn revoke(&self, text: &str, device: Device) -> Result<()> {
+        let now = self.clock.now();
+        let claims = self.signer.verify(text, now)?;
+        let this = self.clone();
+        self.db.write(move |conn| this.revoke_in(conn, claims, &device, now)).await?
+    }
+
+    fn revoke_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<()> {
+        let row = row_of(conn, &claims)?;
+        if let Err(dead) = self.check_spent(conn, row.as_ref(), now)? {
+            return Ok(Err(dead));
+        }
+        let given = match Token::<Refresh>::from_verified(claims) {
+            Ok(token) => token.into_claims(),
+            Err(reject) => return Ok(Err(reject.into())),
+        };
+        let user = match given.user(&self.jwt.user_id_claim).id() {
+            Some(id) => user::by_id(conn, id)?.map(|user| user.id),
+            None => None,
+        };
+        let (row, session, sid) = self.on_record(conn, &given, row, user, device, now)?;
+        if session.ended_at.is_some() {
+            return Ok(Err(Reject::Blacklisted.into()));
+        }
+        token::blacklist(conn, row.id, Ended::SignedOut, None, now)?;
+        // The id is dead by itself too: another token may carry it without naming the session.
+        let alone = What::Ended { session: SessionId::of_token(&row.jti), user };
+        change::append(conn, alone, now, self.until(now).max(row.expires_at + CLOCK_SLACK))?;
+        self.end_in(conn, sid, user, Ended::SignedOut, None, now)?;
+        Ok(Ok(()))
+    }
+
+    /// Ends a session inside the caller's transaction; `false` if it had ended before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn end_in(
+        &self,
+        conn: &mut Conn,
+        sid: SessionId,
+        user: Option<i64>,
+        why: Ended,
+        by: Option<i64>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        if !session::end(conn, sid, why, by, now)? {
+            return Ok(false);
+        }
+        token::blacklist_session(conn, sid, why, by, now)?;
+        change::append(conn, What::Ended { session: sid, user }, now, self.until(now))?;
+        Ok(true)
+    }
+
+    /// Ends all sessions of a user inside the caller's transaction, by one row; returns how many were live.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn end_all_in(&self, conn: &mut Conn, user: i64, now: Timestamp) -> Result<usize> {
+        let ended = session::count_live(conn, user, now)?;
+        user::raise_generation(conn, user)?;
+        self.changed_in(conn, user, now)?;
+        Ok(ended)
+    }
+
+    /// Stores a new password's hash and ends all sessions, inside the caller's transaction; returns how many were live.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn set_password_in(&self, conn: &mut Conn, user: i64, hash: &str, now: Timestamp) -> Result<usize> {
+        let ended = session::count_live(conn, user, now)?;
+        user::set_password(conn, user, hash, now)?;
+        self.changed_in(conn, user, now)?;
+        Ok(ended)
+    }
+
+    /// Switches an account on or off inside the caller's transaction. Off ends all its sessions, on again revives none;
+    /// returns how many were live.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn set_active_in(&self, conn: &mut Conn, user: i64, active: bool, now: Timestamp) -> Result<usize> {
+        let ended = if active { 0 } else { session::count_live(conn, user, now)? };
+        user::set_active(conn, user, active, now)?;
+        self.changed_in(conn, user, now)?;
+        Ok(ended)
+    }
+
+    /// Says inside the caller's transaction that a user's flags, roles, password or generation have changed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn changed_in(&self, conn: &mut Conn, user: i64, now: Timestamp) -> Result<()> {
+        change::append(conn, What::User(user), now, self.until(now))
+    }
+}

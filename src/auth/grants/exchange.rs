@@ -1,0 +1,151 @@
+//! How a session goes on: a refresh token is exchanged, a sliding one slid.
+
+use std::time::Duration;
+
+use crate::auth::grants::{Decision, Grants, Refreshed, record, row_of};
+use crate::auth::token::{self as tokens, Access, Claims, Kind, Refresh, Sliding, Token};
+use crate::auth::verdict::Reject;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::session::{self, Device, SessionId};
+use crate::model::token::{self, OutstandingToken};
+
+/// How often a session's last use is written, at most.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+impl Grants {
+    /// Exchanges a refresh token for an access token and, with rotation, its successor (CONTRACT 6, 9, 21).
+    ///
+    /// # Errors
+    /// 401 with the reason.
+    pub async fn refresh(&self, text: &str, device: Device) -> Result<Refreshed> {
+        let now = self.clock.now();
+        let claims = self.signer.verify(text, now)?;
+        let this = self.clone();
+        let (access, successor) = self.db.write(move |conn| this.exchange(conn, claims, &device, now)).await??;
+        Ok(Refreshed {
+            access: self.signer.sign(&access)?,
+            refresh: successor.map(|token| self.signer.sign(&token)).transpose()?,
+        })
+    }
+
+    fn exchange(
+        &self,
+        conn: &mut Conn,
+        claims: Claims,
+        device: &Device,
+        now: Timestamp,
+    ) -> Decision<(Token<Access>, Option<Token<Refresh>>)> {
+        let row = row_of(conn, &claims)?;
+        if let Err(dead) = self.check_spent(conn, row.as_ref(), now)? {
+            return Ok(Err(dead));
+        }
+        let given = match Token::<Refresh>::from_verified(claims) {
+            Ok(token) => token,
+            Err(reject) => return Ok(Err(reject.into())),
+        };
+        let user = match self.check_user(conn, given.claims(), row.as_ref(), device, now)? {
+            Ok(user) => user,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (row, session, sid) = self.on_record(conn, given.claims(), row, user, device, now)?;
+        if session.ended_at.is_some() {
+            return Ok(Err(Reject::Blacklisted.into()));
+        }
+        if session.expires_at <= now {
+            return Ok(Err(Reject::Expired.into()));
+        }
+        if now.since(session.last_seen_at) >= SEEN_EVERY {
+            session::touch(conn, sid, now)?;
+        }
+        let given = given.in_session(sid);
+        let access = given.access(now, self.access_exp(now, session.expires_at))?;
+        if !self.jwt.rotate_refresh_tokens {
+            return Ok(Ok((access, None)));
+        }
+        let exp = (now + self.jwt.refresh_token_lifetime).min(session.expires_at);
+        match self.successor(conn, &given, &row, sid, now, exp)? {
+            Ok(successor) => Ok(Ok((access, Some(successor)))),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// The successor of a live token: the one it has, or a new one.
+    fn successor(
+        &self,
+        conn: &mut Conn,
+        given: &Token<Refresh>,
+        row: &OutstandingToken,
+        sid: SessionId,
+        now: Timestamp,
+        exp: Timestamp,
+    ) -> Decision<Token<Refresh>> {
+        let heir = |row: &OutstandingToken| match (&row.successor, row.successor_iat, row.successor_exp) {
+            (Some(jti), Some(iat), Some(exp)) => Some(given.successor(jti, iat, exp)),
+            _ => None,
+        };
+        if self.jwt.blacklist_after_rotation
+            && let Some(successor) = heir(row)
+        {
+            return Ok(Ok(successor));
+        }
+        let jti = tokens::new_jti()?;
+        if self.jwt.blacklist_after_rotation && !token::set_successor(conn, row.id, &jti, now, exp, now)? {
+            // Another refresh came between, which only PostgreSQL allows: its successor stands.
+            let fresh = token::by_jti(conn, &row.jti)?;
+            return Ok(match fresh.as_ref().and_then(heir) {
+                Some(successor) if self.jwt.parallel_refresh => Ok(successor),
+                _ => Err(Reject::Blacklisted.into()),
+            });
+        }
+        let successor = given.successor(&jti, now, exp);
+        record(conn, successor.claims(), sid, row.user_id, Refresh::TYPE, now, exp)?;
+        Ok(Ok(successor))
+    }
+
+    /// Slides a sliding token: the same token with later dates (CONTRACT 6).
+    ///
+    /// # Errors
+    /// 401 with the reason.
+    pub async fn slide(&self, text: &str, device: Device) -> Result<String> {
+        let now = self.clock.now();
+        let claims = self.signer.verify(text, now)?;
+        let this = self.clone();
+        let slid = self.db.write(move |conn| this.slide_in(conn, claims, &device, now)).await??;
+        self.signer.sign(&slid)
+    }
+
+    fn slide_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<Token<Sliding>> {
+        let row = row_of(conn, &claims)?;
+        if let Some(row) = &row
+            && token::is_blacklisted(conn, row.id)?
+        {
+            return Ok(Err(Reject::Blacklisted.into()));
+        }
+        let given = match Token::<Sliding>::from_verified(claims) {
+            Ok(token) => token,
+            Err(reject) => return Ok(Err(reject.into())),
+        };
+        if let Err(refusal) = self.check_user(conn, given.claims(), row.as_ref(), device, now)? {
+            return Ok(Err(refusal));
+        }
+        let session = match given.claims().session() {
+            Some(sid) => session::by_id(conn, sid)?,
+            None => None,
+        };
+        if session.as_ref().is_some_and(|session| session.ended_at.is_some()) {
+            return Ok(Err(Reject::Blacklisted.into()));
+        }
+        let end = match given.claims().get("refresh_exp").map(|_| given.claims().moment("refresh_exp")) {
+            None => return Ok(Err(Reject::NoRefreshExp.into())),
+            Some(None) => return Ok(Err(Reject::Payload.into())),
+            Some(Some(end)) => end,
+        };
+        if self.signer.has_passed(end, now) {
+            return Ok(Err(Reject::RefreshExpired.into()));
+        }
+        let last = session.map_or(now + self.jwt.session_lifetime, |session| session.expires_at);
+        Ok(Ok(given.slid(now, (now + self.jwt.sliding_token_lifetime).min(last))))
+    }
+}

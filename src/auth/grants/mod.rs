@@ -1,0 +1,130 @@
+//! Grants: sessions are begun, continued and ended here, and nowhere else.
+//!
+//! Each decision is one transaction. What it refuses is returned as a value and not as an error, since an error would undo
+//! what the refusal itself writes: the end of a session whose spent token came back.
+
+mod begin;
+mod check;
+mod end;
+mod exchange;
+mod look;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::auth::gate::PasswordMarks;
+use crate::auth::principals::Principals;
+use crate::auth::revocations::Revocations;
+use crate::auth::signer::Signer;
+use crate::auth::token::{Access, Claims, Kind, Refresh, Token};
+use crate::auth::verdict::Reject;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Db};
+use crate::error::{Error, Result};
+use crate::model::session::SessionId;
+use crate::model::token::{self, NewOutstandingToken, OutstandingToken};
+use crate::settings::Jwt;
+
+/// Begins, continues and ends sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Grants {
+    db: Db,
+    clock: Clock,
+    signer: Signer,
+    marks: PasswordMarks,
+    principals: Arc<Principals>,
+    revocations: Arc<Revocations>,
+    jwt: Arc<Jwt>,
+}
+
+/// The tokens of a new session, before they are signed.
+pub type Unsigned = (Token<Refresh>, Token<Access>);
+
+/// What a sign-in answers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pair {
+    /// The refresh token.
+    pub refresh: String,
+    /// The access token.
+    pub access: String,
+}
+
+/// What a refresh answers: with rotation, the successor too.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refreshed {
+    /// The new access token.
+    pub access: String,
+    /// The refresh token to use from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<String>,
+}
+
+/// A refusal whose transaction is committed all the same.
+type Decision<T> = Result<Result<T, Error>>;
+
+/// What is believed of clocks: that none is set back by more. Entries outlive their tokens by this.
+const CLOCK_SLACK: Duration = Duration::from_secs(3600);
+
+impl Grants {
+    /// Grants over these parts.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        signer: Signer,
+        marks: PasswordMarks,
+        principals: Arc<Principals>,
+        revocations: Arc<Revocations>,
+        jwt: Arc<Jwt>,
+    ) -> Self {
+        Self { db, clock, signer, marks, principals, revocations, jwt }
+    }
+
+    /// Signs the tokens of a new session.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the key cannot sign.
+    pub fn sign_pair(&self, (refresh, access): &Unsigned) -> Result<Pair> {
+        Ok(Pair { refresh: self.signer.sign(refresh)?, access: self.signer.sign(access)? })
+    }
+
+    /// Signs one token.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the key cannot sign.
+    pub fn sign<K: Kind>(&self, token: &Token<K>) -> Result<String> {
+        self.signer.sign(token)
+    }
+
+    fn access_exp(&self, now: Timestamp, end: Timestamp) -> Timestamp {
+        (now + self.jwt.access_token_lifetime).min(end)
+    }
+
+    /// When the last access or sliding token of a session that ends now has expired, by any clock.
+    fn until(&self, now: Timestamp) -> Timestamp {
+        now + self.jwt.access_token_lifetime.max(self.jwt.sliding_token_lifetime) + CLOCK_SLACK
+    }
+}
+
+fn row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<OutstandingToken>> {
+    match claims.jti() {
+        Some(jti) => token::by_jti(conn, jti),
+        None => Ok(None),
+    }
+}
+
+fn record(
+    conn: &mut Conn,
+    claims: &Claims,
+    sid: SessionId,
+    user: Option<i64>,
+    kind: &str,
+    now: Timestamp,
+    expires: Timestamp,
+) -> Result<()> {
+    let jti = claims.jti().ok_or(Reject::NoId)?;
+    let session_id = &sid.to_string();
+    let row = NewOutstandingToken { jti, session_id, user_id: user, kind, created_at: now, expires_at: expires };
+    token::insert(conn, &row)
+}

@@ -1,0 +1,81 @@
+//! `portcullis serve`: opens the site, prints where it is, serves until it is told to stop.
+
+use actix_web::web::Data;
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::model::user;
+use crate::ops::sweeper;
+use crate::settings::{Loaded, Secret};
+use crate::site::Site;
+use crate::{logging, server};
+
+use super::{createsuperuser, say};
+
+pub fn run(loaded: Loaded) -> anyhow::Result<()> {
+    let settings = loaded.settings;
+    let flusher = logging::start(&settings.log.level)?;
+    let listener = server::bind(settings.server.bind)?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let lock = DataDir::open(&settings.server.data_dir)?.lock()?;
+    let site = Data::new(Site::open(settings, Clock::system())?);
+    let served = actix_web::rt::System::new().block_on(async {
+        site.follower.follow(site.db.target(), site.clock.clone())?;
+        first_superuser(&site).await?;
+        let origin = site.settings.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        say(&format!(
+            "portcullis {} on {origin} · data in {} · {}",
+            env!("CARGO_PKG_VERSION"),
+            site.settings.server.data_dir.display(),
+            site.db.target().name(),
+        ))?;
+        if site.db.read(user::active_superusers).await? == 0 {
+            let token = site.setup.issue(site.clock.now())?;
+            say(&format!("no administrator yet: open {origin}/admin/setup/{token}/"))?;
+        }
+        let server = server::server(site.clone(), listener)?;
+        let handle = server.handle();
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        actix_web::rt::spawn(async move {
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            log::info!("stopping: requests under way are finished");
+            let stopping = actix_web::rt::spawn(handle.stop(true));
+            tokio::select! {
+                _ = term.recv() => {}, _ = int.recv() => {}, _ = stopping => return,
+            }
+            std::process::exit(1); // told twice
+        });
+        actix_web::rt::spawn(sweeper::run(site.clone()));
+        server.await.context("the server failed")
+    });
+    site.follower.stop();
+    drop(lock);
+    drop(flusher);
+    served
+}
+
+/// Makes the superuser that the environment names, if there is none yet.
+async fn first_superuser(site: &Site) -> anyhow::Result<()> {
+    let given = |name: &str| std::env::var(format!("PORTCULLIS_SUPERUSER_{name}")).ok();
+    let Some(username) = given("USERNAME") else { return Ok(()) };
+    if site.db.read(user::active_superusers).await? > 0 {
+        return Ok(());
+    }
+    let password: Secret = match (given("PASSWORD"), given("PASSWORD_FILE")) {
+        (Some(password), _) => password.into(),
+        (None, Some(file)) => {
+            let text =
+                std::fs::read_to_string(&file).with_context(|| format!("PORTCULLIS_SUPERUSER_PASSWORD_FILE {file}"))?;
+            text.trim_end_matches(['\n', '\r']).to_owned().into()
+        }
+        (None, None) => anyhow::bail!(
+            "PORTCULLIS_SUPERUSER_USERNAME is set, but neither PORTCULLIS_SUPERUSER_PASSWORD nor PORTCULLIS_SUPERUSER_PASSWORD_FILE"
+        ),
+    };
+    createsuperuser::make(site, &username, &given("EMAIL").unwrap_or_default(), password)
+        .await
+        .context("PORTCULLIS_SUPERUSER_…")?;
+    Ok(())
+}

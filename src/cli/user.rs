@@ -1,0 +1,136 @@
+//! `portcullis user`: changes to one user, in effect in a running server when the command returns.
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use crate::auth::account_rules::{Own, check_new_password};
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::user::{self, User, UserChanges};
+use crate::settings::{Secret, Settings};
+use crate::site::Site;
+
+use super::{first_line, in_words, on_site, say, write};
+
+/// What to do to whom.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    act: Act,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Switches the account off and ends all its sessions
+    Deactivate { name: String },
+    /// Switches the account on again; sessions that were ended stay ended
+    Activate { name: String },
+    /// Lets the user open the panel
+    Staff { name: String },
+    /// No longer lets the user open the panel
+    Unstaff { name: String },
+    /// Makes the user premium
+    Premium { name: String },
+    /// Makes the user an ordinary one
+    Unpremium { name: String },
+    /// Deletes the account with its tasks and articles; its tokens are dead
+    Delete { name: String },
+    /// Sets a password and ends all sessions
+    Password {
+        name: String,
+        /// The password; - reads it from standard input, where no process list shows it
+        value: String,
+    },
+}
+
+pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
+    on_site(settings, |site| async move {
+        match arguments.act {
+            Act::Deactivate { name } => set_active(&site, name, false).await,
+            Act::Activate { name } => set_active(&site, name, true).await,
+            Act::Staff { name } => set(&site, name, "is staff now", |changes| changes.is_staff = Some(true)).await,
+            Act::Unstaff { name } => {
+                set(&site, name, "is no longer staff", |changes| changes.is_staff = Some(false)).await
+            }
+            Act::Premium { name } => {
+                set(&site, name, "is premium now", |changes| changes.is_premium = Some(true)).await
+            }
+            Act::Unpremium { name } => {
+                set(&site, name, "is no longer premium", |changes| changes.is_premium = Some(false)).await
+            }
+            Act::Delete { name } => delete(&site, name).await,
+            Act::Password { name, value } => {
+                let password = if value == "-" { first_line()? } else { value.into() };
+                set_password(&site, &name, password).await
+            }
+        }
+    })
+}
+
+/// The user of this name, inside a transaction.
+fn named(conn: &mut Conn, name: &str) -> Result<User> {
+    user::by_username(conn, name)?.ok_or_else(|| Error::Conflict(format!("there is no user {name:?}")))
+}
+
+/// The server must keep somebody who can administer it.
+fn keep_a_superuser(conn: &mut Conn, user: &User) -> Result<()> {
+    if user.is_superuser && user.is_active && user::active_superusers(conn)? == 1 {
+        let name = &user.username;
+        return Err(Error::Conflict(format!("{name} is the last active superuser: make another one first")));
+    }
+    Ok(())
+}
+
+async fn set(site: &Site, name: String, done: &str, change: fn(&mut UserChanges)) -> anyhow::Result<()> {
+    let (grants, now, wanted) = (site.grants.clone(), site.clock.now(), name.clone());
+    write(site, move |conn| {
+        let user = named(conn, &wanted)?;
+        let mut changes = UserChanges { updated_at: now, ..UserChanges::default() };
+        change(&mut changes);
+        user::update(conn, user.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
+        grants.changed_in(conn, user.id, now)
+    })
+    .await?;
+    say(&format!("{name} {done}"))
+}
+
+async fn set_active(site: &Site, name: String, active: bool) -> anyhow::Result<()> {
+    let (grants, now, wanted) = (site.grants.clone(), site.clock.now(), name.clone());
+    let ended = write(site, move |conn| {
+        let user = named(conn, &wanted)?;
+        if !active {
+            keep_a_superuser(conn, &user)?;
+        }
+        grants.set_active_in(conn, user.id, active, now)
+    });
+    match (active, ended.await?) {
+        (true, _) => say(&format!("{name} is active")),
+        (false, ended) => say(&format!("{name} is inactive; sessions ended: {ended}")),
+    }
+}
+
+async fn delete(site: &Site, name: String) -> anyhow::Result<()> {
+    let (grants, now, wanted) = (site.grants.clone(), site.clock.now(), name.clone());
+    write(site, move |conn| {
+        let user = named(conn, &wanted)?;
+        keep_a_superuser(conn, &user)?;
+        grants.end_all_in(conn, user.id, now)?;
+        user::delete(conn, user.id)
+    })
+    .await?;
+    say(&format!("{name} is deleted"))
+}
+
+/// Sets a password by the rules in force.
+pub async fn set_password(site: &Site, name: &str, password: Secret) -> anyhow::Result<()> {
+    let wanted = name.to_owned();
+    let user = site.db.read(move |conn| named(conn, &wanted)).await.map_err(in_words)?;
+    check_new_password(&site.settings.passwords, "password", &password, &Own::of(&user)).map_err(in_words)?;
+    let hash = site.passwords.hash(password).await.context("cannot hash the password")?;
+    let (grants, now, id) = (site.grants.clone(), site.clock.now(), user.id);
+    let ended = write(site, move |conn| {
+        user::by_id(conn, id)?.ok_or_else(|| Error::Conflict("the user was deleted a moment ago".into()))?;
+        grants.set_password_in(conn, id, &hash, now)
+    });
+    say(&format!("{name} has a new password; sessions ended: {}", ended.await?))
+}

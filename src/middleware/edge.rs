@@ -1,0 +1,135 @@
+//! The one wrap around every request: preflight, headers, the line in the log.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage};
+use futures_util::future::{LocalBoxFuture, Ready, ready};
+
+use crate::auth::gate::Principal;
+use crate::clock::Clock;
+use crate::middleware::cors::Cors;
+use crate::middleware::{headers, unread};
+
+/// The number of a request in this process, for the log and for `X-Request-ID`.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestId(u64);
+
+static REQUESTS: AtomicU64 = AtomicU64::new(1);
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The wrap. One is made for each worker.
+#[derive(Clone)]
+pub struct Edge {
+    cors: Rc<Cors>,
+    clock: Clock,
+}
+
+impl Edge {
+    /// A wrap with these rules.
+    pub fn new(cors: Cors, clock: Clock) -> Self {
+        Self { cors: Rc::new(cors), clock }
+    }
+}
+
+impl<S> Transform<S, ServiceRequest> for Edge
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Transform = EdgeService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(EdgeService { service, edge: self.clone() }))
+    }
+}
+
+/// The wrapped service.
+pub struct EdgeService<S> {
+    service: S,
+    edge: Edge,
+}
+
+impl<S> Service<ServiceRequest> for EdgeService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let id = RequestId(REQUESTS.fetch_add(1, Ordering::Relaxed));
+        request.extensions_mut().insert(id);
+        let logs = log::log_enabled!(target: "access", log::Level::Info);
+        let begun = logs.then(|| self.edge.clock.monotonic());
+        if let Some(mut answer) = self.edge.cors.preflight(request.method(), request.headers()) {
+            let status = answer.status();
+            headers::harden(status, answer.headers_mut());
+            return Box::pin(ready(Ok(request.into_response(answer))));
+        }
+        let edge = self.edge.clone();
+        let unread = unread::share(&mut request);
+        let answered = self.service.call(request);
+        Box::pin(async move {
+            let mut response = answered.await?;
+            let status = response.status();
+            let (request, answer) = (response.request().clone(), response.response_mut());
+            edge.cors.allow(request.headers(), answer.headers_mut());
+            headers::harden(status, answer.headers_mut());
+            if status.is_server_error()
+                && let Ok(id) = HeaderValue::from_str(&id.0.to_string())
+            {
+                answer.headers_mut().insert(X_REQUEST_ID, id);
+            }
+            if let Some(begun) = begun {
+                let took = edge.clock.monotonic().saturating_sub(begun);
+                let user = request.extensions().get::<Arc<Principal>>().map(|who| who.user);
+                let who = user.map_or_else(|| "-".to_owned(), |user| format!("user={user} by=jwt"));
+                // The path without its query, and never a link's token: see `redacted`.
+                let path = redacted(request.path());
+                log::info!(
+                    target: "access",
+                    "{} {} {path} {} {:.2}ms {who}",
+                    id.0,
+                    request.method(),
+                    status.as_u16(),
+                    took.as_secs_f64() * 1000.0,
+                );
+            }
+            Ok(match unread {
+                Some(payload) => response.map_body(|_, body| payload.held_by(body)),
+                None => response,
+            })
+        })
+    }
+}
+
+/// The path as the log may have it: control characters escaped, the secret of a one-time link left out.
+fn redacted(path: &str) -> String {
+    const ONE_TIME: [&str; 3] = ["/admin/setup/", "/verify/", "/reset/"];
+    match ONE_TIME.iter().find(|link| path.starts_with(**link)) {
+        Some(link) => format!("{link}…"),
+        None => path.escape_debug().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_the_log_is_one_line_and_tells_no_secret() {
+        assert_eq!(redacted("/api/tasks/5/"), "/api/tasks/5/");
+        assert_eq!(redacted("/admin/setup/abc/"), "/admin/setup/…");
+        assert_eq!(redacted("/a\nb"), "/a\\nb");
+    }
+}

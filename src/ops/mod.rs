@@ -1,0 +1,3 @@
+//! What runs beside requests.
+
+pub mod sweeper;

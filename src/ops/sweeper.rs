@@ -1,0 +1,73 @@
+//! Clears away what has expired: in small batches, so that no request waits for it.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::db::Db;
+use crate::error::Result;
+use crate::model::{change, token};
+use crate::site::Site;
+
+/// How often a server sweeps.
+pub const EVERY: Duration = Duration::from_secs(60);
+/// Rows of one transaction.
+const BATCH: i64 = 500;
+/// What has expired is kept so long, in case the clock is set back: then it must still be known to be dead.
+const SLACK: Duration = Duration::from_secs(3600);
+
+/// What one sweep cleared away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Refresh and sliding tokens, with their places on the blacklist.
+    pub tokens: usize,
+    /// Sessions that have no token left.
+    pub sessions: usize,
+    /// Entries of the change log.
+    pub changes: usize,
+}
+
+/// Deletes what expired before `now`, batch by batch; `progress` is told the count of tokens after each.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep(db: &Db, now: Timestamp, mut progress: impl FnMut(usize)) -> Result<Swept> {
+    let before = now - SLACK;
+    let mut swept = Swept::default();
+    loop {
+        let gone = db.write(move |conn| token::purge(conn, before, BATCH)).await?;
+        swept.tokens += gone;
+        progress(swept.tokens);
+        if gone == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    loop {
+        let gone = db.write(move |conn| token::purge_sessions(conn, before, BATCH)).await?;
+        swept.sessions += gone;
+        if gone == 0 {
+            break;
+        }
+    }
+    loop {
+        let gone = db.write(move |conn| change::purge(conn, before, BATCH)).await?;
+        swept.changes += gone;
+        if gone == 0 {
+            return Ok(swept);
+        }
+    }
+}
+
+/// Sweeps memory and database for as long as the server runs.
+pub async fn run(site: actix_web::web::Data<Site>) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let now = site.clock.now();
+        site.revocations.sweep(now);
+        match sweep(&site.db, now, |_| ()).await {
+            Ok(swept) if swept != Swept::default() => log::info!("swept {swept:?}"),
+            Ok(_) => {}
+            Err(error) => log::error!("the sweep failed, and is tried again in a minute: {error}"),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The server: the one application factory, and how it binds, serves, drains and stops.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::{self, Data};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
+use anyhow::Context;
+
+use crate::admin;
+use crate::api;
+use crate::assets;
+use crate::middleware::cors::Cors;
+use crate::middleware::edge::Edge;
+use crate::rest::link::PublicUrl;
+use crate::rest::payload::BodyLimit;
+use crate::site::Site;
+
+/// How long requests under way may take after the server was told to stop.
+const DRAIN: u64 = 4;
+/// How long the head of a request may take to arrive.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a connection may be idle.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// The application: the same for the server, the tests and the benches.
+pub fn app(site: Data<Site>) -> App<impl Factory> {
+    let edge = Edge::new(Cors::new(&site.settings.cors), site.clock.clone());
+    let limit = Data::new(BodyLimit(site.settings.server.body_limit));
+    let mut app = App::new().app_data(site.clone()).app_data(limit);
+    if let Some(url) = &site.settings.server.public_url {
+        app = app.app_data(Data::new(PublicUrl(url.clone())));
+    }
+    app.service(web::resource("/healthz").to(healthz))
+        .service(web::resource("/readyz").to(readyz))
+        .configure(api::routes)
+        .configure(assets::routes)
+        .service(admin::scope(&site))
+        .default_service(web::to(unknown))
+        .wrap(edge)
+}
+
+/// What [`app`] is built of, in one word.
+pub trait Factory:
+    ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>
+{
+}
+
+impl<T> Factory for T where
+    T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse, Error = Error, InitError = ()>
+{
+}
+
+/// A server on `listener`, ready to be awaited.
+///
+/// # Errors
+/// If it cannot listen.
+pub fn server(site: Data<Site>, listener: TcpListener) -> anyhow::Result<Server> {
+    let workers = match site.settings.server.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        workers => workers,
+    };
+    let server = HttpServer::new(move || app(site.clone()))
+        .workers(workers)
+        .client_request_timeout(HEAD)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(DRAIN)
+        .disable_signals()
+        .listen(listener)
+        .context("cannot listen")?;
+    Ok(server.run())
+}
+
+/// Listens at `address`.
+///
+/// # Errors
+/// One sentence that says what is in the way.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("{address} is in use by another program: stop that one, or set server.bind to another port")
+        }
+        _ => anyhow::anyhow!("cannot listen at {address}: {error}; set server.bind to an address of this machine"),
+    })
+}
+
+/// Alive: the process answers. No database.
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(r#"{"status":"ok"}"#)
+}
+
+/// Ready: the database takes a write within two seconds.
+async fn readyz(site: Data<Site>) -> HttpResponse {
+    let (follower, now) = (site.follower.clone(), site.clock.now());
+    let write = site.db.write(move |conn| follower.report(conn, now));
+    match tokio::time::timeout(Duration::from_secs(2), write).await {
+        Ok(Ok(())) => HttpResponse::Ok().content_type("application/json").body(r#"{"status":"ready"}"#),
+        _ => HttpResponse::ServiceUnavailable()
+            .insert_header((header::RETRY_AFTER, 1))
+            .content_type("application/json")
+            .body(r#"{"status":"the database cannot be written"}"#),
+    }
+}
+
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const NOT_FOUND: &str = "<!doctype html>\n<html lang=\"en\">\n<head><title>Not Found</title></head>\n<body>\n\
+    <h1>Not Found</h1><p>The requested resource was not found on this server.</p>\n</body>\n</html>\n";
+
+/// No route: a 301 to the path with a slash if there is one, whatever the method (Django's APPEND_SLASH), else a 404.
+async fn unknown(request: HttpRequest) -> HttpResponse {
+    let path = request.uri().path();
+    let slashed = format!("{path}/");
+    if !path.ends_with('/') && request.resource_map().has_resource(&slashed) {
+        let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+        if let Ok(location) = HeaderValue::from_str(&(slashed + &query)) {
+            let mut redirect = HttpResponse::new(StatusCode::MOVED_PERMANENTLY);
+            redirect.headers_mut().insert(header::LOCATION, location);
+            return redirect;
+        }
+    }
+    HttpResponse::NotFound().insert_header((header::CONTENT_TYPE, HTML)).body(NOT_FOUND)
+}

@@ -1,0 +1,11 @@
+//! The panel in a real browser: one file a journey, each walked on a desk and on a telephone, with script and without.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+mod blacklist;
+#[path = "../it/support/process.rs"]
+#[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
+mod process;
+mod roles;
+mod setup;
+mod support;
+mod users;

@@ -1,0 +1,28 @@
+//! The first minutes of a new server: the link in its log, one form, and in.
+
+use crate::support::{Browser, ROOT_PASSWORD, journey, without_limits};
+
+#[tokio::test]
+async fn a_newcomer_becomes_the_administrator_by_the_link_in_the_log() {
+    journey("setup", without_limits, walk).await;
+}
+
+async fn walk(browser: &Browser) {
+    let link = browser.server().setup_link();
+
+    browser.visit("/admin/").await.sees("This server has no administrator yet").await.look("nobody-yet").await;
+    browser.visit(&link).await.look("form").await;
+    browser.fill("Username", "mira").await.fill("E-mail", "mira@example.org").await;
+    browser.fill("Password", "12345678").await.fill("Password again", "12345678").await;
+    browser.press("Make administrator").await;
+    browser.sees("There is a problem").await.look("refused").await;
+    browser.fill("Password", ROOT_PASSWORD).await.fill("Password again", ROOT_PASSWORD).await;
+    browser.press("Make administrator").await;
+
+    browser.press("Your account, mira").await.sees("Sign out").await.look("arrived").await;
+    browser.press("Sign out").await;
+    browser.visit(&link).await;
+    assert!(!browser.offers("Make administrator").await, "the link works a second time");
+    browser.look("link-is-dead").await;
+    browser.sign_in("mira", ROOT_PASSWORD).await.press("Your account, mira").await;
+}

@@ -1,0 +1,544 @@
+//! A browser in the hand of a test. It finds things as people do, by label, link text and button text, never by CSS path: a
+//! test that cannot find a label has found an accessibility fault.
+//!
+//! Chromium is headless and driven through Debian's chromedriver, one process for all tests, which ends with them however
+//! they end. A journey is walked once for each of [`PASSES`], in a clean profile, against a server of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::FutureExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use thirtyfour::common::command::FormatRequestData;
+use thirtyfour::error::WebDriverErrorInner;
+use thirtyfour::prelude::*;
+use thirtyfour::{LoggingPrefsLogLevel, RequestData, SessionId};
+
+use crate::process::{Home, Server};
+
+/// How long a page may take to show what it should.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a journey is walked: the size of the window, and whether scripts run.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    pub width: u32,
+    pub height: u32,
+    pub script: bool,
+}
+
+/// On a desk and on a telephone, with script and without. Every page is looked at in both themes.
+pub const PASSES: [Pass; 4] = [
+    Pass { width: 1280, height: 900, script: true },
+    Pass { width: 390, height: 844, script: true },
+    Pass { width: 1280, height: 900, script: false },
+    Pass { width: 390, height: 844, script: false },
+];
+
+/// Walks a journey once for each pass. Of a pass that fails, the last page stays in `target/browser/`, as picture and source.
+pub async fn journey(name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
+    for pass in PASSES {
+        let script = if pass.script { "with script" } else { "without script" };
+        println!("{name}, {} px wide, {script}", pass.width);
+        let browser = Browser::open(name, pass, home()).await;
+        let outcome = AssertUnwindSafe(walk(&browser)).catch_unwind().await;
+        if outcome.is_err() {
+            browser.keep_evidence().await;
+        }
+        browser.driver.clone().quit().await.unwrap();
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// A server whose first administrator is already there, with limits that a test of pages does not mean to meet.
+pub fn with_root() -> Home {
+    without_limits().with_superuser("root", ROOT_PASSWORD)
+}
+
+/// A server that nobody has set up yet.
+pub fn without_limits() -> Home {
+    Home::new().with("PORTCULLIS_THROTTLE__LOGIN", "off")
+}
+
+pub const ROOT_PASSWORD: &str = "gatekeeper of 9 gates";
+pub const PASSWORD: &str = "correct horse 9";
+
+/// A window, and the server that it looks at.
+#[derive(Clone)]
+pub struct Browser {
+    driver: WebDriver,
+    pass: Pass,
+    name: &'static str,
+    /// Where on the page to look, as XPath; empty for all of it.
+    place: String,
+    pictures: Arc<AtomicUsize>,
+    served: Arc<Served>,
+}
+
+struct Served {
+    server: Server,
+    _home: Home,
+}
+
+/// What a person can act on.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Field,
+    Button,
+    Link,
+}
+
+/// A pair of tokens, for what the API says meanwhile.
+pub struct Pair {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Browser {
+    async fn open(name: &'static str, pass: Pass, home: Home) -> Self {
+        let mut wishes = DesiredCapabilities::chrome();
+        // Root, as in CI, must do without the sandbox; the rest keeps Chromium from calling its makers' hosts.
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--disable-gpu",
+            "--disable-quic",
+            "--disable-sync",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-features=Translate,OptimizationHints,MediaRouter",
+            "--no-first-run",
+            "--no-proxy-server",
+            "--hide-scrollbars",
+        ] {
+            wishes.add_arg(argument).unwrap();
+        }
+        // 1 allows scripts, 2 blocks them, as a person's own setting would.
+        let scripts = if pass.script { 1 } else { 2 };
+        let preferences = json!({
+            "profile.managed_default_content_settings.javascript": scripts,
+            "credentials_enable_service": false,
+            "profile.password_manager_leak_detection": false,
+        });
+        wishes.add_experimental_option("prefs", preferences).unwrap();
+        wishes.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
+
+        let server = tokio::task::spawn_blocking(|| {
+            let server = home.serve();
+            Served { server, _home: home }
+        });
+        let driver = WebDriver::new(chromedriver(), wishes).await.unwrap();
+        driver.set_script_timeout(Duration::from_secs(60)).await.unwrap();
+        let served = Arc::new(server.await.unwrap());
+        let browser = Self { driver, pass, name, place: String::new(), pictures: Arc::default(), served };
+        browser.resize(pass.width, pass.height).await;
+        browser.theme("light").await;
+        browser
+    }
+
+    /// The server behind the page.
+    pub fn server(&self) -> &Server {
+        &self.served.server
+    }
+
+    /// The same window, looking only at the table row that says this.
+    pub fn row(&self, text: &str) -> Self {
+        let place = format!("//tr[contains(normalize-space(.), {})]", literal(text));
+        Self { place, ..self.clone() }
+    }
+
+    /// The same window, looking only at what is grouped or named so: a field set, a region, a card under this heading.
+    pub fn group(&self, name: &str) -> Self {
+        let name = literal(name);
+        let place = format!(
+            "//*[@aria-label={name} or (self::fieldset and legend[normalize-space(.)={name}]) or \
+             @aria-labelledby=//*[normalize-space(.)={name}]/@id]"
+        );
+        Self { place, ..self.clone() }
+    }
+
+    /// Opens an address: of this server when it begins with a slash.
+    pub async fn visit(&self, address: &str) -> &Self {
+        let origin = if address.starts_with('/') { self.server().origin() } else { "" };
+        self.driver.goto(format!("{origin}{address}")).await.unwrap();
+        self
+    }
+
+    /// The path that the window is at.
+    pub async fn path(&self) -> String {
+        self.driver.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// Signs in at the panel's front door.
+    pub async fn sign_in(&self, username: &str, password: &str) -> &Self {
+        self.visit("/admin/").await;
+        self.fill("Username or e-mail", username).await;
+        self.fill("Password", password).await;
+        self.press("Sign in").await
+    }
+
+    /// Writes into the field with this label, in place of what is there.
+    pub async fn fill(&self, label: &str, text: &str) -> &Self {
+        let field = self.find(Kind::Field, label).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+        self
+    }
+
+    /// Ticks or unticks the box with this label.
+    pub async fn tick(&self, label: &str, on: bool) -> &Self {
+        let field = self.find(Kind::Field, label).await;
+        if field.is_selected().await.unwrap() != on {
+            self.click(&field).await;
+        }
+        assert_eq!(field.is_selected().await.unwrap(), on, "the box {label:?} does not take a click");
+        self
+    }
+
+    /// Is the box with this label ticked?
+    pub async fn ticked(&self, label: &str) -> bool {
+        self.find(Kind::Field, label).await.is_selected().await.unwrap()
+    }
+
+    /// Chooses from the list with this label.
+    pub async fn choose(&self, label: &str, option: &str) -> &Self {
+        let list = self.find(Kind::Field, label).await;
+        let xpath = format!(".//option[normalize-space(.)={}]", literal(option));
+        list.find(By::XPath(xpath)).await.unwrap().click().await.unwrap();
+        self
+    }
+
+    /// Presses a button: one of these words, or beginning with them ("Sign out" for "Sign out Firefox on Linux").
+    pub async fn press(&self, name: &str) -> &Self {
+        self.click(&self.find(Kind::Button, name).await).await;
+        self
+    }
+
+    /// Follows a link, named as a button is.
+    pub async fn follow(&self, name: &str) -> &Self {
+        self.click(&self.find(Kind::Link, name).await).await;
+        self
+    }
+
+    /// Goes to a part of the panel by its main navigation, which a narrow window keeps behind the button *Menu*.
+    pub async fn go(&self, part: &str) -> &Self {
+        if self.pass.width < 960 {
+            self.press("Menu").await;
+        }
+        self.group("Main").follow(part).await;
+        self
+    }
+
+    /// Waits until the page says this.
+    pub async fn sees(&self, text: &str) -> &Self {
+        let start = Instant::now();
+        loop {
+            // A page that is just being replaced has no body; that is no answer yet.
+            let page = self.text().await.unwrap_or_default();
+            if page.contains(text) {
+                return self;
+            }
+            assert!(start.elapsed() < PATIENCE, "the page does not say {text:?}; it says:\n{page}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The page, which is there, does not say this.
+    pub async fn misses(&self, text: &str) -> &Self {
+        let page = self.text().await.unwrap();
+        assert!(!page.contains(text), "the page should not say {text:?}; it says:\n{page}");
+        self
+    }
+
+    /// Can a link or button of this name be seen?
+    pub async fn offers(&self, name: &str) -> bool {
+        for kind in [Kind::Link, Kind::Button] {
+            if self.matching(kind, name).await.is_ok_and(|found| !found.is_empty()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Clicks, and turns the wheel while a bar that sticks to an edge of the window is in the way.
+    async fn click(&self, element: &WebElement) {
+        let start = Instant::now();
+        loop {
+            match element.click().await {
+                Err(error) if matches!(*error, WebDriverErrorInner::ElementClickIntercepted(_)) => {
+                    assert!(
+                        start.elapsed() < PATIENCE,
+                        "something lies over it, however the page is scrolled: {error}"
+                    );
+                    let (x, y) = (self.pass.width / 2, self.pass.height / 2);
+                    let wheel = json!({ "type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": 150 });
+                    self.devtools("Input.dispatchMouseEvent", wheel).await;
+                }
+                clicked => return clicked.unwrap(),
+            }
+        }
+    }
+
+    async fn text(&self) -> WebDriverResult<String> {
+        let place = if self.place.is_empty() { "//body" } else { &self.place };
+        self.driver.find(By::XPath(place)).await?.text().await
+    }
+
+    async fn find(&self, kind: Kind, name: &str) -> WebElement {
+        let start = Instant::now();
+        loop {
+            if let Ok(found) = self.matching(kind, name).await
+                && let Some(first) = found.into_iter().next()
+            {
+                return first;
+            }
+            if start.elapsed() > PATIENCE {
+                let page = self.text().await.unwrap_or_default();
+                panic!("no {kind:?} named {name:?} on {}:\n{page}", self.path().await);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What is shown, of this kind, and named exactly so; or else what is named so at its beginning.
+    async fn matching(&self, kind: Kind, name: &str) -> WebDriverResult<Vec<WebElement>> {
+        let text = literal(name);
+        let says = format!("contains(normalize-space(.), {text}) or contains(@aria-label, {text})");
+        // A first sieve; the browser's own word for the name decides below.
+        let xpath = match kind {
+            Kind::Field => format!(
+                "//*[self::input[not(@type='hidden')] or self::select or self::textarea]\
+                 [@id=//label[{says}]/@for or ancestor::label[{says}] or {says} or @aria-labelledby]"
+            ),
+            Kind::Button => format!(
+                "//*[self::button or self::summary or self::input[@type='submit'] or @role='button'][{says} or contains(@value, {text})]"
+            ),
+            Kind::Link => format!("//a[@href][{says}]"),
+        };
+        let (mut exact, mut beginning) = (Vec::new(), Vec::new());
+        for element in self.driver.find_all(By::XPath(format!("{}{xpath}", self.place))).await? {
+            if !element.is_displayed().await? {
+                continue;
+            }
+            let path = format!("element/{}/computedlabel", element.element_id());
+            let label: String = self.driver.cmd(Raw(Method::GET, path, None)).await?.value()?;
+            if label == name {
+                exact.push(element);
+            } else if label.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', ',', '…'])) {
+                beginning.push(element);
+            }
+        }
+        Ok(if exact.is_empty() { beginning } else { exact })
+    }
+}
+
+/// Looking at a page as a whole.
+impl Browser {
+    /// Looks at the page in both themes: nothing is wider than the window, the console is silent, axe finds nothing; and
+    /// keeps a picture of each in `target/browser/`.
+    pub async fn look(&self, page: &str) -> &Self {
+        let number = self.pictures.fetch_add(1, Ordering::Relaxed) + 1;
+        for theme in ["light", "dark"] {
+            self.theme(theme).await;
+            let script = if self.pass.script { "" } else { "-noscript" };
+            let name = format!("{}-{number:02}-{page}-{}-{theme}{script}.png", self.name, self.pass.width);
+            self.picture(&name).await;
+            if self.pass.script {
+                self.ask_axe(page, theme).await;
+            }
+        }
+        self.theme("light").await;
+        self.fits(page, self.pass.width).await;
+        if self.pass.width < 720 {
+            self.resize(360, self.pass.height).await;
+            self.fits(page, 360).await;
+            self.resize(self.pass.width, self.pass.height).await;
+        }
+        self.console_is_silent(page).await;
+        self
+    }
+
+    async fn fits(&self, page: &str, width: u32) {
+        let sizes = self.devtools("Page.getLayoutMetrics", json!({})).await;
+        let content = sizes["cssContentSize"]["width"].as_f64().unwrap();
+        assert!(content <= f64::from(width), "the page {page} is {content} px wide in a window of {width} px");
+    }
+
+    async fn console_is_silent(&self, page: &str) {
+        for entry in self.driver.browser_log().await.unwrap() {
+            // The console repeats the status of a refused page, which the page was meant to have; an asset never is.
+            let of_a_page = entry.message.contains("the server responded with a status of 4")
+                && !entry.message.contains("/admin/static/");
+            assert!(of_a_page, "the console at {page}: {} {}", entry.level, entry.message);
+        }
+    }
+
+    async fn ask_axe(&self, page: &str, theme: &str) {
+        const ASK: &str = "
+            const done = arguments[arguments.length - 1];
+            const brief = found => found.map(rule => rule.id + ': ' + rule.help
+                + rule.nodes.map(node => '\\n    ' + node.html.slice(0, 200) + '\\n    ' + node.failureSummary.replace(/\\s+/g, ' ')).join(''));
+            axe.run({ resultTypes: ['violations'] }).then(found => done(brief(found.violations)), error => done([String(error)]));";
+        let script = format!("{}\n{ASK}", axe());
+        let found: Vec<String> = self.driver.execute_async(script, Vec::new()).await.unwrap().convert().unwrap();
+        assert!(
+            found.is_empty(),
+            "axe at {page}, {} px, {theme}: {} violations\n{}",
+            self.pass.width,
+            found.len(),
+            found.join("\n")
+        );
+    }
+
+    /// Sets the theme that the system asks for, and stops what moves, so that pictures and contrasts are of the end state.
+    async fn theme(&self, theme: &str) {
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": theme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// A window of any size: a real one cannot be narrower than 500 px.
+    async fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// A picture of the whole page, in a window as tall as the page, so that bars that stick stand where they belong.
+    async fn picture(&self, name: &str) {
+        let sizes = self.devtools("Page.getLayoutMetrics", json!({})).await;
+        let height = sizes["cssContentSize"]["height"].as_f64().unwrap() as u32;
+        self.resize(self.pass.width, height.max(self.pass.height)).await;
+        let answer = self.devtools("Page.captureScreenshot", json!({})).await;
+        self.resize(self.pass.width, self.pass.height).await;
+        let bytes = BASE64_STANDARD.decode(answer["data"].as_str().unwrap()).unwrap();
+        fs::write(pictures().join(name), bytes).unwrap();
+    }
+
+    async fn keep_evidence(&self) {
+        let script = if self.pass.script { "" } else { "-noscript" };
+        let name = format!("FAILED-{}-{}{script}", self.name, self.pass.width);
+        self.picture(&format!("{name}.png")).await;
+        let source = self.driver.source().await.unwrap_or_default();
+        fs::write(pictures().join(format!("{name}.html")), source).unwrap();
+        eprintln!("the last page is kept in target/browser/{name}.png and .html");
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": command, "params": parameters });
+        let asked = self.driver.cmd(Raw(Method::POST, "goog/cdp/execute".into(), Some(body))).await;
+        asked.unwrap().value_json().unwrap()
+    }
+}
+
+/// What the API says meanwhile.
+impl Browser {
+    /// Registers a person and signs them in to the API.
+    pub async fn register(&self, username: &str) -> Pair {
+        let body = json!({ "username": username, "password": PASSWORD, "email": format!("{username}@example.org") });
+        let answer = self.client().post(self.api("/api/register/")).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        let answer: Value = answer.json().await.unwrap();
+        let token = |name: &str| answer[name].as_str().unwrap().to_owned();
+        Pair { access: token("access"), refresh: token("refresh") }
+    }
+
+    /// What the API answers to a GET with this access token.
+    pub async fn status(&self, path: &str, access: &str) -> u16 {
+        let answer = self.client().get(self.api(path)).bearer_auth(access).send().await.unwrap();
+        answer.status().as_u16()
+    }
+
+    fn client(&self) -> reqwest::Client {
+        reqwest::Client::builder()
+            .no_proxy()
+            .user_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+            .build()
+            .unwrap()
+    }
+
+    fn api(&self, path: &str) -> String {
+        format!("{}{path}", self.server().origin())
+    }
+}
+
+/// A WebDriver command that thirtyfour has no word for.
+#[derive(Debug)]
+struct Raw(Method, String, Option<Value>);
+
+impl FormatRequestData for Raw {
+    fn format_request(&self, session: &SessionId) -> RequestData {
+        let request = RequestData::new(self.0.clone(), format!("session/{session}/{}", self.1));
+        match &self.2 {
+            Some(body) => request.add_body(body.clone()),
+            None => request,
+        }
+    }
+}
+
+/// A text in XPath, which knows no escapes.
+fn literal(text: &str) -> String {
+    if text.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") }
+}
+
+/// The address of the one chromedriver. A shell waits on a pipe that only this process holds and ends the driver, its
+/// browsers and their folder when the pipe closes: at the end of the tests, in whatever way they end.
+fn chromedriver() -> &'static str {
+    const WARDEN: &str = r#"
+        trap '' INT HUP
+        TMPDIR=$(mktemp -d /tmp/portcullis-browser-XXXXXX) || exit 1
+        export TMPDIR
+        chromedriver --port=0 2>&1 </dev/null &
+        read -r _
+        exec 2>/dev/null
+        kill $!; wait $!
+        rm -rf "$TMPDIR"
+    "#;
+    static DRIVER: OnceLock<(Child, String)> = OnceLock::new();
+    let (_, address) = DRIVER.get_or_init(|| {
+        let mut command = Command::new("sh");
+        let mut warden = command.args(["-c", WARDEN]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(warden.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        let port = port.expect("chromedriver does not start; `make setup` installs it");
+        // Whatever else it has to say must go somewhere, or it would stand still one day.
+        std::thread::spawn(move || lines.for_each(drop));
+        (warden, format!("http://127.0.0.1:{port}"))
+    });
+    address
+}
+
+/// Where the pictures of this run go; those of the run before are gone.
+fn pictures() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/browser");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    })
+}
+
+fn axe() -> &'static str {
+    static AXE: OnceLock<String> = OnceLock::new();
+    AXE.get_or_init(|| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/.tools/node_modules/axe-core/axe.min.js");
+        fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}; `make setup` brings it", file.display()))
+    })
+}

@@ -1,0 +1,8 @@
+//! The integration tests: one binary, so that everything is linked once. Folders mirror `src/`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+
+mod crash;
+mod house;
+mod process;
+mod readme;
+mod support;

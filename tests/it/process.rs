@@ -1,0 +1,199 @@
+//! The binary as a process: what an operator sees at its start, beside it, and at its end.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::http::{Http, Pair};
+use crate::support::process::{Home, Server, eventually};
+
+const PASSWORD: &str = "correct horse 9";
+
+fn register(server: &Server, name: &str) -> (Http, Pair) {
+    let http = Http::new(server.origin());
+    let pair =
+        http.post("/api/register/", "", &json!({ "username": name, "password": PASSWORD })).unwrap().is(201).pair();
+    (http, pair)
+}
+
+/// What a refused start said: exit status 1, nothing on standard output, one sentence on standard error.
+#[track_caller]
+fn refusal(home: &Home) -> String {
+    let output = home.run(&["serve"], "");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert_eq!(words.trim_end().lines().count(), 1, "one sentence, not:\n{words}");
+    words
+}
+
+#[test]
+fn in_an_empty_folder_it_starts_and_answers() {
+    let home = Home::new();
+    let server = home.serve();
+
+    assert!(server.words().lines().next().unwrap().ends_with(" · data in ./data · SQLite"), "{}", server.words());
+    let (http, pair) = register(&server, "john");
+    let hello = http.get("/api/hello/", &pair.access).unwrap().is(200);
+    assert_eq!(hello.body, json!({ "message": "Hello, john" }));
+}
+
+#[test]
+fn what_it_keeps_only_its_own_user_can_read() {
+    let home = Home::new();
+    let server = home.serve();
+    register(&server, "john");
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let data = home.path().join("data");
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.iter().any(|file| file.ends_with("portcullis.db")), "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn it_prints_a_new_set_up_link_at_every_start_until_there_is_an_administrator() {
+    let home = Home::new();
+    let first = home.serve();
+    let link = first.setup_link();
+    assert!(link.starts_with(&format!("{}/admin/setup/", first.origin())), "{link}");
+    assert!(first.stop(Duration::from_secs(5)).success());
+
+    let second = home.serve();
+    let token = |link: &str| link.rsplit('/').find(|part| !part.is_empty()).unwrap().to_owned();
+    assert_ne!(token(&second.setup_link()), token(&link));
+    second.kill();
+
+    let made = home.run(&["createsuperuser", "--username", "root", "--email", "root@example.org"], "A long enough 1\n");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let third = home.serve();
+    // It has answered, so all that it says at its start is said.
+    Http::new(third.origin()).get("/api/hello/", "").unwrap().is(401);
+    assert!(!third.words().contains("no administrator yet"), "{}", third.words());
+}
+
+#[test]
+fn a_second_server_on_the_same_data_is_refused_and_told_who_holds_it() {
+    let home = Home::new();
+    let first = home.serve();
+    let start = Instant::now();
+    let words = refusal(&home);
+    assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+    assert!(words.contains(&first.id().to_string()), "it does not name process {}: {words}", first.id());
+    Http::new(first.origin()).get("/api/hello/", "").unwrap().is(401);
+}
+
+#[test]
+fn a_killed_server_does_not_hold_its_data() {
+    let home = Home::new();
+    home.serve().kill();
+    home.serve();
+}
+
+#[test]
+fn asked_to_stop_it_stops_within_five_seconds_and_well() {
+    let home = Home::new();
+    let server = home.serve();
+    // A connection kept open, as clients do, must not keep it.
+    let (http, pair) = register(&server, "john");
+    http.get("/api/hello/", &pair.access).unwrap().is(200);
+    assert_eq!(server.stop(Duration::from_secs(5)).code(), Some(0));
+}
+
+#[test]
+fn a_misspelt_setting_stops_the_start_and_names_the_nearest() {
+    let words = refusal(&Home::new().with("PORTCULLIS_JWT__ACCES_TOKEN_LIFETIME", "5m"));
+    assert!(words.to_lowercase().contains("access_token_lifetime"), "{words}");
+}
+
+#[test]
+fn a_value_that_is_none_stops_the_start_and_names_the_setting() {
+    let words = refusal(&Home::new().with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "soon"));
+    assert!(words.to_lowercase().contains("access_token_lifetime"), "{words}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_in_one_sentence() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
+    let words = refusal(&Home::new().with("PORTCULLIS_SERVER__BIND", &taken));
+    assert!(words.contains(&taken), "{words}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_said_in_one_sentence() {
+    let home = Home::new().with("PORTCULLIS_SERVER__DATA_DIR", "file/data");
+    fs::write(home.path().join("file"), "in the way").unwrap();
+    let words = refusal(&home);
+    assert!(words.contains("file/data"), "{words}");
+}
+
+#[test]
+fn a_sign_out_holds_through_a_kill_right_after_it() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    http.post("/api/logout/", &pair.access, &json!({ "refresh": pair.refresh })).unwrap().is(205);
+    server.kill();
+
+    let server = home.serve();
+    let http = Http::new(server.origin());
+    let refused = http.get("/api/hello/", &pair.access).unwrap().is(401);
+    assert_eq!(refused.body["code"], "token_not_valid");
+    http.post("/api/token/refresh/", "", &json!({ "refresh": pair.refresh })).unwrap().is(401);
+}
+
+#[test]
+fn a_command_beside_the_server_has_taken_effect_when_it_returns() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    let user = |verb: &str| {
+        let output = home.run(&["user", verb, "john"], "");
+        assert!(output.status.success(), "user {verb}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+
+    user("staff");
+    http.get("/api/admin-only/", &pair.access).unwrap().is(200);
+    user("unstaff");
+    http.get("/api/admin-only/", &pair.access).unwrap().is(403);
+    user("deactivate");
+    http.get("/api/hello/", &pair.access).unwrap().is(401);
+    user("activate");
+    http.get("/api/hello/", &pair.access).unwrap().is(401);
+}
+
+#[test]
+fn a_command_about_nobody_says_so() {
+    let home = Home::new();
+    assert!(home.run(&["migrate"], "").status.success());
+    let output = home.run(&["user", "deactivate", "nobody"], "");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("nobody"), "{words}");
+}
+
+#[test]
+fn no_secret_is_in_its_log() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    http.post("/api/token/", "", &json!({ "username": "john", "password": PASSWORD })).unwrap().is(200);
+    http.post("/api/token/", "", &json!({ "username": "john", "password": "wrong horse 8" })).unwrap().is(401);
+    http.get(&format!("/api/hello/?token={}", pair.access), &pair.access).unwrap().is(200);
+    http.post("/api/token/refresh/", "", &json!({ "refresh": pair.refresh })).unwrap().is(200);
+    eventually("the line of the last request", Duration::from_secs(5), || {
+        server.log().contains("/api/token/refresh/").then_some(())
+    });
+
+    let log = server.log();
+    for secret in [PASSWORD, "wrong horse 8", &pair.access, &pair.refresh] {
+        assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
+    }
+}

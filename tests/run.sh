@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# usage: run.sh STEP...   Runs the steps one after the other, each to its end, and says at the last how each went.
+# steps: rust (every test that cargo knows), browser (the browser tests alone), conformance (the profiles named in PROFILES).
+set -u
+cd "$(dirname "$0")/.."
+: "${PROFILES:=default rotation rotate_only sliding lifetimes}"
+report=$(mktemp) && trap 'rm -f "$report"' EXIT
+passed=0 failed=0 red=0
+
+free_port() { tests/.venv/bin/python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+rust() { cargo test --no-fail-fast; }
+browser() { cargo test --test browser; }
+conformance() {
+    cargo build --bin portcullis || return
+    # shellcheck disable=SC2086 # the list is meant to be split
+    PYTHON=$PWD/tests/.venv/bin/python PORT=$(free_port) tests/conformance/portcullis.sh target/debug/portcullis $PROFILES
+}
+
+# The figures before "passed" and "failed" in what a step printed, whether cargo or pytest wrote it, added up.
+count() { grep -E '^(test result:|[a-z_0-9]+: [0-9]+ (passed|failed))' "$1" | grep -oE "[0-9]+ $2" | awk '{ n += $1 } END { print n + 0 }'; }
+
+summary=
+for step in "$@"; do
+    printf '\n== %s\n' "$step"
+    start=$SECONDS
+    if "$step" 2>&1 | tee "$report"; (exit "${PIPESTATUS[0]}"); then verdict=ok; else verdict=FAILED red=1; fi
+    good=$(count "$report" passed) bad=$(count "$report" failed)
+    # A step that fell over before it counted anything has failed all the same.
+    if [ "$verdict" = FAILED ] && [ "$bad" -eq 0 ]; then bad=1; fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    summary+=$(printf '  %-12s %-7s %5d passed, %d failed, %d s' "$step" "$verdict" "$good" "$bad" $((SECONDS - start)))$'\n'
+done
+printf '\n== summary\n%s\n%d passed, %d failed\n' "$summary" "$passed" "$failed"
+exit "$red"

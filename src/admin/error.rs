@@ -73,7 +73,7 @@ impl ResponseError for PageError {
         }
     }
 
-    /// The bare answer; [`shown_as_pages`] puts the page into it.
+    /// The answer in plain words; [`shown_as_pages`] puts the page in their place.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
@@ -91,7 +91,9 @@ impl ResponseError for PageError {
             }
             _ => {}
         }
-        response.finish()
+        let page = self.page();
+        let words = format!("{}. {}\n", page.heading, page.words.join(" "));
+        response.content_type("text/plain; charset=utf-8").body(words)
     }
 }
 

@@ -1,13 +1,16 @@
 //! What every request to the panel passes before its handler, and every answer after: requests of other sites are turned
 //! away, and pages run nothing but our own script.
 
+use actix_web::ResponseError;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::HttpResponse;
 
 use crate::admin::error::PageError;
+use crate::error::Error;
+use crate::middleware::headers;
 use crate::rest::permission::is_safe;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -25,7 +28,7 @@ pub async fn same_origin(
     if is_safe(request.method()) || is_same_origin(request.headers()) {
         return next.call(request).await;
     }
-    Err(PageError::OtherSite.into())
+    Ok(request.error_response(PageError::OtherSite))
 }
 
 fn is_same_origin(headers: &HeaderMap) -> bool {
@@ -37,26 +40,25 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
     }
 }
 
-/// The policy of every page, and a page for what went wrong outside the handlers, as a session that could not be read.
+/// The policy of every page. A session that could not be read or written is a 503: whatever was asked was not done.
 pub async fn with_policy<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let asked = request.request().clone();
-    let mut response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => {
-            log::error!("the panel could not answer: {error}");
-            let answer = HttpResponse::ServiceUnavailable()
-                .insert_header((header::RETRY_AFTER, 1))
-                .content_type("text/plain; charset=utf-8")
-                .body("The server is busy. Nothing was changed. Try again in a moment.\n");
-            ServiceResponse::new(asked, answer)
+    match next.call(request).await {
+        Ok(response) => {
+            let mut response = response.map_into_boxed_body();
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+            Ok(response)
         }
-    };
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+        Err(error) => {
+            log::error!("a session of the panel could not be read or written: {error}");
+            let mut answer = PageError::from(Error::Unavailable).error_response();
+            answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+            headers::harden(answer.status(), answer.headers_mut());
+            Err(InternalError::from_response(error, answer).into())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -101,8 +101,8 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .default_service(web::to(nowhere))
         .app_data(web::PathConfig::default().error_handler(|_, _| PageError::from(Error::not_found()).into()))
         // The last that is wrapped runs first.
-        .wrap(from_fn(error::shown_as_pages))
         .wrap(from_fn(guard::same_origin))
+        .wrap(from_fn(error::shown_as_pages))
         .wrap(IdentityMiddleware::default())
         .wrap(middleware)
         .wrap(from_fn(guard::with_policy))

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::{articles, outstanding_tokens, tasks};
+use crate::db::schema::{articles, outstanding_tokens, sessions, tasks, users};
 use crate::error::Result;
 
 /// How much belongs to a user.
@@ -21,11 +21,13 @@ pub struct Belongings {
 /// What belongs to this user.
 pub fn of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Belongings> {
     let tokens = outstanding_tokens::table
+        .inner_join(sessions::table)
+        .inner_join(users::table)
         .filter(outstanding_tokens::user_id.eq(user))
         .filter(outstanding_tokens::expires_at.gt(now))
         .filter(outstanding_tokens::refreshed_at.is_null())
-        .inner_join(crate::db::schema::sessions::table)
-        .filter(crate::db::schema::sessions::ended_at.is_null());
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::generation.ge(users::generation));
     Ok(Belongings {
         articles: articles::table.filter(articles::author_id.eq(user)).count().get_result(conn)?,
         tasks: tasks::table.filter(tasks::user_id.eq(user)).count().get_result(conn)?,

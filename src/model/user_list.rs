@@ -154,7 +154,9 @@ pub fn names(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<i64, String>> {
 /// How many living sessions each of these users has; those with none are left out.
 pub fn session_counts(conn: &mut Conn, ids: &[i64], now: Timestamp) -> Result<HashMap<i64, i64>> {
     let rows: Vec<(Option<i64>, i64)> = sessions::table
+        .inner_join(users::table)
         .filter(sessions::user_id.eq_any(ids.to_vec()))
+        .filter(sessions::generation.ge(users::generation))
         .filter(sessions::ended_at.is_null())
         .filter(sessions::expires_at.gt(now))
         .group_by(sessions::user_id)

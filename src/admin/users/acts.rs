@@ -15,8 +15,8 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::belongings::{self, Belongings};
 use crate::model::session::Ended;
-use crate::model::user::{self, User, UserChanges};
-use crate::model::token;
+use crate::model::user::{self, User};
+use crate::model::{panel_session, token};
 use crate::site::Site;
 
 /// An account that is asked about.
@@ -117,7 +117,7 @@ pub async fn sign_out(
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        Ok(Ok((target.state.username, end_all(conn, &grants, id, Ended::ByAdmin, actor.id, now)?)))
+        Ok(Ok((target.state.username, end_all(conn, &grants, id, now)?)))
     };
     let (username, ended) = site.db.write(end).await??;
     let flash = Flash::done(format!("{username} was signed out everywhere."))
@@ -163,9 +163,8 @@ pub async fn deactivate(
         if let Some(rule) = actor.must_stay(&target, "deactivate") {
             return Ok(Err(PageError::Rule(rule)));
         }
-        let off = UserChanges { is_active: Some(false), updated_at: now, ..UserChanges::default() };
-        let _ = user::update(conn, id, &off)?;
-        Ok(Ok((target.state.username, end_all(conn, &grants, id, Ended::ByAdmin, actor.id, now)?)))
+        let ended = panel_session::end_all(conn, id)? + grants.set_active_in(conn, id, false, now)?;
+        Ok(Ok((target.state.username, ended)))
     };
     let (username, ended) = site.db.write(switch_off).await??;
     let flash = Flash::done(format!("{username} was deactivated."))
@@ -246,7 +245,7 @@ pub async fn delete(
             return Ok(Err(PageError::Rule(rule)));
         }
         let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(actor.id), now)?;
-        let ended = end_all(conn, &grants, id, Ended::ByAdmin, actor.id, now)?;
+        let ended = end_all(conn, &grants, id, now)?;
         user::delete(conn, id)?;
         Ok(Ok((target.state.username, ended, revoked)))
     };

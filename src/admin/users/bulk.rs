@@ -15,9 +15,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::role;
-use crate::model::session::Ended;
-use crate::model::user::{self, UserChanges};
+use crate::model::{panel_session, role};
 use crate::site::Site;
 
 /// An act on many users.
@@ -213,15 +211,16 @@ fn carry_out(
             outcome.left_out += 1;
             continue;
         }
-        let switch = |on| UserChanges { is_active: Some(on), updated_at: now, ..UserChanges::default() };
         let changed = match (act, role) {
-            (Act::Activate, _) => user::update(conn, *id, &switch(true))?.is_ok(),
-            (Act::Deactivate, _) => {
-                outcome.also += end_all(conn, grants, *id, Ended::ByAdmin, actor.id, now)?;
-                user::update(conn, *id, &switch(false))?.is_ok()
+            (Act::Activate | Act::Deactivate, _) => {
+                if act == Act::Deactivate {
+                    outcome.also += panel_session::end_all(conn, *id)?;
+                }
+                outcome.also += grants.set_active_in(conn, *id, act == Act::Activate, now)?;
+                true
             }
             (Act::SignOut, _) => {
-                outcome.also += end_all(conn, grants, *id, Ended::ByAdmin, actor.id, now)?;
+                outcome.also += end_all(conn, grants, *id, now)?;
                 outcome.ended_own_session |= *id == actor.id;
                 true
             }

@@ -19,7 +19,6 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::session::Ended;
 use crate::model::user::{self, Taken, User, UserChanges};
 use crate::model::{belongings, role};
 use crate::site::Site;
@@ -280,7 +279,7 @@ fn change(
         if give { role::give(conn, role, id, now)? } else { role::take(conn, role, id)? };
     }
     let switched_off = user.is_active && !new.is_active;
-    let ended = if switched_off { end_all(conn, grants, id, Ended::ByAdmin, actor.id, now)? } else { 0 };
+    let ended = if switched_off { end_all(conn, grants, id, now)? } else { 0 };
     grants.changed_in(conn, id, now)?;
     Ok(Saved::Done { ended, new_email: new_email && !new.email.is_empty() })
 }

@@ -10,12 +10,12 @@ use crate::admin::layout::{Flash, Frame, html};
 use crate::admin::staff::{Change, Staff, Users};
 use crate::admin::users::Target;
 use crate::admin::users::input::{PASSWORD_HINT, Password};
-use crate::admin::users::sessions::{after_end_of_all, end_all};
+use crate::admin::users::sessions::after_end_of_all;
 use crate::admin::when::count_words;
 use crate::auth::account_rules::Own;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::session::Ended;
+use crate::model::panel_session;
 use crate::model::user::{self, User};
 use crate::site::Site;
 
@@ -97,10 +97,7 @@ pub async fn set(
         if let Err(refusal) = actor.reach(&Target::load(conn, id)?) {
             return Ok(Err(refusal));
         }
-        let ended = end_all(conn, &grants, id, Ended::PasswordChanged, actor.id, now)?;
-        user::set_password(conn, id, &hash, now)?;
-        grants.changed_in(conn, id, now)?;
-        Ok(Ok(ended))
+        Ok(Ok(panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, &hash, now)?))
     };
     let ended = site.db.write(set).await??;
     let flash = Flash::done(format!("{} has a new password.", user.username))

@@ -191,9 +191,8 @@ fn end_one(
 ///
 /// # Errors
 /// The database's.
-pub fn end_all(conn: &mut Conn, grants: &Grants, user: i64, why: Ended, by: i64, now: Timestamp) -> Result<usize> {
-    let panel = panel_session::end_all(conn, user)?;
-    Ok(panel + grants.end_all_in(conn, user, why, Some(by), now)?)
+pub fn end_all(conn: &mut Conn, grants: &Grants, user: i64, now: Timestamp) -> Result<usize> {
+    Ok(panel_session::end_all(conn, user)? + grants.end_all_in(conn, user, now)?)
 }
 
 /// After everything was ended: whoever ended their own session goes to the sign-in page.

@@ -11,7 +11,9 @@ use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
 use anyhow::{Context, bail, ensure};
 
+use crate::admin;
 use crate::api;
+use crate::assets;
 use crate::clock::Clock;
 use crate::middleware::cors::Cors;
 use crate::middleware::edge::Edge;
@@ -37,6 +39,8 @@ pub fn app(site: Data<Site>) -> App<impl Factory> {
     app.service(web::resource("/healthz").to(healthz))
         .service(web::resource("/readyz").to(readyz))
         .configure(api::routes)
+        .configure(assets::routes)
+        .service(admin::scope(&site))
         .default_service(web::to(unknown))
         .wrap(edge)
 }

@@ -5,6 +5,7 @@
 //! PostgreSQL several threads do the same one by one. Callers cannot tell.
 
 mod conn;
+pub mod keyset;
 pub mod migrate;
 pub mod schema;
 pub mod sql;

@@ -1,16 +1,20 @@
 //! The server: the one application factory, and how it binds, serves, drains and stops.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Data};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 
+use crate::admin;
 use crate::api;
+use crate::assets;
+use crate::clock::Clock;
 use crate::middleware::cors::Cors;
 use crate::middleware::edge::Edge;
 use crate::rest::link::PublicUrl;
@@ -26,6 +30,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The application: the same for the server, the tests and the benches.
 pub fn app(site: Data<Site>) -> App<impl Factory> {
+    app_with(site, |_| ())
+}
+
+/// The application with routes of one's own beside the API's, in each place where the API is served: for a resource that
+/// lives in a crate of its own, `server::app_with(site, viewset::<Note>)`.
+pub fn app_with(site: Data<Site>, more: impl Fn(&mut ServiceConfig)) -> App<impl Factory> {
     let edge = Edge::new(Cors::new(&site.settings.cors), site.clock.clone());
     let limit = Data::new(BodyLimit(site.settings.server.body_limit));
     let mut app = App::new().app_data(site.clone()).app_data(limit);
@@ -34,7 +44,9 @@ pub fn app(site: Data<Site>) -> App<impl Factory> {
     }
     app.service(web::resource("/healthz").to(healthz))
         .service(web::resource("/readyz").to(readyz))
-        .configure(api::routes)
+        .configure(|routes| api::routes(routes, more))
+        .configure(assets::routes)
+        .service(admin::scope(&site))
         .default_service(web::to(unknown))
         .wrap(edge)
 }
@@ -70,17 +82,30 @@ pub fn server(site: Data<Site>, listener: TcpListener) -> anyhow::Result<Server>
     Ok(server.run())
 }
 
+/// How long a port that is in use is asked for again: a server that is being restarted may still be letting go of it.
+const PREDECESSOR: Duration = Duration::from_secs(1);
+
 /// Listens at `address`.
 ///
 /// # Errors
 /// One sentence that says what is in the way.
-pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("{address} is in use by another program: stop that one, or set server.bind to another port")
+pub fn bind(address: SocketAddr, clock: &Clock) -> anyhow::Result<TcpListener> {
+    let patience = clock.monotonic() + PREDECESSOR;
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                ensure!(
+                    clock.monotonic() < patience,
+                    "{address} is in use by another program: stop that one, or set server.bind to another port"
+                );
+                std::thread::sleep(PREDECESSOR / 50);
+            }
+            Err(error) => {
+                bail!("cannot listen at {address}: {error}; set server.bind to an address of this machine");
+            }
         }
-        _ => anyhow::anyhow!("cannot listen at {address}: {error}; set server.bind to an address of this machine"),
-    })
+    }
 }
 
 /// Alive: the process answers. No database.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::auth::gate::{Gate, PasswordMarks};
+use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
 use crate::auth::keyring::{self, Key, KeyRing};
+use crate::auth::marks::PasswordMarks;
 use crate::auth::password::Passwords;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;

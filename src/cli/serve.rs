@@ -17,10 +17,11 @@ use super::{createsuperuser, say};
 pub fn run(loaded: Loaded) -> anyhow::Result<()> {
     let settings = loaded.settings;
     let flusher = logging::start(&settings.log.level)?;
-    let listener = server::bind(settings.server.bind)?;
+    let clock = Clock::system();
+    let listener = server::bind(settings.server.bind, &clock)?;
     let address = listener.local_addr().context("the listener has no address")?;
     let lock = DataDir::open(&settings.server.data_dir)?.lock()?;
-    let site = Data::new(Site::open(settings, Clock::system())?);
+    let site = Data::new(Site::open(settings, clock)?);
     let served = actix_web::rt::System::new().block_on(async {
         site.follower.follow(site.db.target(), site.clock.clone())?;
         let (present, now) = (site.settings.jwt.longest_bearer(), site.clock.now());

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::auth::gate::PasswordMarks;
+use crate::auth::marks::PasswordMarks;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;
 use crate::auth::signer::Signer;

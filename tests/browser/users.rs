@@ -35,7 +35,13 @@ async fn walk(browser: &Browser) {
     browser.press("Sign out everywhere").await.sees("signed out").await.look("signed-out").await;
     assert_eq!(browser.status("/api/hello/", &ann.access).await, 401);
 
-    browser.press("Switch to dark theme").await.press("Switch to light theme").await;
-    browser.press("Your account, root").await.press("Sign out").await.sees("Sign in to Portcullis").await;
+    browser
+        .toggle("Switch to dark theme")
+        .await
+        .toggle("Switch to light theme")
+        .await
+        .shows("Switch to dark theme")
+        .await;
+    browser.toggle("Your account, root").await.press("Sign out").await.sees("Sign in to Portcullis").await;
     browser.visit("/admin/users/").await.sees("Sign in to Portcullis").await;
 }

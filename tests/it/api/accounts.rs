@@ -121,8 +121,7 @@ async fn the_rules_of_passwords_can_be_switched_off() {
 #[actix_web::test]
 async fn a_name_that_cannot_be_one_is_told_by_field() {
     let app = TestApp::with(|settings| settings.throttle.login = None).await;
-    let invalid =
-        "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+    let invalid = "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
     for (name, told) in [
         (json!("two words"), invalid),
         (json!("semi;colon"), invalid),
@@ -141,10 +140,9 @@ async fn a_name_that_cannot_be_one_is_told_by_field() {
         let answer = register(&app, json!({ "username": name, "password": PASSWORD })).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["username"][0]), (400, &json!(told)), "{name}");
     }
-    register(&app, json!({})).await.is(
-        400,
-        json!({ "username": ["This field is required."], "password": ["This field is required."] }),
-    );
+    register(&app, json!({}))
+        .await
+        .is(400, json!({ "username": ["This field is required."], "password": ["This field is required."] }));
     for address in ["ann", "ann@", "@example.org", "ann@example.org\r\nBcc: eve@evil.example", "a@b@c.example"] {
         let given = json!({ "username": "ann", "password": PASSWORD, "email": address });
         register(&app, given).await.is(400, json!({ "email": ["Enter a valid email address."] }));
@@ -288,18 +286,15 @@ async fn a_new_password_needs_the_old_one_and_must_be_a_good_one() {
     };
     let wrong = "Your old password was entered incorrectly. Please enter it again.";
     change("wrong", "battery staple 7").await.is(400, json!({ "old_password": [wrong] }));
-    change(PASSWORD, "12345678").await.is(
-        400,
-        json!({ "new_password": ["This password is too common.", "This password is entirely numeric."] }),
-    );
-    change(PASSWORD, "ann@example.org").await.is(
-        400,
-        json!({ "new_password": ["The password is too similar to the email address."] }),
-    );
-    ann.post("/api/password/change/", json!({})).await.is(
-        400,
-        json!({ "old_password": ["This field is required."], "new_password": ["This field is required."] }),
-    );
+    change(PASSWORD, "12345678")
+        .await
+        .is(400, json!({ "new_password": ["This password is too common.", "This password is entirely numeric."] }));
+    change(PASSWORD, "ann@example.org")
+        .await
+        .is(400, json!({ "new_password": ["The password is too similar to the email address."] }));
+    ann.post("/api/password/change/", json!({}))
+        .await
+        .is(400, json!({ "old_password": ["This field is required."], "new_password": ["This field is required."] }));
     app.anonymous().post("/api/password/change/", json!({})).await.status(401);
     // What was refused has ended nothing.
     ann.get("/api/hello/").await.status(200);
@@ -312,7 +307,8 @@ async fn a_hash_of_another_cost_is_renewed_at_sign_in() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
     let (pair, id) = (ann.obtain().await, ann.id);
-    let stored = async || app.read(move |conn| Ok(users::table.find(id).select(users::password).first::<String>(conn)?)).await;
+    let stored =
+        async || app.read(move |conn| Ok(users::table.find(id).select(users::password).first::<String>(conn)?)).await;
     // "correct horse 9" at twice the memory.
     let dearer = {
         let mut costly = app.site.settings.passwords.clone();

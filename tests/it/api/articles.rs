@@ -101,10 +101,10 @@ async fn a_list_of_one_authors_articles_needs_an_author_who_exists() {
     assert_eq!(titles(&format!("?author={}", bob.id)).await, ["Bread"]);
     assert_eq!(titles("?author=").await, ["Milk", "Bread"]);
     for author in ["999", "ann", "-1"] {
-        client.get(&format!("/api/articles/?author={author}")).await.is(
-            400,
-            json!({ "author": ["Select a valid choice. That choice is not one of the available choices."] }),
-        );
+        client
+            .get(&format!("/api/articles/?author={author}"))
+            .await
+            .is(400, json!({ "author": ["Select a valid choice. That choice is not one of the available choices."] }));
     }
 }
 

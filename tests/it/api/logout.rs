@@ -138,7 +138,8 @@ async fn another_password_ends_every_session_and_begins_one() {
         verify.is(400, json!({ "non_field_errors": [DEAD] }));
     }
     assert_alive(&app, &ann, &new).await;
-    let sign_in = |password: &str| app.anonymous().post("/api/token/", json!({ "username": "ann", "password": password }));
+    let sign_in =
+        |password: &str| app.anonymous().post("/api/token/", json!({ "username": "ann", "password": password }));
     sign_in(PASSWORD).await.status(401);
     sign_in("battery staple 7").await.status(200);
 }

@@ -34,9 +34,8 @@ async fn a_restart_revives_nobody() {
     let app = app.again().await;
 
     let hello = async |pair: &Pair| app.anonymous().bearing(&pair.access).get("/api/hello/").await;
-    let refresh = async |pair: &Pair| {
-        app.anonymous().post("/api/token/refresh/", json!({ "refresh": pair.refresh })).await
-    };
+    let refresh =
+        async |pair: &Pair| app.anonymous().post("/api/token/refresh/", json!({ "refresh": pair.refresh })).await;
     hello(&ended).await.is(401, not_valid(DEAD));
     refresh(&ended).await.is(401, refused(DEAD));
     hello(&everywhere).await.is(401, not_valid(DEAD));

@@ -80,7 +80,8 @@ async fn what_is_left_out_of_a_new_task_has_its_default() {
 #[actix_web::test]
 async fn every_fault_of_a_body_is_told_at_once_and_field_by_field() {
     let (_, _, ann) = ann().await;
-    let given = json!({ "title": "x".repeat(201), "description": null, "completed": "maybe", "due_date": "2026-02-30" });
+    let given =
+        json!({ "title": "x".repeat(201), "description": null, "completed": "maybe", "due_date": "2026-02-30" });
     ann.post("/api/tasks/", given).await.is(
         400,
         json!({
@@ -141,7 +142,10 @@ async fn a_put_needs_what_is_required_and_leaves_alone_what_json_leaves_out() {
 async fn forms_are_bodies_too_and_mean_no_by_leaving_a_box_out() {
     let (_, _, ann) = ann().await;
     let task = ann.post("/api/tasks/", form("title=Buy+milk&completed=on&due_date=")).await.status(201).json();
-    assert_eq!((&task["title"], &task["completed"], &task["due_date"]), (&json!("Buy milk"), &json!(true), &Value::Null));
+    assert_eq!(
+        (&task["title"], &task["completed"], &task["due_date"]),
+        (&json!("Buy milk"), &json!(true), &Value::Null)
+    );
 
     let fields = [("title", "Buy oat milk"), ("due_date", "2026-02-28")];
     let task = ann.put(&path(&task), multipart(&fields)).await.status(200).json();
@@ -302,7 +306,8 @@ async fn what_is_asked_wrongly_is_told_in_the_order_of_the_contract() {
     nobody.get("/api/tasks/?format=xml").await.is(404, json!({ "detail": "Not found." })); // the format before them
     ann.request("TRACE".parse().unwrap(), "/api/tasks/").await.is(405, not_allowed("TRACE"));
     ann.put("/api/tasks/999/", Body::of("text/plain", "x")).await.is(404, missing()); // the object before its body
-    let override_it = ann.post("/api/tasks/", json!({ "title": "Milk" })).header("x-http-method-override", "DELETE").await;
+    let override_it =
+        ann.post("/api/tasks/", json!({ "title": "Milk" })).header("x-http-method-override", "DELETE").await;
     override_it.status(201); // API-05
 }
 

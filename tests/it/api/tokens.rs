@@ -81,10 +81,10 @@ async fn whatever_is_wrong_with_a_sign_in_is_told_in_the_same_words() {
         assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"api\""), "{name}");
         answer.is(401, json!({ "detail": "No active account found with the given credentials" }));
     }
-    app.anonymous().post("/api/token/", json!({ "username": "" })).await.is(
-        400,
-        json!({ "username": ["This field may not be blank."], "password": ["This field is required."] }),
-    );
+    app.anonymous()
+        .post("/api/token/", json!({ "username": "" }))
+        .await
+        .is(400, json!({ "username": ["This field may not be blank."], "password": ["This field is required."] }));
 }
 
 #[actix_web::test]
@@ -161,7 +161,11 @@ async fn no_kind_of_token_passes_as_another() {
             ("/api/token/blacklist/", "refresh", "refresh"),
         ] {
             let answer = nobody.post(path, json!({ field: token })).await;
-            if kind == own { answer.status(200) } else { answer.is(401, refused(WRONG)) };
+            if kind == own {
+                answer.status(200)
+            } else {
+                answer.is(401, refused(WRONG))
+            };
         }
     }
 }
@@ -201,10 +205,10 @@ async fn a_token_is_taken_from_the_authorization_header_alone_in_any_case_of_its
         assert_eq!(answer.status.as_u16(), status, "{header:?}");
     }
     let elsewhere = nobody.get(&format!("/api/hello/?access_token={token}&token={token}"));
-    elsewhere.header("cookie", &format!("access={token}")).await.is(
-        401,
-        json!({ "detail": "Authentication credentials were not provided." }),
-    );
+    elsewhere
+        .header("cookie", &format!("access={token}"))
+        .await
+        .is(401, json!({ "detail": "Authentication credentials were not provided." }));
 }
 
 /// JWT-01 to JWT-13: each of these is signed with the right secret and wrong in one thing.
@@ -250,11 +254,20 @@ async fn hostile_tokens_are_refused_each_with_the_contracts_words() {
         ("no payload", payload(""), INVALID),
         ("a payload that is a list", payload("[]"), INVALID),
         ("two payloads", payload("{}{}"), INVALID),
-        ("a payload that is not UTF-8", {
-            let message = format!("{}.{}", message.split_once('.').unwrap().0, URL_SAFE_NO_PAD.encode(b"{\"a\":\"\xff\"}"));
-            seal(&message, KEY.as_bytes())
-        }, INVALID),
-        ("another key", sealed(r#"{"alg":"HS256"}"#, &good.to_string(), b"another secret of quite enough bytes"), INVALID),
+        (
+            "a payload that is not UTF-8",
+            {
+                let message =
+                    format!("{}.{}", message.split_once('.').unwrap().0, URL_SAFE_NO_PAD.encode(b"{\"a\":\"\xff\"}"));
+                seal(&message, KEY.as_bytes())
+            },
+            INVALID,
+        ),
+        (
+            "another key",
+            sealed(r#"{"alg":"HS256"}"#, &good.to_string(), b"another secret of quite enough bytes"),
+            INVALID,
+        ),
         ("the empty key", sealed(r#"{"alg":"HS256"}"#, &good.to_string(), b""), INVALID),
         ("no signature", format!("{message}."), INVALID),
         ("half a signature", format!("{message}.{}", &signature[..22]), INVALID),
@@ -343,10 +356,10 @@ async fn a_user_is_meant_by_exactly_the_id() {
     }
     let mut claims = token_of(&app, &ann, "access");
     claims.as_object_mut().unwrap().shift_remove("user_id");
-    ann.with(&signed(&claims)).get("/api/hello/").await.is(
-        401,
-        json!({ "detail": "Token contained no recognizable user identification", "code": "token_not_valid" }),
-    );
+    ann.with(&signed(&claims))
+        .get("/api/hello/")
+        .await
+        .is(401, json!({ "detail": "Token contained no recognizable user identification", "code": "token_not_valid" }));
 }
 
 /// JWT-12.

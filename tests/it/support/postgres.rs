@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -20,27 +20,27 @@ use super::process::eventually;
 
 /// The URL of a fresh, empty database, for this caller alone.
 pub fn url() -> String {
-    copy_of("template1")
+    server().url(&copy_of("template1"))
 }
 
 /// The URL of a fresh database with the present schema: a copy of one that is migrated once a process.
 pub fn migrated() -> String {
-    static TEMPLATE: Mutex<Option<String>> = Mutex::new(None);
-    let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
-    let name = template.get_or_insert_with(|| {
-        let url = url();
-        migrate::run(&mut Target::parse(&url).unwrap().connect().unwrap()).unwrap();
-        url.split(['/', '?']).nth(3).unwrap().to_owned()
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(|| {
+        let name = copy_of("template1");
+        migrate::run(&mut Target::Postgres(server().url(&name)).connect().unwrap()).unwrap();
+        name
     });
-    copy_of(name) // one at a time: PostgreSQL copies no database that is in use
+    server().url(&copy_of(template))
 }
 
+/// The name of a new database, like this one.
 fn copy_of(template: &str) -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let mut maintenance = PgConnection::establish(&server().url("postgres")).unwrap();
     maintenance.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).unwrap();
-    server().url(&name)
+    name
 }
 
 struct Server {

@@ -17,8 +17,9 @@ use crate::support::app::{TestApp, minutes};
 
 // --- What the recipe says to write. ---
 
+/// For SQLite `KEY` is `INTEGER PRIMARY KEY AUTOINCREMENT`, for PostgreSQL `BIGSERIAL PRIMARY KEY`: a migration is a pair.
 const MIGRATION: &str = "CREATE TABLE notes (
-    id INTEGER PRIMARY KEY, text TEXT NOT NULL, user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    id KEY, text TEXT NOT NULL, user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     updated_at BIGINT NOT NULL)";
 
 diesel::table! {
@@ -94,7 +95,8 @@ fn routes(api: &mut ServiceConfig) {
 #[actix_web::test]
 async fn a_third_resource_is_a_whole_one() {
     let app = TestApp::serving(routes).await;
-    app.write(|conn| Ok(diesel::sql_query(MIGRATION).execute(conn)?)).await;
+    let key = if app.site.db.is_single() { "INTEGER PRIMARY KEY AUTOINCREMENT" } else { "BIGSERIAL PRIMARY KEY" };
+    app.write(move |conn| Ok(diesel::sql_query(MIGRATION.replace("KEY", key)).execute(conn)?)).await;
     let (ann, bob) = (app.user("ann").await.signed_in().await, app.user("bob").await.signed_in().await);
 
     let mut note = json!({ "id": 1, "text": "Milk", "updated_at": "2026-01-01T12:00:00Z" });

@@ -1,7 +1,6 @@
 //! The one wrap around every request: preflight, headers, the line in the log.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -9,15 +8,12 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage};
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 
-use crate::auth::gate::Principal;
+use crate::auth::gate::Admitted;
 use crate::clock::Clock;
 use crate::middleware::cors::Cors;
-use crate::middleware::headers;
+use crate::middleware::{headers, unread};
 
-/// The number of a request in this process, for the log and for `X-Request-ID`.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestId(u64);
-
+/// Numbers the requests of this process, for the log and for `X-Request-ID`.
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -66,9 +62,8 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let id = RequestId(REQUESTS.fetch_add(1, Ordering::Relaxed));
-        request.extensions_mut().insert(id);
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let id = REQUESTS.fetch_add(1, Ordering::Relaxed);
         let logs = log::log_enabled!(target: "access", log::Level::Info);
         let begun = logs.then(|| self.edge.clock.monotonic());
         if let Some(mut answer) = self.edge.cors.preflight(request.method(), request.headers()) {
@@ -77,6 +72,7 @@ where
             return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
+        let unread = unread::share(&mut request);
         let answered = self.service.call(request);
         Box::pin(async move {
             let mut response = answered.await?;
@@ -85,26 +81,31 @@ where
             edge.cors.allow(request.headers(), answer.headers_mut());
             headers::harden(status, answer.headers_mut());
             if status.is_server_error()
-                && let Ok(id) = HeaderValue::from_str(&id.0.to_string())
+                && let Ok(id) = HeaderValue::from_str(&id.to_string())
             {
                 answer.headers_mut().insert(X_REQUEST_ID, id);
             }
             if let Some(begun) = begun {
                 let took = edge.clock.monotonic().saturating_sub(begun);
-                let user = request.extensions().get::<Arc<Principal>>().map(|who| who.user);
+                let extensions = request.extensions();
+                let admitted = extensions.get::<Admitted>();
+                let user = admitted.and_then(|admitted| admitted.principal.as_ref()).map(|who| who.user);
                 let who = user.map_or_else(|| "-".to_owned(), |user| format!("user={user} by=jwt"));
                 // The path without its query, and never a link's token: see `redacted`.
                 let path = redacted(request.path());
                 log::info!(
                     target: "access",
                     "{} {} {path} {} {:.2}ms {who}",
-                    id.0,
+                    id,
                     request.method(),
                     status.as_u16(),
                     took.as_secs_f64() * 1000.0,
                 );
             }
-            Ok(response)
+            Ok(match unread {
+                Some(payload) => response.map_body(|_, body| payload.held_by(body)),
+                None => response,
+            })
         })
     }
 }

@@ -4,3 +4,4 @@ pub mod client_ip;
 pub mod cors;
 pub mod edge;
 pub mod headers;
+pub mod unread;

@@ -2,6 +2,7 @@
 //! transaction. No HTTP here, and no JSON errors.
 
 pub mod change;
+pub mod lifetime;
 pub mod role;
 pub mod session;
 pub mod token;

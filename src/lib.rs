@@ -1,7 +1,9 @@
 //! Portcullis: users, tokens and a first API in one binary.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod api;
+pub mod assets;
 pub mod auth;
 pub mod cli;
 pub mod clock;

@@ -19,12 +19,12 @@ use crate::rest::permission::{AllowAny, IsAuthenticated};
 use crate::rest::resource::viewset;
 use crate::rest::view::{open_view, view};
 
-/// Every route of the API.
-pub fn routes(app: &mut ServiceConfig) {
+/// Every route of the API, and those that `more` adds wherever it is served.
+pub fn routes(app: &mut ServiceConfig, more: impl Fn(&mut ServiceConfig)) {
     app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
-    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned));
-    app.service(web::scope("/api").configure(versioned));
+    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned).configure(&more));
+    app.service(web::scope("/api").configure(versioned).configure(&more));
 }
 
 #[rustfmt::skip] // a table reads best as one

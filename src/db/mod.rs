@@ -5,6 +5,7 @@
 //! PostgreSQL several threads do the same one by one. Callers cannot tell.
 
 mod conn;
+pub mod keyset;
 pub mod migrate;
 pub mod schema;
 pub mod sql;
@@ -43,6 +44,7 @@ impl Db {
     /// The connection's own words if it cannot be opened.
     pub fn open(url: &str, readers: usize) -> anyhow::Result<Self> {
         let target = Arc::new(Target::parse(url)?);
+        target.look()?;
         let after_commit = Arc::new(OnceLock::new());
         let (writes, write_queue) = bounded(QUEUE);
         let (reads, read_queue) = bounded(QUEUE);

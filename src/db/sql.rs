@@ -5,11 +5,12 @@ use diesel::dsl::{Escape, IsNotNull, Like};
 use diesel::expression::expression_types::NotSelectable;
 use diesel::expression::{AsExpression, BoxableExpression, Expression};
 use diesel::helper_types::{Asc, Desc};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::sql_types::{Bool, Text};
-use diesel::{EscapeExpressionMethods, ExpressionMethods, TextExpressionMethods};
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::{EscapeExpressionMethods, ExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
 
-use super::Backend;
+use super::{Backend, Conn};
 
 define_sql_function! {
     /// Text in lower case. SQLite lowers ASCII letters alone, and so does PostgreSQL under the collation "C".
@@ -66,4 +67,34 @@ pub fn taken(error: &Error, table: &str, column: &str) -> bool {
     let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, information) = error else { return false };
     information.constraint_name() == Some(&format!("{table}_{column}_key"))
         || information.message().contains(&format!("{table}.{column}"))
+}
+
+/// `SELECT count(*)` of another query, which may have a limit of its own: so much is counted, and no more.
+#[derive(Debug)]
+pub struct CountOf<Q>(Q);
+
+/// How many rows `query` has.
+pub fn count_of<Q>(query: Q) -> CountOf<Q> {
+    CountOf(query)
+}
+
+impl<Q> QueryId for CountOf<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q> Query for CountOf<Q> {
+    type SqlType = BigInt;
+}
+
+impl<Q> RunQueryDsl<Conn> for CountOf<Q> {}
+
+impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for CountOf<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT count(*) FROM (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") AS counted");
+        Ok(())
+    }
 }

@@ -1,15 +1,19 @@
 //! The one wrap around every request: preflight, headers, the line in the log.
 
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, ResponseError};
+use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 
 use crate::auth::gate::Admitted;
 use crate::clock::Clock;
+use crate::error::Error as Fault;
 use crate::middleware::cors::Cors;
 use crate::middleware::{headers, unread};
 
@@ -75,15 +79,23 @@ where
         let unread = unread::share(&mut request);
         let answered = self.service.call(request);
         Box::pin(async move {
-            let mut response = answered.await?;
+            let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
+                Ok(answered) => answered?,
+                // The worker lives on; the panic's own words are on standard error. There is no request left to answer to,
+                // so the answer goes out as an error.
+                Err(_) => {
+                    let mut answer = Fault::internal("the handler panicked").error_response();
+                    headers::harden(answer.status(), answer.headers_mut());
+                    answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
+                    return Err(InternalError::from_response("panic", answer).into());
+                }
+            };
             let status = response.status();
             let (request, answer) = (response.request().clone(), response.response_mut());
             edge.cors.allow(request.headers(), answer.headers_mut());
             headers::harden(status, answer.headers_mut());
-            if status.is_server_error()
-                && let Ok(id) = HeaderValue::from_str(&id.to_string())
-            {
-                answer.headers_mut().insert(X_REQUEST_ID, id);
+            if status.is_server_error() {
+                answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
             }
             if let Some(begun) = begun {
                 let took = edge.clock.monotonic().saturating_sub(begun);

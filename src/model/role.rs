@@ -110,6 +110,25 @@ pub fn permissions(conn: &mut Conn, id: i64) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
+/// The names of the roles that hold a permission.
+pub fn names_with(conn: &mut Conn, permission: &str) -> Result<Vec<String>> {
+    Ok(roles::table
+        .inner_join(role_permissions::table)
+        .filter(role_permissions::permission.eq(permission))
+        .order(roles::name)
+        .select(roles::name)
+        .load(conn)?)
+}
+
+/// How many permissions each role holds; those with none are left out.
+pub fn permission_counts(conn: &mut Conn) -> Result<HashMap<i64, i64>> {
+    let counts: Vec<(i64, i64)> = role_permissions::table
+        .group_by(role_permissions::role_id)
+        .select((role_permissions::role_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    Ok(counts.into_iter().collect())
+}
+
 /// The roles of a user, by name.
 pub fn of_user(conn: &mut Conn, user: i64) -> Result<Vec<Role>> {
     Ok(roles::table

@@ -125,9 +125,24 @@ pub fn blacklist_session(
         .filter(outstanding_tokens::refreshed_at.is_null())
         .select(outstanding_tokens::id)
         .load(conn)?;
+    blacklist_all(conn, &live, why, by, now)
+}
+
+/// Puts the tokens of a user that could still be exchanged on the blacklist; returns how many there were.
+pub fn blacklist_user(conn: &mut Conn, user: i64, why: Ended, by: Option<i64>, now: Timestamp) -> Result<usize> {
+    let live: Vec<i64> = outstanding_tokens::table
+        .filter(outstanding_tokens::user_id.eq(user))
+        .filter(outstanding_tokens::expires_at.gt(now))
+        .filter(outstanding_tokens::refreshed_at.is_null())
+        .select(outstanding_tokens::id)
+        .load(conn)?;
+    blacklist_all(conn, &live, why, by, now)
+}
+
+fn blacklist_all(conn: &mut Conn, ids: &[i64], why: Ended, by: Option<i64>, now: Timestamp) -> Result<usize> {
     let mut ended = 0;
-    for id in live {
-        ended += usize::from(blacklist(conn, id, why, by, now)?);
+    for id in ids {
+        ended += usize::from(blacklist(conn, *id, why, by, now)?);
     }
     Ok(ended)
 }

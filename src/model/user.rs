@@ -125,6 +125,20 @@ pub fn by_username(conn: &mut Conn, username: &str) -> Result<Option<User>> {
     Ok(users::table.filter(users::username.eq(username)).first(conn).optional()?)
 }
 
+/// The username of whoever signs in by this name or e-mail address. An address that several accounts have names none of
+/// them.
+pub fn name_for_login(conn: &mut Conn, login: &str) -> Result<Option<String>> {
+    if let Some(user) = by_username(conn, login)? {
+        return Ok(Some(user.username));
+    }
+    if !login.contains('@') {
+        return Ok(None);
+    }
+    let mut names: Vec<String> =
+        users::table.filter(users::email.eq(login)).limit(2).select(users::username).load(conn)?;
+    Ok(names.pop().filter(|_| names.is_empty()))
+}
+
 /// Makes an account; a name that is taken is the inner error, and changes nothing.
 pub fn insert(conn: &mut Conn, new: &NewUser) -> Result<Result<User, Taken>> {
     // In a savepoint, since a violation spoils a PostgreSQL transaction.

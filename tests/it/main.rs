@@ -1,8 +1,11 @@
 //! The integration tests: one binary, so that everything is linked once. Folders mirror `src/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod api;
 mod crash;
+mod db;
 mod house;
 mod process;
 mod readme;
+mod recipe;
 mod support;

@@ -1,0 +1,216 @@
+//! The one list of the panel: search, filters, sorting, pages by key, bulk actions.
+//!
+//! A list is declared ([`Changelist`]) and asked for by its URL, which carries all of its state and can be bookmarked
+//! ([`Asked`]). Only what is declared is looked at: no parameter reaches a column that is not shown. What the shared
+//! templates draw is a [`view::View`].
+
+mod asked;
+mod cursor;
+pub mod view;
+
+pub use asked::Asked;
+pub use view::View;
+
+use crate::db::keyset::SortColumn;
+
+/// The most rows that a filtered list counts; what is more is "more than 50,000".
+pub const COUNTED: i64 = 50_000;
+/// The sizes of a page; the first is the default.
+pub const SIZES: [usize; 3] = [50, 100, 200];
+/// The cookie that remembers the size chosen last.
+pub const SIZE_COOKIE: &str = "portcullis_rows";
+
+/// A list as it is declared.
+#[derive(Debug)]
+pub struct Changelist {
+    /// Its address.
+    pub path: &'static str,
+    /// Its name: "Users".
+    pub title: &'static str,
+    /// What one row is, and many are: "user", "users".
+    pub nouns: (&'static str, &'static str),
+    /// The symbol of an empty list.
+    pub icon: &'static str,
+    /// What the search field says while it is empty; none if the list has no search.
+    pub search: Option<&'static str>,
+    /// Where search looks, for the page that found nothing.
+    pub searched: &'static str,
+    /// The columns, from left to right.
+    pub columns: &'static [Column],
+    /// The name of the column that sorts unless another is chosen, in its own first direction.
+    pub default: &'static str,
+}
+
+/// A column of a list.
+#[derive(Debug)]
+pub struct Column {
+    /// Its name in the URL, for one that sorts.
+    pub name: &'static str,
+    /// Its heading.
+    pub label: &'static str,
+    /// The classes of its heading.
+    pub class: &'static str,
+    /// How it sorts, if it does.
+    pub sort: Option<Sort>,
+}
+
+/// How a column sorts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sort {
+    /// By what; none where the rows are few and sorted by the page itself.
+    pub by: Option<SortColumn>,
+    /// Whether the first click gives the largest first.
+    pub descending_first: bool,
+    /// The two orders in words: smallest first, largest first.
+    pub words: (&'static str, &'static str),
+}
+
+/// A filter with its choices.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Its name in the URL.
+    pub name: &'static str,
+    /// Its label.
+    pub label: &'static str,
+    /// What stands for no choice.
+    pub any: &'static str,
+    /// The values in the URL, and what they are called.
+    pub choices: Vec<(String, String)>,
+}
+
+impl Filter {
+    /// A filter whose choices never change.
+    pub fn of(name: &'static str, label: &'static str, choices: &[(&str, &str)]) -> Self {
+        let owned = |(value, label): &(&str, &str)| ((*value).to_owned(), (*label).to_owned());
+        Self { name, label, any: "Any", choices: choices.iter().map(owned).collect() }
+    }
+}
+
+impl Column {
+    /// A column that does not sort.
+    pub const fn plain(label: &'static str, class: &'static str) -> Self {
+        Self { name: "", label, class, sort: None }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+mod tests {
+    use super::view::Found;
+    use super::*;
+    use crate::db::keyset::{Place, Value};
+
+    const NAME: SortColumn = SortColumn { column: "t.name", id: "t.id", text: true, nullable: false };
+    const SEEN: SortColumn = SortColumn { column: "t.seen", id: "t.id", text: false, nullable: true };
+
+    static THINGS: Changelist = Changelist {
+        path: "/admin/things/",
+        title: "Things",
+        nouns: ("thing", "things"),
+        icon: "token",
+        search: Some("Name"),
+        searched: "names",
+        columns: &[
+            Column {
+                name: "name",
+                label: "Name",
+                class: "",
+                sort: Some(Sort { by: Some(NAME), descending_first: false, words: ("A to Z", "Z to A") }),
+            },
+            Column::plain("State", ""),
+            Column {
+                name: "seen",
+                label: "Seen",
+                class: "",
+                sort: Some(Sort { by: Some(SEEN), descending_first: true, words: ("oldest first", "newest first") }),
+            },
+        ],
+        default: "seen",
+    };
+
+    fn ask(query: &str) -> Asked {
+        let filters = vec![Filter::of("state", "State", &[("on", "On"), ("off", "Off")])];
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Asked::new(&THINGS, &pairs, None, filters)
+    }
+
+    fn found(before: bool, after: bool) -> Found {
+        let edge = |id| Some(Place { value: Value::Number(id * 10), id });
+        Found {
+            shown: 50,
+            has_before: before,
+            has_after: after,
+            first: edge(1),
+            last: edge(50),
+            total: 1234,
+            matching: 1234,
+        }
+    }
+
+    fn parameter(link: &str, name: &str) -> Option<String> {
+        let query = link.split_once('?')?.1;
+        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    #[test]
+    fn what_is_not_declared_is_ignored() {
+        let asked = ask("sort=password&state=maybe&is_superuser=1&rows=7&after=rubbish&q=%20ann%00%20");
+        assert_eq!(asked.sort_name(), "seen");
+        assert!(asked.is_descending());
+        assert_eq!(asked.choice("state"), None);
+        assert_eq!(asked.q(), "ann");
+        let keyset = asked.keyset().unwrap();
+        assert_eq!((keyset.rows, keyset.from.is_none()), (50, true));
+        assert_eq!(asked.link(&[]), "/admin/things/?q=ann");
+    }
+
+    #[test]
+    fn links_carry_the_state_and_headings_turn_the_order_round() {
+        let asked = ask("sort=-name&state=on&rows=100&q=a%26b");
+        let view = asked.view(&found(false, true), &[]);
+        assert_eq!(view.head[0].sorted, "descending");
+        assert_eq!(view.head[0].link, "/admin/things/?q=a%26b&state=on&sort=name&rows=100");
+        assert_eq!(view.head[2].link, "/admin/things/?q=a%26b&state=on&rows=100");
+        assert_eq!(view.chips[0].label, "State: On");
+        assert_eq!(view.chips[0].without, "/admin/things/?q=a%26b&sort=-name&rows=100");
+        assert_eq!(view.caption, "Things, Z to A");
+    }
+
+    #[test]
+    fn a_page_leads_to_the_next_and_back() {
+        let pager = ask("").view(&found(false, true), &[]).pager.unwrap();
+        assert_eq!((pager.first.as_str(), pager.previous.as_str()), ("", ""));
+        assert_eq!(pager.range, "Things 1–50 of 1,234");
+
+        let after = parameter(&pager.next, "after").unwrap();
+        let second = ask(&format!("after={after}"));
+        let keyset = second.keyset().unwrap();
+        assert_eq!(keyset.from, Some(Place { value: Value::Number(500), id: 50 }));
+        assert!(!keyset.backwards);
+        let pager = second.view(&found(true, true), &[]).pager.unwrap();
+        assert_eq!(pager.range, "Things 51–100 of 1,234");
+
+        let before = parameter(&pager.previous, "before").unwrap();
+        let first = ask(&format!("before={before}"));
+        assert!(first.keyset().unwrap().backwards);
+        assert_eq!(first.view(&found(false, true), &[]).pager.unwrap().range, "Things 1–50 of 1,234");
+    }
+
+    #[test]
+    fn a_cursor_of_another_order_gives_the_first_page() {
+        let pager = ask("").view(&found(false, true), &[]).pager.unwrap();
+        let after = parameter(&pager.next, "after").unwrap();
+        assert!(ask(&format!("sort=name&after={after}")).keyset().unwrap().from.is_none());
+    }
+
+    #[test]
+    fn a_short_list_has_no_pager_and_says_how_many_there_are() {
+        let few = Found { shown: 1, total: 1, matching: 1, ..found(false, false) };
+        let view = ask("").view(&few, &[]);
+        assert!(view.pager.is_none());
+        assert_eq!(view.count, ("1".to_owned(), " thing".to_owned()));
+        let many = Found { matching: COUNTED + 1, total: 100_001, ..found(false, true) };
+        let view = ask("state=on").view(&many, &[]);
+        assert_eq!(view.count, ("more than 50,000".to_owned(), " of 100,001 things match".to_owned()));
+    }
+}

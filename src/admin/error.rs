@@ -1,0 +1,240 @@
+//! Errors as pages: the same status that the API answers, in words for a person.
+//!
+//! A handler of the panel returns [`PageError`]; the page itself is drawn by [`shown_as_pages`], which knows the visitor.
+
+use std::fmt;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError};
+use askama::Template;
+
+use crate::admin::layout::{Frame, Gate, Visit, html};
+use crate::admin::staff::Seen;
+use crate::auth::permissions::Permission;
+use crate::error::Error;
+
+/// Why a page of the panel was not shown, or a form not carried out.
+#[derive(Debug)]
+pub enum PageError {
+    /// What any part of the house may say.
+    Other(Error),
+    /// Nobody is signed in: off to the sign-in page, and from there back.
+    SignedOut {
+        /// Where to go on afterwards.
+        next: String,
+    },
+    /// Nobody is signed in any more, and a form was sent.
+    SessionEnded,
+    /// The form does not carry the token of this browser's session.
+    StrangeForm,
+    /// The request was sent by a page of another site.
+    OtherSite,
+    /// The viewer lacks a permission; the roles that hold it.
+    Lacks(Permission, Vec<String>),
+    /// The viewer may not do this, for a reason that is no single permission.
+    Refused(String),
+    /// The rule that stands in the way, whoever asks.
+    Rule(String),
+    /// The server has no administrator yet.
+    NoAdministrator,
+    /// The set-up link is not or no longer good.
+    DeadLink,
+}
+
+impl<E: Into<Error>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Other(error) => error.fmt(f),
+            other => f.write_str(&other.page().heading),
+        }
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            // The fields of a page's own forms are shown with the form; what gets here was no form of ours.
+            Self::Other(error) => error.status_code(),
+            Self::SignedOut { .. } => StatusCode::SEE_OTHER,
+            Self::SessionEnded => StatusCode::UNAUTHORIZED,
+            Self::StrangeForm | Self::OtherSite | Self::Lacks(..) | Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::Rule(_) => StatusCode::CONFLICT,
+            Self::NoAdministrator => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DeadLink => StatusCode::NOT_FOUND,
+        }
+    }
+
+    /// The answer in plain words; [`shown_as_pages`] puts the page in their place.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::SignedOut { next } => {
+                let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+                response.insert_header((header::LOCATION, format!("/admin/login/?{query}")));
+            }
+            Self::Other(error) => {
+                if let Error::Internal(cause) = error {
+                    log::error!("{cause}");
+                }
+                if let Some(seconds) = error.retry_after() {
+                    response.insert_header((header::RETRY_AFTER, seconds));
+                }
+            }
+            _ => {}
+        }
+        let page = self.page();
+        let words = format!("{}. {}\n", page.heading, page.words.join(" "));
+        response.content_type("text/plain; charset=utf-8").body(words)
+    }
+}
+
+/// What an error page says.
+pub struct Words {
+    /// In a word.
+    pub heading: String,
+    /// In sentences.
+    pub words: Vec<String>,
+    /// The way on: label and address.
+    pub way_on: Option<(&'static str, &'static str)>,
+    /// Whether it offers to look for a user.
+    pub finds_users: bool,
+}
+
+impl PageError {
+    fn page(&self) -> Words {
+        let page = |heading: &str, words: &[&str], way_on| Words {
+            heading: heading.to_owned(),
+            words: words.iter().map(|sentence| (*sentence).to_owned()).collect(),
+            way_on,
+            finds_users: false,
+        };
+        let back = Some(("Back to the panel", "/admin/"));
+        match self {
+            Self::Other(error) => error_words(error, back),
+            Self::SignedOut { .. } => page("Sign in", &[], Some(("Sign in", "/admin/login/"))),
+            Self::SessionEnded => page(
+                "Your session has ended",
+                &["Nothing was saved.", "Sign in, then go back: your text is still there."],
+                Some(("Sign in", "/admin/login/")),
+            ),
+            Self::StrangeForm => page(
+                "This form is no longer valid",
+                &[
+                    "Nothing was changed. It was opened in another session, or too long ago. Open it again and send it anew.",
+                ],
+                back,
+            ),
+            Self::OtherSite => page(
+                "That came from another site",
+                &["Nothing was changed. Only pages of this panel can change something here."],
+                back,
+            ),
+            Self::Lacks(permission, roles) => {
+                let holders = match roles.len() {
+                    0 => "No role holds it at present.".to_owned(),
+                    1 => format!("It is held by the role {}.", roles.join(", ")),
+                    _ => format!("It is held by the roles {}.", roles.join(", ")),
+                };
+                let lacking = format!("This needs the permission {permission}, which your roles do not give you.");
+                page("You may not do that", &[&lacking, &holders], back)
+            }
+            Self::Refused(words) => page("You may not do that", &[words], back),
+            Self::Rule(words) => page("That cannot be done", &[words], back),
+            Self::NoAdministrator => page(
+                "No administrator yet",
+                &["This server has no administrator yet. Use the link in its log, or run portcullis createsuperuser."],
+                None,
+            ),
+            Self::DeadLink => page(
+                "This link is no longer good",
+                &[
+                    "A set-up link works once, for an hour, and only while there is no administrator. Look for a newer one in the server's log.",
+                ],
+                Some(("Sign in", "/admin/login/")),
+            ),
+        }
+    }
+}
+
+fn error_words(error: &Error, back: Option<(&'static str, &'static str)>) -> Words {
+    let (heading, words, finds_users) = match error {
+        Error::NotFound(_) => ("There is no such page", "Whatever was here is gone, or never was.".to_owned(), true),
+        Error::Conflict(words) => ("That cannot be done", words.clone(), false),
+        Error::Forbidden => ("You may not do that", "Your account does not allow it.".to_owned(), false),
+        Error::TooLarge => {
+            ("That was too much", "Nothing was changed. The form is larger than is read here.".to_owned(), false)
+        }
+        Error::Throttled { .. } => {
+            let seconds = error.retry_after().unwrap_or(1);
+            let words = format!(
+                "Too many attempts. Try again in {}.",
+                crate::admin::when::count_words(seconds, "second", "seconds")
+            );
+            ("Too many attempts", words, false)
+        }
+        Error::Unavailable => ("The server is busy", "Nothing was changed. Try again in a moment.".to_owned(), false),
+        Error::Internal(_) => {
+            ("Something went wrong", "It is the server's fault, and its log has the rest.".to_owned(), false)
+        }
+        _ => (
+            "That could not be read",
+            "Nothing was changed. The request was not of the form that is expected here.".to_owned(),
+            false,
+        ),
+    };
+    Words { heading: heading.to_owned(), words: vec![words], way_on: back, finds_users }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct GatePage {
+    gate: Gate,
+    page: Words,
+}
+
+#[derive(Template)]
+#[template(path = "admin/error.html")]
+struct FramedPage {
+    frame: Frame,
+    page: Words,
+}
+
+/// Draws the page of an error that a handler returned: in the panel's frame for staff, alone on its page for others.
+pub async fn shown_as_pages(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = next.call(request).await?;
+    let Some(error) = response.response().error().and_then(|error| error.as_error::<PageError>()) else {
+        return Ok(response);
+    };
+    if let PageError::SignedOut { .. } = error {
+        return Ok(response);
+    }
+    let (status, mut page) = (error.status_code(), error.page());
+    let visit = Visit::of(response.request());
+    let drawn = match Seen::of(response.request()) {
+        Some(seen) => {
+            page.finds_users &= seen.may_see_users();
+            html(status, &FramedPage { frame: seen.frame_of_error(&visit, &page.heading), page })
+        }
+        None => {
+            page.finds_users = false;
+            visit.gate_page(status, |gate| GatePage { gate, page })
+        }
+    };
+    let mut drawn = drawn.unwrap_or_else(|_| HttpResponse::new(status));
+    if let Some(wait) = response.headers().get(header::RETRY_AFTER) {
+        drawn.headers_mut().insert(header::RETRY_AFTER, wait.clone());
+    }
+    Ok(response.into_response(drawn))
+}

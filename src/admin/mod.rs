@@ -1,0 +1,156 @@
+//! The panel: every page of it, one line each.
+//!
+//! Each page is drawn on the server and works without script. What may be done stands in the handler's signature
+//! ([`staff::Staff`]); what is sent comes through [`form::Form`], which checks that it is ours; a list is a
+//! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
+
+pub mod blacklist;
+pub mod bulk;
+pub mod changelist;
+pub mod clash;
+pub mod confirm;
+pub mod device;
+pub mod error;
+pub mod form;
+pub mod guard;
+pub mod layout;
+pub mod login;
+pub mod roles;
+pub mod session_store;
+pub mod setup;
+pub mod staff;
+pub mod users;
+pub mod when;
+
+use actix_identity::IdentityMiddleware;
+use actix_session::SessionMiddleware;
+use actix_session::config::{BrowserSession, TtlExtensionPolicy};
+use actix_web::cookie::{Key, SameSite, time};
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponse, Route, guard as only, web};
+use askama::Template;
+
+use crate::admin::error::PageError;
+use crate::admin::layout::{CookieRules, Frame, ServerName, html, see_other};
+use crate::admin::session_store::PanelSessions;
+use crate::admin::staff::Staff;
+use crate::error::Error;
+use crate::site::Site;
+
+/// The panel's cookie; off plain-HTTP loopback it is called `__Host-portcullis_admin`.
+const COOKIE: &str = "portcullis_admin";
+
+/// Everything below `/admin`, with its sessions.
+pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
+    let rules = cookie_rules(site);
+    let admin = &site.settings.admin;
+    let sessions = PanelSessions::new(site.db.clone(), site.clock.clone(), admin.session_idle, admin.session_lifetime);
+    let key = Key::from(&site.secrets.derive("panel cookies"));
+    let idle = time::Duration::try_from(admin.session_idle).unwrap_or(time::Duration::MINUTE);
+    let middleware = SessionMiddleware::builder(sessions, key)
+        .cookie_name(rules.name(COOKIE))
+        .cookie_path("/".to_owned())
+        .cookie_secure(rules.secure)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .session_lifecycle(
+            BrowserSession::default().state_ttl(idle).state_ttl_extension_policy(TtlExtensionPolicy::OnEveryRequest),
+        )
+        .build();
+
+    let mut scope = web::scope("/admin").app_data(web::Data::new(rules));
+    if let Some(name) = site.settings.server.public_url.as_deref().and_then(host_of) {
+        scope = scope.app_data(web::Data::new(ServerName(name)));
+    }
+    scope
+        .route("/login/", page().to(login::page))
+        .route("/login/", web::post().to(login::sign_in))
+        .route("/logout/", web::post().to(login::sign_out))
+        .route("/setup/{token}/", page().to(setup::page))
+        .route("/setup/{token}/", web::post().to(setup::make))
+        .route("/preferences/theme/", web::post().to(login::set_theme))
+        .route("/", page().to(home))
+        .route("/users/", page().to(users::index))
+        .route("/users/new/", page().to(users::create::page))
+        .route("/users/new/", web::post().to(users::create::make))
+        .route("/users/{id}/", page().to(users::edit::page))
+        .route("/users/{id}/", web::post().to(users::edit::save))
+        .route("/users/{id}/sessions/", page().to(users::sessions::page))
+        .route("/users/{id}/sessions/sign-out/", web::post().to(users::sessions::sign_out))
+        .route("/users/{id}/sign-out/", page().to(users::acts::ask_to_sign_out))
+        .route("/users/{id}/sign-out/", web::post().to(users::acts::sign_out))
+        .route("/users/{id}/password/", page().to(users::password::page))
+        .route("/users/{id}/password/", web::post().to(users::password::set))
+        .route("/users/{id}/deactivate/", page().to(users::acts::ask_to_deactivate))
+        .route("/users/{id}/deactivate/", web::post().to(users::acts::deactivate))
+        .route("/users/{id}/delete/", page().to(users::acts::ask_to_delete))
+        .route("/users/{id}/delete/", web::post().to(users::acts::delete))
+        .route("/roles/", page().to(roles::index))
+        .route("/roles/new/", page().to(roles::edit::new_page))
+        .route("/roles/new/", web::post().to(roles::edit::make))
+        .route("/roles/{id}/", page().to(roles::edit::page))
+        .route("/roles/{id}/", web::post().to(roles::edit::save))
+        .route("/roles/{id}/delete/", page().to(roles::remove::ask))
+        .route("/roles/{id}/delete/", web::post().to(roles::remove::delete))
+        .route("/blacklist/", page().to(blacklist::index))
+        .route("/blacklist/new/", page().to(blacklist::new_page))
+        .route("/blacklist/new/", web::post().to(blacklist::revoke))
+        .route("/confirm/", web::post().to(bulk::act))
+        .default_service(web::to(nowhere))
+        .app_data(web::PathConfig::default().error_handler(|_, _| PageError::from(Error::not_found()).into()))
+        // The last that is wrapped runs first.
+        .wrap(from_fn(guard::same_origin))
+        .wrap(from_fn(error::shown_as_pages))
+        .wrap(IdentityMiddleware::default())
+        .wrap(middleware)
+        .wrap(from_fn(guard::with_policy))
+}
+
+/// A page is read by GET, and by HEAD.
+fn page() -> Route {
+    web::route().guard(only::Any(only::Get()).or(only::Head()))
+}
+
+/// Cookies are `Secure` but where no TLS can be in front: on plain-HTTP loopback.
+fn cookie_rules(site: &Site) -> CookieRules {
+    let server = &site.settings.server;
+    let secure = match &server.public_url {
+        Some(url) => !url.starts_with("http://"),
+        None => !server.bind.ip().is_loopback(),
+    };
+    CookieRules { secure }
+}
+
+fn host_of(public_url: &str) -> Option<String> {
+    let after_scheme = public_url.split_once("://")?.1;
+    after_scheme.split('/').next().map(str::to_owned)
+}
+
+#[derive(Template)]
+#[template(path = "admin/home.html")]
+struct NothingToSee {
+    frame: Frame,
+}
+
+/// The panel's first page: the first that the viewer may see, until there is a dashboard.
+async fn home(staff: Staff) -> Result<HttpResponse, PageError> {
+    let first = layout::navigation(staff.state().permissions, "").into_iter().flat_map(|group| group.items).next();
+    match first {
+        Some(place) => Ok(see_other(place.path)),
+        None => html(StatusCode::OK, &NothingToSee { frame: staff.frame(&[("Welcome", "")]) }),
+    }
+}
+
+/// What leads nowhere: an address without the slash at its end to the one with it, anything else to a page that says so.
+/// Only for those who are signed in: strangers learn of no address whether it exists.
+async fn nowhere(_: Staff, request: HttpRequest) -> Result<HttpResponse, PageError> {
+    let path = request.path();
+    if path.ends_with('/') || path.contains("//") {
+        return Err(Error::not_found().into());
+    }
+    let query = request.query_string();
+    let to = if query.is_empty() { format!("{path}/") } else { format!("{path}/?{query}") };
+    Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, to)).finish())
+}

@@ -1,0 +1,313 @@
+//! A role: its name, and what it allows, as a matrix of areas and verbs. Made, changed, and taken as a model for another.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::admin::clash::Clash;
+use crate::admin::error::PageError;
+use crate::admin::form::{Filled, Form};
+use crate::admin::layout::{Flash, Frame, html, see_other};
+use crate::admin::roles::{GROUPS, verb_label};
+use crate::admin::staff::{Add, Change, Need, Roles, Staff, View};
+use crate::admin::users::Actor;
+use crate::admin::users::form_page::Save;
+use crate::admin::when::{When, count_words};
+use crate::auth::grants::Grants;
+use crate::auth::permissions::{Permission, PermissionSet, Verb};
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::role::{self, Role};
+use crate::model::user::Taken;
+use crate::rest::fields::{Fields, Input};
+use crate::site::Site;
+
+/// What of a role is typed; the boxes are read beside it.
+#[derive(Clone)]
+pub struct RoleInput {
+    name: String,
+    description: String,
+    version: i64,
+}
+
+impl Input for RoleInput {
+    fn read(f: &mut Fields) -> Self {
+        Self {
+            name: f.text("name").required().max(80).value(),
+            description: f.text("description").blank().max(200).value(),
+            version: f.integer("version").value(),
+        }
+    }
+}
+
+struct Group {
+    title: &'static str,
+    rows: Vec<MatrixRow>,
+}
+
+struct MatrixRow {
+    label: &'static str,
+    cells: Vec<Option<Cell>>,
+}
+
+struct Cell {
+    name: String,
+    label: String,
+    ticked: bool,
+    locked: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin/roles/edit.html")]
+struct Page {
+    frame: Frame,
+    form: Filled,
+    title: String,
+    is_new: bool,
+    id: i64,
+    action: String,
+    version: i64,
+    holders: usize,
+    held_by: String,
+    granted: usize,
+    total: usize,
+    verbs: Vec<&'static str>,
+    matrix: Vec<Group>,
+    may_save: bool,
+    may_add: bool,
+    may_delete: bool,
+    may_see_users: bool,
+    save: Save,
+}
+
+/// The permissions ticked. Whoever may do anything in an area may see it.
+fn ticked(form: &Filled) -> PermissionSet {
+    let named = form.values("p").filter_map(|name| name.parse::<Permission>().ok());
+    let with_view = named.flat_map(|one| [Some(one), Permission::of(one.area(), Verb::View)]);
+    with_view.flatten().collect()
+}
+
+fn names(set: PermissionSet) -> Vec<String> {
+    Permission::all().filter(|one| set.holds(*one)).map(|one| one.to_string()).collect()
+}
+
+/// The matrix. Boxes of what the viewer lacks are locked: nobody gives what they do not have.
+fn matrix(form: &Filled, actor: &Actor) -> Vec<Group> {
+    let cell = |area: &'static str, label: &'static str, verb: Verb| {
+        let permission = Permission::of(area, verb)?;
+        let name = permission.to_string();
+        Some(Cell {
+            label: format!("{} {}", verb_label(verb), label.to_lowercase()),
+            ticked: form.has("p", &name),
+            locked: !actor.state.permissions.holds(permission),
+            name,
+        })
+    };
+    let row = |(area, label): &(&'static str, &'static str)| MatrixRow {
+        label,
+        cells: Verb::ALL.into_iter().map(|verb| cell(area, label, verb)).collect(),
+    };
+    GROUPS.iter().map(|(title, areas)| Group { title, rows: areas.iter().map(row).collect() }).collect()
+}
+
+fn filled(role: &Role, permissions: &[String]) -> Filled {
+    let form = Filled::default().with("name", &role.name).with("description", &role.description);
+    permissions.iter().fold(form, |form, name| form.with("p", name))
+}
+
+/// What the page needs of a role that exists.
+struct Existing {
+    role: Role,
+    permissions: Vec<String>,
+    holders: usize,
+}
+
+fn existing(conn: &mut Conn, id: i64) -> Result<Existing> {
+    let role = role::by_id(conn, id)?.ok_or(Error::not_found())?;
+    Ok(Existing { role, permissions: role::permissions(conn, id)?, holders: role::holders(conn, id)?.len() })
+}
+
+fn show<N: Need>(
+    staff: &Staff<N>,
+    of: Option<&Existing>,
+    form: Filled,
+    status: StatusCode,
+    now: Timestamp,
+) -> Result<HttpResponse, PageError> {
+    let actor = staff.actor();
+    let title = of.map_or("Add role", |one| one.role.name.as_str()).to_owned();
+    let frame = staff.frame(&[("Roles", "/admin/roles/"), (&title, "")]);
+    let current = of.map_or(0, |one| one.role.updated_at.micros());
+    let state = of.map(|one| format!("Last changed {}", When::new(one.role.updated_at, now).short));
+    let page = Page {
+        frame: if form.is_refused() { frame.without_flash() } else { frame },
+        is_new: of.is_none(),
+        id: of.map_or(0, |one| one.role.id),
+        action: of.map_or("/admin/roles/new/".to_owned(), |one| format!("/admin/roles/{}/", one.role.id)),
+        version: form.value("version").parse().unwrap_or(current),
+        holders: of.map_or(0, |one| one.holders),
+        held_by: count_words(of.map_or(0, |one| one.holders), "user", "users"),
+        granted: Permission::all().filter(|one| form.has("p", &one.to_string())).count(),
+        total: Permission::all().count(),
+        verbs: Verb::ALL.into_iter().map(verb_label).collect(),
+        matrix: matrix(&form, &actor),
+        may_save: staff.may("roles", if of.is_some() { Verb::Change } else { Verb::Add }),
+        may_add: staff.may("roles", Verb::Add),
+        may_delete: staff.may("roles", Verb::Delete),
+        may_see_users: staff.may("users", Verb::View),
+        save: Save {
+            label: "Save role",
+            stay: false,
+            cancel: "/admin/roles/".to_owned(),
+            state: state.unwrap_or_default(),
+        },
+        title,
+        form,
+    };
+    html(status, &page)
+}
+
+/// The page of a role.
+pub async fn page(
+    site: web::Data<Site>,
+    staff: Staff<View<Roles>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let found = site.db.read(move |conn| existing(conn, id)).await?;
+    let form = filled(&found.role, &found.permissions);
+    show(&staff, Some(&found), form, StatusCode::OK, site.clock.now())
+}
+
+/// The page to add a role; with `from`, as another one is.
+pub async fn new_page(
+    site: web::Data<Site>,
+    staff: Staff<Add<Roles>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let from = crate::rest::payload::pairs(request.query_string().as_bytes());
+    let from: Option<i64> = from.iter().find(|(name, _)| name == "from").and_then(|(_, id)| id.parse().ok());
+    let form = match from {
+        Some(id) if staff.may("roles", Verb::View) => {
+            let found = site.db.read(move |conn| existing(conn, id)).await?;
+            let form = Filled::default().with("description", &found.role.description);
+            // What the viewer lacks cannot be given by copying either.
+            let held =
+                |name: &&String| name.parse::<Permission>().is_ok_and(|one| staff.state().permissions.holds(one));
+            found.permissions.iter().filter(held).fold(form, |form, name| form.with("p", name))
+        }
+        _ => Filled::default(),
+    };
+    show(&staff, None, form, StatusCode::OK, site.clock.now())
+}
+
+/// What came of a try to save.
+enum Saved {
+    Done { holders: usize },
+    Taken,
+    Clash(Box<(Role, Filled)>),
+    Refused(PageError),
+}
+
+/// Adds a role.
+pub async fn make(
+    site: web::Data<Site>,
+    staff: Staff<Add<Roles>>,
+    form: Form<RoleInput>,
+) -> Result<HttpResponse, PageError> {
+    let now = site.clock.now();
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now),
+    };
+    let (actor, wanted, name) = (staff.actor(), ticked(&sent), typed.name.clone());
+    if let Some(words) = actor.cannot_give(wanted) {
+        return Err(PageError::Refused(words));
+    }
+    let make = move |conn: &mut Conn| role::insert(conn, &typed.name, &typed.description, &names(wanted), now);
+    match site.db.write(make).await? {
+        Ok(_) => {
+            staff.done(&site, &Flash::done(format!("The role {name} was added.")).adding("Nobody holds it yet."));
+            Ok(see_other("/admin/roles/"))
+        }
+        Err(Taken) => {
+            let form = sent.refused_for("name", format!("Another role already has the name {name}."));
+            show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now)
+        }
+    }
+}
+
+/// Saves a role.
+pub async fn save(
+    site: web::Data<Site>,
+    staff: Staff<Change<Roles>>,
+    id: web::Path<i64>,
+    form: Form<RoleInput>,
+) -> Result<HttpResponse, PageError> {
+    let (id, now) = (*id, site.clock.now());
+    let found = site.db.read(move |conn| existing(conn, id)).await?;
+    let form = match Clash::is_answered(&form.sent) {
+        true => {
+            let mut mine = form.sent;
+            Clash::settle(&mut mine, &filled(&found.role, &found.permissions));
+            Form::<RoleInput>::read(mine.into_pairs())
+        }
+        false => form,
+    };
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return show(&staff, Some(&found), form, StatusCode::UNPROCESSABLE_ENTITY, now),
+    };
+    let (actor, grants, wanted, name) = (staff.actor(), site.grants.clone(), ticked(&sent), typed.name.clone());
+    let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, wanted, now);
+    match site.db.write(write).await? {
+        Saved::Done { holders } => {
+            let touched = format!("It acts on {} from their next request on.", count_words(holders, "user", "users"));
+            staff.done(&site, &Flash::done(format!("The role {name} was saved.")).adding(touched));
+            Ok(see_other("/admin/roles/"))
+        }
+        Saved::Taken => {
+            let form = sent.refused_for("name", format!("Another role already has the name {name}."));
+            show(&staff, Some(&found), form, StatusCode::UNPROCESSABLE_ENTITY, now)
+        }
+        Saved::Clash(theirs) => {
+            let (role, theirs) = *theirs;
+            let path = format!("/admin/roles/{id}/");
+            let clash = Clash::new(&role.name, role.updated_at, path.clone(), &sent, &theirs, |_| None);
+            clash.page(staff.frame(&[("Roles", "/admin/roles/"), (&role.name, &path), ("Changed meanwhile", "")]), now)
+        }
+        Saved::Refused(refusal) => Err(refusal),
+    }
+}
+
+fn change(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &Actor,
+    id: i64,
+    new: &RoleInput,
+    wanted: PermissionSet,
+    now: Timestamp,
+) -> Result<Saved> {
+    let found = existing(conn, id)?;
+    if new.version != found.role.updated_at.micros() {
+        let theirs = filled(&found.role, &found.permissions);
+        return Ok(Saved::Clash(Box::new((found.role, theirs))));
+    }
+    // What it allowed before may stay; what is new must be the actor's own.
+    let before = PermissionSet::named(&found.permissions);
+    let added = wanted.beyond(before).into_iter().collect();
+    if let Some(words) = actor.cannot_give(added) {
+        return Ok(Saved::Refused(PageError::Refused(words)));
+    }
+    let version = now.max(found.role.updated_at + std::time::Duration::from_micros(1));
+    if let Err(Taken) = role::update(conn, id, &new.name, &new.description, &names(wanted), version)? {
+        return Ok(Saved::Taken);
+    }
+    let holders = role::holders(conn, id)?;
+    for user in &holders {
+        grants.changed_in(conn, *user, now)?;
+    }
+    Ok(Saved::Done { holders: holders.len() })
+}

@@ -1,0 +1,175 @@
+//! Roles: the list, and the words in which permissions are told.
+
+pub mod bulk;
+pub mod edit;
+pub mod remove;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::admin::changelist::view::Found;
+use crate::admin::changelist::{Asked, Changelist, Column, Sort, View as ListView};
+use crate::admin::error::PageError;
+use crate::admin::layout::{Frame, html};
+use crate::admin::staff::{Roles, Staff, View};
+use crate::admin::when::When;
+use crate::auth::permissions::Verb;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::role;
+use crate::rest::payload::pairs;
+use crate::site::Site;
+
+/// The areas as people call them, in the groups in which a role's page shows them.
+pub const GROUPS: [(&str, &[(&str, &str)]); 5] = [
+    ("People", &[("users", "Users"), ("roles", "Roles"), ("grants", "Permissions of others")]),
+    (
+        "Tokens",
+        &[
+            ("sessions", "Sessions"),
+            ("tokens", "Outstanding tokens"),
+            ("blacklist", "Blacklist"),
+            ("api-keys", "API keys"),
+            ("inspector", "Token inspector"),
+        ],
+    ),
+    ("Content", &[("articles", "Articles"), ("tasks", "Tasks")]),
+    ("Activity", &[("audit", "Audit log"), ("sign-ins", "Sign-ins"), ("mail", "E-mail log")]),
+    ("System", &[("throttling", "Throttling"), ("signing-keys", "Signing keys"), ("settings", "Settings")]),
+];
+
+/// What an area is called.
+pub fn area_label(area: &str) -> &'static str {
+    let all = GROUPS.iter().flat_map(|(_, areas)| areas.iter());
+    all.into_iter().find(|(name, _)| *name == area).map_or("Something else", |(_, label)| label)
+}
+
+/// What a verb is called.
+pub fn verb_label(verb: Verb) -> &'static str {
+    match verb {
+        Verb::View => "View",
+        Verb::Add => "Add",
+        Verb::Change => "Change",
+        Verb::Delete => "Delete",
+        Verb::Revoke => "Revoke",
+        Verb::Export => "Export",
+    }
+}
+
+static ROLES: Changelist = Changelist {
+    path: "/admin/roles/",
+    title: "Roles",
+    nouns: ("role", "roles"),
+    icon: "roles",
+    search: Some("Name"),
+    searched: "names",
+    columns: &[
+        Column {
+            name: "name",
+            label: "Role",
+            class: "",
+            sort: Some(Sort { by: None, descending_first: false, words: ("from A to Z", "from Z to A") }),
+        },
+        Column {
+            name: "users",
+            label: "Users",
+            class: "is-num",
+            sort: Some(Sort { by: None, descending_first: true, words: ("fewest users first", "most users first") }),
+        },
+        Column::plain("Permissions", "is-num"),
+        Column::plain("Changed", ""),
+        Column::plain("Actions", "is-tight"),
+    ],
+    default: "name",
+};
+
+struct Row {
+    id: i64,
+    name: String,
+    description: String,
+    users: i64,
+    permissions: usize,
+    changed: When,
+}
+
+#[derive(Template)]
+#[template(path = "admin/roles/index.html")]
+struct Page {
+    frame: Frame,
+    list: ListView,
+    rows: Vec<Row>,
+    may_add: bool,
+    may_change: bool,
+    may_delete: bool,
+    may_see_users: bool,
+}
+
+/// Roles are few: all are read, and sorted here.
+fn load(conn: &mut Conn, asked: &[(String, String)], now: Timestamp) -> Result<(Asked, Found, Vec<Row>)> {
+    let asked = Asked::new(&ROLES, asked, None, Vec::new());
+    let all = role::all(conn)?;
+    let total = all.len();
+    let ids: Vec<i64> = all.iter().map(|role| role.id).collect();
+    let (holders, permissions) = (role::holder_counts(conn, &ids)?, role::permission_counts(conn)?);
+    let term = asked.q().to_lowercase();
+    let mut rows: Vec<Row> = all
+        .into_iter()
+        .filter(|role| role.name.to_lowercase().contains(&term))
+        .map(|role| Row {
+            users: holders.get(&role.id).copied().unwrap_or(0),
+            permissions: permissions.get(&role.id).and_then(|count| usize::try_from(*count).ok()).unwrap_or(0),
+            changed: When::new(role.updated_at, now),
+            id: role.id,
+            name: role.name,
+            description: role.description,
+        })
+        .collect();
+    if asked.sort_name() == "users" {
+        rows.sort_by_key(|row| row.users);
+    }
+    if asked.is_descending() {
+        rows.reverse();
+    }
+    let found = Found::all(rows.len(), total);
+    Ok((asked, found, rows))
+}
+
+/// The list of roles.
+pub async fn index(
+    site: web::Data<Site>,
+    staff: Staff<View<Roles>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let (asked, now) = (pairs(request.query_string().as_bytes()), site.clock.now());
+    let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, now)).await?;
+    let may_add = staff.may("roles", Verb::Add);
+    let first_act = may_add.then_some(("Add role", "/admin/roles/new/"));
+    let page = Page {
+        frame: staff.frame(&[("Roles", "")]),
+        list: asked.view(&found, &bulk::offered(&staff)).when_empty(
+            "A role is a named set of permissions. Whoever of the staff holds it may do what it allows.",
+            first_act,
+        ),
+        rows,
+        may_add,
+        may_change: staff.may("roles", Verb::Change),
+        may_delete: staff.may("roles", Verb::Delete),
+        may_see_users: staff.may("users", Verb::View),
+    };
+    html(StatusCode::OK, &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::permissions::AREAS;
+
+    #[test]
+    fn every_area_of_the_vocabulary_has_a_place_on_the_page_of_a_role() {
+        let shown: Vec<&str> = GROUPS.iter().flat_map(|(_, areas)| areas.iter().map(|(name, _)| *name)).collect();
+        let known: Vec<&str> = AREAS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(shown, known);
+    }
+}

@@ -1,0 +1,100 @@
+//! Deleting a role: whoever held it no longer does.
+
+use actix_web::{HttpResponse, web};
+
+use crate::admin::confirm::{Confirmation, Confirmed, Effect};
+use crate::admin::error::PageError;
+use crate::admin::form::Form;
+use crate::admin::layout::{Flash, Frame, see_other};
+use crate::admin::staff::{Delete, Roles, Staff};
+use crate::admin::when::count_words;
+use crate::auth::grants::Grants;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::role::{self, Role};
+use crate::site::Site;
+
+async fn asked(site: &Site, id: i64) -> Result<(Role, Confirmation), PageError> {
+    let load = move |conn: &mut Conn| {
+        let role = role::by_id(conn, id)?.ok_or(Error::not_found())?;
+        Ok((role::holders(conn, id)?.len(), role::permissions(conn, id)?.len(), role))
+    };
+    let (holders, permissions, role) = site.db.read(load).await?;
+    let path = format!("/admin/roles/{id}/");
+    let ask = Confirmation {
+        heading: format!("Delete the role {}?", role.name),
+        words: "This cannot be undone. The accounts that hold it stay.".to_owned(),
+        dangerous: true,
+        card: "What goes with it",
+        effects: vec![
+            Effect {
+                what: "Users",
+                how_many: holders.to_string(),
+                happens: "lose the role with their next request",
+                is_loss: holders > 0,
+            },
+            Effect {
+                what: "Permissions",
+                how_many: permissions.to_string(),
+                happens: "no longer given by it",
+                is_loss: false,
+            },
+        ],
+        action: format!("{path}delete/"),
+        typed: (holders > 0).then(|| role.name.clone()),
+        act: "Delete role".to_owned(),
+        way_out: ("Keep the role".to_owned(), path),
+        ..Confirmation::default()
+    };
+    Ok((role, ask))
+}
+
+fn frame(staff: &Staff<Delete<Roles>>, role: &Role) -> Frame {
+    let path = format!("/admin/roles/{}/", role.id);
+    staff.frame(&[("Roles", "/admin/roles/"), (&role.name, &path), ("Delete", "")])
+}
+
+/// Asks before a role is deleted.
+pub async fn ask(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Roles>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let (role, ask) = asked(&site, *id).await?;
+    ask.page(frame(&staff, &role))
+}
+
+/// Deletes a role.
+pub async fn delete(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Roles>>,
+    id: web::Path<i64>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let (role, ask) = asked(&site, id).await?;
+    let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
+    if !ask.is_met(typed) {
+        return ask.refused(frame(&staff, &role), form.sent);
+    }
+    let (grants, now) = (site.grants.clone(), site.clock.now());
+    let holders = site.db.write(move |conn| remove(conn, &grants, id, now)).await?;
+    let flash = Flash::done(format!("The role {} was deleted.", role.name))
+        .adding(format!("{} held it.", count_words(holders, "user", "users")));
+    staff.done(&site, &flash);
+    Ok(see_other("/admin/roles/"))
+}
+
+/// Removes a role inside the caller's transaction; returns how many held it.
+///
+/// # Errors
+/// The database's.
+pub fn remove(conn: &mut Conn, grants: &Grants, id: i64, now: Timestamp) -> Result<usize> {
+    let holders = role::holders(conn, id)?;
+    role::delete(conn, id)?;
+    for user in &holders {
+        grants.changed_in(conn, *user, now)?;
+    }
+    Ok(holders.len())
+}

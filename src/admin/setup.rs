@@ -1,0 +1,115 @@
+//! The first run: whoever holds the link from the server's log makes the first administrator, once.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::admin::error::PageError;
+use crate::admin::form::{Filled, Form};
+use crate::admin::layout::{Gate, Visit, see_other};
+use crate::admin::login;
+use crate::admin::users::input::{PASSWORD_HINT, Password, email, username};
+use crate::auth::account_rules::Own;
+use crate::error::Result;
+use crate::model::user::{self, NewUser, Taken};
+use crate::rest::fields::{Fields, Input};
+use crate::site::Site;
+
+/// What the first administrator is made of.
+pub struct Administrator {
+    username: String,
+    email: String,
+    password: Password,
+}
+
+impl Input for Administrator {
+    fn read(f: &mut Fields) -> Self {
+        let (username, email) = (username(f), email(f));
+        let password = Password::read(f);
+        Self { username, email, password }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/setup.html")]
+struct Page {
+    gate: Gate,
+    form: Filled,
+    password_hint: &'static str,
+}
+
+fn show(visit: &Visit, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
+    visit.gate_page(status, |gate| Page { gate, form, password_hint: PASSWORD_HINT })
+}
+
+async fn check_link(site: &Site, token: &str) -> Result<(), PageError> {
+    let is_first_run = site.db.read(user::active_superusers).await? == 0;
+    if is_first_run && site.setup.matches(token, site.clock.now()) { Ok(()) } else { Err(PageError::DeadLink) }
+}
+
+/// The page that the link opens.
+pub async fn page(
+    site: web::Data<Site>,
+    request: HttpRequest,
+    token: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    check_link(&site, &token).await?;
+    show(&Visit::of(&request), StatusCode::OK, Filled::default())
+}
+
+/// Makes the administrator and signs them in.
+pub async fn make(
+    site: web::Data<Site>,
+    request: HttpRequest,
+    token: web::Path<String>,
+    form: Form<Administrator>,
+) -> Result<HttpResponse, PageError> {
+    check_link(&site, &token).await?;
+    let visit = Visit::of(&request);
+    let refused = |form| show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form);
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return refused(form),
+    };
+    let own = Own { username: &typed.username, first_name: "", last_name: "", email: &typed.email };
+    let password = match typed.password.judged(&site.settings.passwords, &own) {
+        Ok(password) => password,
+        Err(complaints) => return refused(sent.refused(complaints)),
+    };
+    let hash = site.passwords.hash(password).await?;
+    let now = site.clock.now();
+    let new = NewUser {
+        username: typed.username,
+        email: typed.email,
+        password: hash,
+        is_staff: true,
+        is_superuser: true,
+        date_joined: now,
+        updated_at: now,
+        ..NewUser::default()
+    };
+    let made = site.db.write(move |conn| {
+        // Asked again where nobody can come between: two who hold the link make one administrator.
+        if user::active_superusers(conn)? > 0 {
+            return Ok(None);
+        }
+        let made = user::insert(conn, &new)?;
+        if let Ok(user) = &made {
+            user::touch_last_login(conn, user.id, now)?;
+        }
+        Ok(Some(made))
+    });
+    match made.await? {
+        None => Err(PageError::DeadLink),
+        Some(Err(Taken)) => {
+            let words = format!("Another account already has the name {}.", sent.value("username"));
+            refused(sent.refused_for("username", words))
+        }
+        Some(Ok(user)) => {
+            site.setup.spend();
+            log::info!(target: "panel", "{} (id {}) was made the first administrator", user.username, user.id);
+            login::begin(&site, &request, &user)?;
+            Ok(see_other("/admin/"))
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Staff: who is signed in to the panel, active, and allowed to do what the handler's signature names.
+//!
+//! `Staff<Change<Users>>` exists only for somebody who may change users; plain `Staff` for anybody who may open the panel.
+//! The session must be of the user's present generation: a new password, deactivation and "sign out everywhere" end it.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_identity::Identity;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+
+use crate::admin::error::PageError;
+use crate::admin::layout::{Face, Flash, Frame, Viewer, Visit};
+use crate::auth::permissions::{Permission, Verb};
+use crate::auth::principals::UserState;
+use crate::error::{Error, Result};
+use crate::middleware::client_ip;
+use crate::model::{role, user};
+use crate::rest::permission::{PermissionName, is_safe};
+use crate::site::Site;
+
+/// Where a session keeps the generation that its user had at sign-in.
+pub const GENERATION_KEY: &str = "generation";
+/// Where a session keeps its user's full name.
+pub const NAME_KEY: &str = "name";
+
+/// What a handler needs of its visitor.
+pub trait Need: 'static {
+    /// The permission, if more is needed than to be staff.
+    fn permission() -> Option<Permission>;
+}
+
+/// Anybody who may open the panel.
+pub enum Anyone {}
+impl Need for Anyone {
+    fn permission() -> Option<Permission> {
+        None
+    }
+}
+
+impl<N: PermissionName> Need for N {
+    fn permission() -> Option<Permission> {
+        Permission::of(N::AREA, N::VERB)
+    }
+}
+
+/// An area of the vocabulary, as a type.
+pub trait Area: 'static {
+    /// Its name.
+    const NAME: &'static str;
+}
+
+macro_rules! areas {
+    ($($area:ident $name:literal),*) => {$(
+        #[doc = concat!("The area `", $name, "`.")]
+        pub enum $area {}
+        impl Area for $area {
+            const NAME: &'static str = $name;
+        }
+    )*};
+}
+areas!(Users "users", Roles "roles", Grants "grants", Sessions "sessions", Blacklist "blacklist");
+
+macro_rules! verbs {
+    ($($verb:ident),*) => {$(
+        #[doc = concat!("The permission to ", stringify!($verb), " in an area, in lower case.")]
+        pub struct $verb<A>(PhantomData<A>);
+        impl<A: Area> PermissionName for $verb<A> {
+            const AREA: &'static str = A::NAME;
+            const VERB: Verb = Verb::$verb;
+        }
+    )*};
+}
+verbs!(View, Add, Change, Delete, Revoke);
+
+/// Somebody of the staff, who may do `N`.
+pub struct Staff<N = Anyone> {
+    seen: Rc<Seen>,
+    visit: Visit,
+    need: PhantomData<N>,
+}
+
+/// Who was seen at the panel's door; kept with the request, for the page of an error.
+pub struct Seen {
+    /// The user's id.
+    pub id: i64,
+    /// What is known of the user.
+    pub state: Arc<UserState>,
+    name: String,
+}
+
+impl Seen {
+    /// Whom this request was seen to be from.
+    pub fn of(request: &HttpRequest) -> Option<Rc<Self>> {
+        request.extensions().get::<Rc<Self>>().cloned()
+    }
+
+    /// Whether the user may do `verb` in `area`.
+    pub fn may(&self, area: &str, verb: Verb) -> bool {
+        Permission::of(area, verb).is_some_and(|permission| self.state.permissions.holds(permission))
+    }
+
+    /// Whether the user may see users.
+    pub fn may_see_users(&self) -> bool {
+        self.may("users", Verb::View)
+    }
+
+    fn viewer(&self) -> Viewer {
+        let Face { initials, hue } = Face::of(self.id, &self.state.username);
+        Viewer {
+            username: self.state.username.to_string(),
+            name: if self.name.is_empty() { self.state.username.to_string() } else { self.name.clone() },
+            rank: if self.state.superuser { "Superuser" } else { "Staff" },
+            initials,
+            hue,
+        }
+    }
+
+    /// The frame of a page that says what went wrong.
+    pub fn frame_of_error(&self, visit: &Visit, heading: &str) -> Frame {
+        Frame::new(visit, self.viewer(), self.state.permissions, &[(heading, "")]).without_flash()
+    }
+}
+
+impl<N: Need> FromRequest for Staff<N> {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let visit = Visit::of(request);
+        let identity = Identity::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let site = site(&request)?;
+            let seen = match identity.await.ok().and_then(|identity| identity.id().ok()) {
+                Some(id) => recognise(&site, &visit, &id).await?,
+                None => None,
+            };
+            let Some(seen) = seen else { return Err(nobody(&site, &request).await?) };
+            let seen = Rc::new(seen);
+            request.extensions_mut().insert(seen.clone());
+            let staff = Self { seen, visit, need: PhantomData };
+            match N::permission() {
+                Some(needed) => staff.require(&site, needed).await.map(|()| staff),
+                None => Ok(staff),
+            }
+        })
+    }
+}
+
+fn site(request: &HttpRequest) -> Result<web::Data<Site>> {
+    request.app_data::<web::Data<Site>>().cloned().ok_or_else(|| Error::internal("the application has no site"))
+}
+
+/// The user of this session, if it is still good. A session that is not is ended here.
+async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>> {
+    let Ok(id) = id.parse::<i64>() else { return Ok(None) };
+    let state = site.principals.of(id).await?;
+    let generation: Option<i32> = visit.session().get(GENERATION_KEY).ok().flatten();
+    match state {
+        Some(state) if state.active && state.staff && generation == Some(state.generation) => {
+            let name = visit.session().get(NAME_KEY).ok().flatten().unwrap_or_default();
+            Ok(Some(Seen { id, state, name }))
+        }
+        _ => {
+            visit.session().purge();
+            Ok(None)
+        }
+    }
+}
+
+/// What somebody is told who is not signed in.
+async fn nobody(site: &Site, request: &HttpRequest) -> Result<PageError> {
+    if site.db.read(user::active_superusers).await? == 0 {
+        return Ok(PageError::NoAdministrator);
+    }
+    let next = Visit::of(request).here();
+    Ok(if is_safe(request.method()) { PageError::SignedOut { next } } else { PageError::SessionEnded })
+}
+
+impl<N> Staff<N> {
+    /// The user's id.
+    pub fn id(&self) -> i64 {
+        self.seen.id
+    }
+
+    /// What is known of the user.
+    pub fn state(&self) -> &Arc<UserState> {
+        &self.seen.state
+    }
+
+    /// The visit that this request is.
+    pub fn visit(&self) -> &Visit {
+        &self.visit
+    }
+
+    /// Whether the viewer may do `verb` in `area`.
+    pub fn may(&self, area: &str, verb: Verb) -> bool {
+        self.seen.may(area, verb)
+    }
+
+    /// Goes on only if the viewer holds the permission.
+    ///
+    /// # Errors
+    /// A 403 page that names the permission and the roles that hold it.
+    pub async fn require(&self, site: &Site, permission: Permission) -> Result<(), PageError> {
+        if self.seen.state.permissions.holds(permission) {
+            return Ok(());
+        }
+        let name = permission.to_string();
+        let holders = site.db.read(move |conn| role::names_with(conn, &name)).await?;
+        Err(PageError::Lacks(permission, holders))
+    }
+
+    /// The frame of a page; see [`Frame::new`].
+    pub fn frame(&self, crumbs: &[(&str, &str)]) -> Frame {
+        Frame::new(&self.visit, self.seen.viewer(), self.seen.state.permissions, crumbs)
+    }
+
+    /// Leaves a flash for the next page, and one line in the log: every change of the panel ends here.
+    pub fn done(&self, site: &Site, flash: &Flash) {
+        let ip = client_ip::of(self.visit.request(), &site.settings.server.trusted_proxies);
+        log::info!(target: "panel", "{} (id {}, from {ip}): {}", self.seen.state.username, self.seen.id, flash.what.escape_debug());
+        self.visit.flash(flash);
+    }
+}

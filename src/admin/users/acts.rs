@@ -1,0 +1,261 @@
+//! What is done to one account after a page that asks: sign out everywhere, deactivate, delete.
+
+use actix_web::{HttpResponse, web};
+
+use crate::admin::confirm::{Confirmation, Confirmed, Effect, Milder};
+use crate::admin::error::PageError;
+use crate::admin::form::{Button, Form};
+use crate::admin::layout::{Flash, Frame, see_other};
+use crate::admin::staff::{Change, Delete, Need, Revoke, Sessions, Staff, Users};
+use crate::admin::users::Target;
+use crate::admin::users::sessions::{after_end_of_all, end_all, living};
+use crate::admin::when::{When, count_words};
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::belongings::{self, Belongings};
+use crate::model::session::Ended;
+use crate::model::user::{self, User};
+use crate::model::{panel_session, token};
+use crate::site::Site;
+
+/// An account that is asked about.
+struct Account {
+    user: User,
+    target: Target,
+    roles: Vec<String>,
+    sessions: usize,
+    belongings: Belongings,
+}
+
+async fn account<N: Need>(site: &Site, staff: &Staff<N>, id: i64) -> Result<Account, PageError> {
+    let now = site.clock.now();
+    let idle_since = now - site.settings.admin.session_idle;
+    let load = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        let sessions = living(conn, id, user.generation, "", idle_since, now)?.len();
+        let (roles, belongings) = (user::role_names(conn, id)?, belongings::of(conn, id, now)?);
+        Ok(Account { user, target, roles, sessions, belongings })
+    };
+    let account = site.db.read(load).await?;
+    staff.actor().reach(&account.target).map(|()| account)
+}
+
+impl Account {
+    fn path(&self) -> String {
+        format!("/admin/users/{}/", self.user.id)
+    }
+
+    fn frame<N: Need>(&self, staff: &Staff<N>, act: &str) -> Frame {
+        staff.frame(&[("Users", "/admin/users/"), (&self.user.username, &self.path()), (act, "")])
+    }
+
+    fn facts(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+        let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
+        let last = self.user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
+        vec![
+            ("Username", self.user.username.clone()),
+            ("E-mail", or(&self.user.email, "none")),
+            ("Joined", When::new(self.user.date_joined, now).short),
+            ("Last sign-in", last),
+            ("Roles", or(&self.roles.join(", "), "none")),
+        ]
+    }
+
+    fn asked(&self, act: &str, now: Timestamp) -> Confirmation {
+        Confirmation {
+            heading: format!("{act} {}?", self.user.username),
+            action: format!("{}{}/", self.path(), act.to_lowercase()),
+            facts_title: "The account",
+            facts: self.facts(now),
+            card: "What goes with it",
+            way_out: ("Keep the account".to_owned(), self.path()),
+            ..Confirmation::default()
+        }
+    }
+
+    fn sessions_end(&self) -> Effect {
+        let how_many = self.sessions.to_string();
+        Effect { what: "Sessions", how_many, happens: "signed out now, with their access tokens", is_loss: false }
+    }
+}
+
+fn ask_sign_out(account: &Account, now: Timestamp) -> Confirmation {
+    Confirmation {
+        heading: format!("Sign {} out everywhere?", account.user.username),
+        words: "Every device has to sign in again. Access tokens already handed out end at once.".to_owned(),
+        action: format!("{}sign-out/", account.path()),
+        effects: vec![account.sessions_end()],
+        act: "Sign out everywhere".to_owned(),
+        way_out: ("Keep the sessions".to_owned(), account.path()),
+        ..account.asked("Sign out", now)
+    }
+}
+
+/// Asks before every session of a user ends.
+pub async fn ask_to_sign_out(
+    site: web::Data<Site>,
+    staff: Staff<Revoke<Sessions>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let account = account(&site, &staff, *id).await?;
+    ask_sign_out(&account, site.clock.now()).page(account.frame(&staff, "Sign out everywhere"))
+}
+
+/// Ends every session of a user.
+pub async fn sign_out(
+    site: web::Data<Site>,
+    staff: Staff<Revoke<Sessions>>,
+    id: web::Path<i64>,
+    _: Form<Button>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let end = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        if let Err(refusal) = actor.reach(&target) {
+            return Ok(Err(refusal));
+        }
+        Ok(Ok((target.state.username, end_all(conn, &grants, id, now)?)))
+    };
+    let (username, ended) = site.db.write(end).await??;
+    let flash = Flash::done(format!("{username} was signed out everywhere."))
+        .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    staff.done(&site, &flash);
+    Ok(after_end_of_all(staff.visit(), staff.id() == id, &format!("/admin/users/{id}/")))
+}
+
+/// Asks before an account is switched off.
+pub async fn ask_to_deactivate(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let account = account(&site, &staff, *id).await?;
+    if let Some(rule) = staff.actor().must_stay(&account.target, "deactivate") {
+        return Err(PageError::Rule(rule));
+    }
+    let own = account.belongings.in_words();
+    let ask = Confirmation {
+        words: format!("The user cannot sign in until the account is active again. It keeps {own}."),
+        effects: vec![account.sessions_end()],
+        act: "Deactivate".to_owned(),
+        ..account.asked("Deactivate", site.clock.now())
+    };
+    ask.page(account.frame(&staff, "Deactivate"))
+}
+
+/// Switches an account off.
+pub async fn deactivate(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+    _: Form<Button>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let switch_off = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        if let Err(refusal) = actor.reach(&target) {
+            return Ok(Err(refusal));
+        }
+        if let Some(rule) = actor.must_stay(&target, "deactivate") {
+            return Ok(Err(PageError::Rule(rule)));
+        }
+        let ended = panel_session::end_all(conn, id)? + grants.set_active_in(conn, id, false, now)?;
+        Ok(Ok((target.state.username, ended)))
+    };
+    let (username, ended) = site.db.write(switch_off).await??;
+    let flash = Flash::done(format!("{username} was deactivated."))
+        .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    staff.done(&site, &flash);
+    Ok(see_other(&format!("/admin/users/{id}/")))
+}
+
+fn ask_delete(account: &Account, may_deactivate: bool, now: Timestamp) -> Confirmation {
+    let effect =
+        |what, how_many: i64, happens, is_loss| Effect { what, how_many: how_many.to_string(), happens, is_loss };
+    let own = &account.belongings;
+    let milder = Milder {
+        before: "To stop the user signing in,",
+        link: "deactivate the account",
+        path: format!("{}deactivate/", account.path()),
+        after: " instead: nothing is lost and it can be reversed.",
+    };
+    Confirmation {
+        words: "This cannot be undone.".to_owned(),
+        milder: (may_deactivate && account.user.is_active).then_some(milder),
+        dangerous: true,
+        effects: vec![
+            account.sessions_end(),
+            effect("Live refresh tokens", own.live_tokens, "revoked, kept on the blacklist until they expire", false),
+            effect("Articles", own.articles, "deleted", own.articles > 0),
+            effect("Tasks", own.tasks, "deleted", own.tasks > 0),
+        ],
+        typed: Some(account.user.username.clone()),
+        act: "Delete user".to_owned(),
+        ..account.asked("Delete", now)
+    }
+}
+
+async fn asked_to_delete(
+    site: &Site,
+    staff: &Staff<Delete<Users>>,
+    id: i64,
+) -> Result<(Account, Confirmation), PageError> {
+    let account = account(site, staff, id).await?;
+    if let Some(rule) = staff.actor().must_stay(&account.target, "delete") {
+        return Err(PageError::Rule(rule));
+    }
+    let may_deactivate = staff.may("users", crate::auth::permissions::Verb::Change);
+    let ask = ask_delete(&account, may_deactivate, site.clock.now());
+    Ok((account, ask))
+}
+
+/// Asks before an account is deleted.
+pub async fn ask_to_delete(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Users>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let (account, ask) = asked_to_delete(&site, &staff, *id).await?;
+    ask.page(account.frame(&staff, "Delete"))
+}
+
+/// Deletes an account.
+pub async fn delete(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Users>>,
+    id: web::Path<i64>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let (account, ask) = asked_to_delete(&site, &staff, id).await?;
+    let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
+    if !ask.is_met(typed) {
+        return ask.refused(account.frame(&staff, "Delete"), form.sent);
+    }
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let delete = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        if let Err(refusal) = actor.reach(&target) {
+            return Ok(Err(refusal));
+        }
+        if let Some(rule) = actor.must_stay(&target, "delete") {
+            return Ok(Err(PageError::Rule(rule)));
+        }
+        let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(actor.id), now)?;
+        let ended = end_all(conn, &grants, id, now)?;
+        user::delete(conn, id)?;
+        Ok(Ok((target.state.username, ended, revoked)))
+    };
+    let (username, ended, revoked) = site.db.write(delete).await??;
+    let flash = Flash::done(format!("{username} was deleted.")).adding(format!(
+        "{} ended, {} revoked.",
+        count_words(ended, "session", "sessions"),
+        count_words(revoked, "token", "tokens")
+    ));
+    staff.done(&site, &flash);
+    Ok(see_other("/admin/users/"))
+}

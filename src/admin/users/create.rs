@@ -1,0 +1,144 @@
+//! Adding a user.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+use crate::admin::error::PageError;
+use crate::admin::form::{Filled, Form};
+use crate::admin::layout::{Flash, html, see_other};
+use crate::admin::staff::{Add, Staff, Users};
+use crate::admin::users::Actor;
+use crate::admin::users::form_page::{Locks, New, NoHead, Save, role_boxes};
+use crate::admin::users::input::{NewAccount, PASSWORD_HINT, Profile};
+use crate::auth::permissions::Verb;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::role;
+use crate::model::user::{self, NewUser, Taken, UserChanges};
+use crate::site::Site;
+
+async fn show(
+    site: &Site,
+    staff: &Staff<Add<Users>>,
+    status: StatusCode,
+    form: Filled,
+) -> Result<HttpResponse, PageError> {
+    let actor = staff.actor();
+    let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
+    let by = actor.clone();
+    let roles = site.db.read(move |conn| role_boxes(conn, &by, None)).await?;
+    let frame = staff.frame(&[("Users", "/admin/users/"), ("Add user", "")]);
+    let page = New {
+        frame: if form.is_refused() { frame.without_flash() } else { frame },
+        form,
+        head: NoHead { id: 0, username: "the new user", may_set_password: false },
+        is_new: true,
+        email_hint: String::new(),
+        active_hint: "May sign in.".to_owned(),
+        password_hint: if site.settings.passwords.rules { PASSWORD_HINT } else { "" },
+        locks: locks(&actor),
+        roles: sees_roles.then_some(roles),
+        may_see_roles: actor.may("roles", Verb::View),
+        allowed: Vec::new(),
+        allowed_count: String::new(),
+        save: Save { label: "Add user", stay: false, cancel: "/admin/users/".to_owned(), state: String::new() },
+    };
+    html(status, &page)
+}
+
+fn locks(actor: &Actor) -> Locks {
+    let superuser = if actor.state.superuser { String::new() } else { "Only a superuser makes another.".to_owned() };
+    Locks { active: String::new(), staff: actor.cannot_grant().unwrap_or_default(), superuser }
+}
+
+/// The page to add a user.
+pub async fn page(site: web::Data<Site>, staff: Staff<Add<Users>>) -> Result<HttpResponse, PageError> {
+    show(&site, &staff, StatusCode::OK, Filled::default().with_box("is_active", true)).await
+}
+
+/// Adds a user.
+pub async fn make(
+    site: web::Data<Site>,
+    staff: Staff<Add<Users>>,
+    form: Form<NewAccount>,
+) -> Result<HttpResponse, PageError> {
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form).await,
+    };
+    let profile = typed.profile;
+    let password = match typed.password.judged(&site.settings.passwords, &profile.own()) {
+        Ok(password) => password,
+        Err(complaints) => {
+            return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, sent.refused(complaints)).await;
+        }
+    };
+    let hash = site.passwords.hash(password).await?;
+    let roles: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
+    let (actor, now, username) = (staff.actor(), site.clock.now(), profile.username.clone());
+    let new = NewUser {
+        username: profile.username.clone(),
+        password: hash,
+        first_name: profile.first_name.clone(),
+        last_name: profile.last_name.clone(),
+        email: profile.email.clone(),
+        is_staff: profile.is_staff,
+        is_superuser: profile.is_superuser,
+        date_joined: now,
+        updated_at: now,
+        ..NewUser::default()
+    };
+    let make = move |conn: &mut Conn| {
+        if let Err(refusal) = may_make(conn, &actor, &profile, &roles)? {
+            return Ok(Err(refusal));
+        }
+        let made = match user::insert(conn, &new)? {
+            Ok(user) => user,
+            Err(Taken) => return Ok(Ok(None)),
+        };
+        // What registration never sets is no part of a new row.
+        let rest = UserChanges {
+            is_active: Some(profile.is_active),
+            is_premium: Some(profile.is_premium),
+            email_verified: Some(profile.email_verified),
+            updated_at: now,
+            ..UserChanges::default()
+        };
+        let _ = user::update(conn, made.id, &rest)?;
+        for role in roles {
+            role::give(conn, role, made.id, now)?;
+        }
+        Ok(Ok(Some(made.id)))
+    };
+    match site.db.write(make).await?? {
+        Some(id) => {
+            staff.done(&site, &Flash::done(format!("{username} was added.")));
+            Ok(see_other(&format!("/admin/users/{id}/")))
+        }
+        None => {
+            let form = sent.refused_for("username", format!("Another account already has the name {username}."));
+            show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form).await
+        }
+    }
+}
+
+/// Nobody makes an account that may do more than they may themselves.
+fn may_make(conn: &mut Conn, actor: &Actor, profile: &Profile, roles: &[i64]) -> Result<Result<(), PageError>> {
+    if profile.is_superuser && !actor.state.superuser {
+        return Ok(Err(PageError::Refused("Only a superuser makes another.".to_owned())));
+    }
+    if profile.is_staff
+        && let Some(words) = actor.cannot_grant()
+    {
+        return Ok(Err(PageError::Refused(words)));
+    }
+    for id in roles {
+        let Some(role) = role::by_id(conn, *id)? else {
+            return Ok(Err(PageError::Rule("A role that was ticked is gone. Open the page again.".to_owned())));
+        };
+        if let Some(words) = actor.cannot_move_role(conn, *id, 0, true)? {
+            return Ok(Err(PageError::Refused(format!("You cannot give the role {}. {words}", role.name))));
+        }
+    }
+    Ok(Ok(()))
+}

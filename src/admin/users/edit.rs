@@ -1,0 +1,316 @@
+//! A user's profile: shown, changed, and what happens when two people change it at once.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+use crate::admin::clash::Clash;
+use crate::admin::error::PageError;
+use crate::admin::form::{Filled, Form};
+use crate::admin::layout::{Flash, html};
+use crate::admin::staff::{Change, Need, Staff, Users, View};
+use crate::admin::users::form_page::{Edit, Locks, Save, allowed, filled, role_boxes};
+use crate::admin::users::head::Head;
+use crate::admin::users::input::Profile;
+use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
+use crate::admin::users::{Actor, Target};
+use crate::admin::when::{When, count_words};
+use crate::auth::grants::Grants;
+use crate::auth::permissions::Verb;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::user::{self, Taken, User, UserChanges};
+use crate::model::{belongings, role};
+use crate::site::Site;
+
+/// Sessions that the profile shows beside the form.
+const NEWEST: usize = 3;
+
+/// The tab with the profile of a user.
+pub async fn page(
+    site: web::Data<Site>,
+    staff: Staff<View<Users>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    show(&site, &staff, *id, StatusCode::OK, None).await
+}
+
+async fn show<N: Need>(
+    site: &Site,
+    staff: &Staff<N>,
+    id: i64,
+    status: StatusCode,
+    form: Option<Filled>,
+) -> Result<HttpResponse, PageError> {
+    let (actor, now) = (staff.actor(), site.clock.now());
+    let (idle_since, own_token) = (now - site.settings.admin.session_idle, staff.visit().token());
+    let must_be_verified = site.settings.accounts.require_verified_email;
+    let frame = staff.frame(&[("Users", "/admin/users/")]);
+    let load = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        let held = role::of_user(conn, id)?;
+        let sessions = sessions::living(conn, id, user.generation, &own_token, idle_since, now)?;
+        let own = belongings::of(conn, id, now)?;
+        let (allowed, count) = allowed(conn, &held)?;
+        let head = Head::new(&user, &target, &actor, "profile", sessions.len(), must_be_verified, now);
+        let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
+        let page = Edit {
+            frame: frame.ending_in(&user.username),
+            form: filled(&user, &held),
+            is_new: false,
+            email_hint: email_hint(&user),
+            active_hint: active_hint(sessions.len()),
+            password_hint: "",
+            locks: locks(&actor, &target),
+            roles: if sees_roles { Some(role_boxes(conn, &actor, Some((id, &held)))?) } else { None },
+            may_see_roles: actor.may("roles", Verb::View),
+            allowed,
+            allowed_count: count_words(count, "permission", "permissions"),
+            version: user.updated_at.micros(),
+            may_change: actor.may("users", Verb::Change) && actor.out_of_reach(&target).is_none(),
+            why_read_only: why_read_only(&actor, &target),
+            save: Save {
+                label: "Save changes",
+                stay: true,
+                cancel: "/admin/users/".to_owned(),
+                state: format!("Last changed {}", When::new(user.updated_at, now).short),
+            },
+            facts: facts(&user, sessions.len(), own.live_tokens, now),
+            may_deactivate: user.is_active && actor.may("users", Verb::Change) && actor.out_of_reach(&target).is_none(),
+            may_delete: actor.may("users", Verb::Delete) && actor.out_of_reach(&target).is_none(),
+            must_stay: actor.must_stay(&target, "deactivate or delete").unwrap_or_default(),
+            belongings: own.in_words(),
+            sessions: head.sessions.map(|_| newest(sessions)),
+            head,
+        };
+        Ok(page)
+    };
+    let mut page = site.db.read(load).await?;
+    if let Some(form) = form {
+        page.frame = page.frame.without_flash();
+        // A second try still begins at the version that the first page showed.
+        page.version = form.value("version").parse().unwrap_or(page.version);
+        page.form = form;
+    }
+    html(status, &page)
+}
+
+fn newest(mut sessions: Vec<Line>) -> Vec<Line> {
+    sessions.truncate(NEWEST);
+    sessions
+}
+
+fn email_hint(user: &User) -> String {
+    match (user.email.is_empty(), user.email_verified) {
+        (true, _) => "None is known.",
+        (false, true) => "Verified. A new address must be verified again.",
+        (false, false) => "Not verified.",
+    }
+    .to_owned()
+}
+
+fn active_hint(sessions: usize) -> String {
+    let out = match sessions {
+        0 => String::new(),
+        _ => format!("signs the user out of {} and ", count_words(sessions, "device", "devices")),
+    };
+    format!("May sign in. Unticking {out}keeps all data; prefer it to deleting.")
+}
+
+fn locks(actor: &Actor, target: &Target) -> Locks {
+    let locked = |reason: Option<String>| reason.unwrap_or_default();
+    let staff = actor.cannot_grant().or_else(|| actor.must_keep(target, "Staff").filter(|_| target.state.staff));
+    let superuser = match actor.state.superuser {
+        true => actor.must_keep(target, "Superuser").filter(|_| target.state.superuser),
+        false => Some("Only a superuser changes this.".to_owned()),
+    };
+    Locks {
+        active: locked(actor.must_stay(target, "deactivate").filter(|_| target.state.active)),
+        staff: locked(staff),
+        superuser: locked(superuser),
+    }
+}
+
+fn why_read_only(actor: &Actor, target: &Target) -> String {
+    actor.out_of_reach(target).filter(|_| actor.may("users", Verb::Change)).unwrap_or_default()
+}
+
+fn facts(user: &User, sessions: usize, live_tokens: i64, now: Timestamp) -> Vec<(&'static str, String)> {
+    let last = user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
+    vec![
+        ("Last sign-in", last),
+        ("Signed in on", count_words(sessions, "device", "devices")),
+        ("Live refresh tokens", live_tokens.to_string()),
+    ]
+}
+
+/// What came of a try to save.
+enum Saved {
+    /// It is done; so many sessions ended.
+    Done { ended: usize, new_email: bool },
+    /// Somebody else has the name.
+    Taken,
+    /// Somebody else has saved meanwhile: what they left.
+    Clash(Box<(User, Filled)>),
+    /// It is not allowed.
+    Refused(PageError),
+}
+
+/// Saves a profile.
+pub async fn save(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+    form: Form<Profile>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let form = match Clash::is_answered(&form.sent) {
+        true => settle(&site, id, form.sent).await?,
+        false => form,
+    };
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return show(&site, &staff, id, StatusCode::UNPROCESSABLE_ENTITY, Some(form)).await,
+    };
+    let wanted: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let username = typed.username.clone();
+    let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, &wanted, now);
+    match site.db.write(write).await? {
+        Saved::Done { ended, new_email } => {
+            let flash = Flash::done(format!("{username} was saved.")).adding(consequences(ended, new_email));
+            staff.done(&site, &flash);
+            let next =
+                if sent.value("then") == "stay" { format!("/admin/users/{id}/") } else { "/admin/users/".to_owned() };
+            Ok(after_end_of_all(staff.visit(), ended > 0 && staff.id() == id, &next))
+        }
+        Saved::Taken => {
+            let form = sent.refused_for("username", format!("Another account already has the name {username}."));
+            show(&site, &staff, id, StatusCode::UNPROCESSABLE_ENTITY, Some(form)).await
+        }
+        Saved::Clash(theirs) => {
+            let (user, theirs) = *theirs;
+            let roles = site.db.read(role::all).await?;
+            let name = |id: &str| roles.iter().find(|role| role.id.to_string() == id).map(|role| role.name.clone());
+            let clash =
+                Clash::new(&user.username, user.updated_at, format!("/admin/users/{id}/"), &sent, &theirs, name);
+            let path = format!("/admin/users/{id}/");
+            clash.page(
+                staff.frame(&[("Users", "/admin/users/"), (&user.username, &path), ("Changed meanwhile", "")]),
+                now,
+            )
+        }
+        Saved::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// The form with what was chosen of two versions.
+async fn settle(site: &Site, id: i64, mut mine: Filled) -> Result<Form<Profile>> {
+    let load = move |conn: &mut Conn| {
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        Ok(filled(&user, &role::of_user(conn, id)?))
+    };
+    let theirs = site.db.read(load).await?;
+    Clash::settle(&mut mine, &theirs);
+    Ok(Form::read(mine.into_pairs()))
+}
+
+fn consequences(ended: usize, new_email: bool) -> String {
+    let mut words = Vec::new();
+    if ended > 0 {
+        words.push(format!("{} ended.", count_words(ended, "session", "sessions")));
+    }
+    if new_email {
+        words.push("The new address is not verified.".to_owned());
+    }
+    words.join(" ")
+}
+
+fn change(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &Actor,
+    id: i64,
+    new: &Profile,
+    wanted: &[i64],
+    now: Timestamp,
+) -> Result<Saved> {
+    let target = Target::load(conn, id)?;
+    let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+    if let Err(refusal) = actor.reach(&target).and_then(|()| flags_may_change(actor, &target, new)) {
+        return Ok(Saved::Refused(refusal));
+    }
+    let held = role::of_user(conn, id)?;
+    if new.version != user.updated_at.micros() {
+        let theirs = filled(&user, &held);
+        return Ok(Saved::Clash(Box::new((user, theirs))));
+    }
+    let held: Vec<i64> = held.into_iter().map(|role| role.id).collect();
+    let given: Vec<i64> = wanted.iter().filter(|role| !held.contains(role)).copied().collect();
+    let taken: Vec<i64> = held.iter().filter(|role| !wanted.contains(role)).copied().collect();
+    // A viewer who is shown no roles sends none, and means nothing by it.
+    let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
+    let moves = given.iter().map(|role| (*role, true)).chain(taken.iter().map(|role| (*role, false)));
+    let moves: Vec<(i64, bool)> = if sees_roles { moves.collect() } else { Vec::new() };
+    for (role, give) in &moves {
+        let Some(row) = role::by_id(conn, *role)? else {
+            return Ok(Saved::Refused(PageError::Rule(
+                "A role that was ticked is gone. Open the page again.".to_owned(),
+            )));
+        };
+        if let Some(words) = actor.cannot_move_role(conn, *role, id, *give)? {
+            let act = if *give { "give" } else { "take" };
+            return Ok(Saved::Refused(PageError::Refused(format!("You cannot {act} the role {}. {words}", row.name))));
+        }
+    }
+    let new_email = new.has_new_email(&user);
+    let changes = UserChanges {
+        username: Some(new.username.clone()),
+        first_name: Some(new.first_name.clone()),
+        last_name: Some(new.last_name.clone()),
+        email: Some(new.email.clone()),
+        email_verified: Some(new.email_verified && !new_email),
+        is_active: Some(new.is_active),
+        is_staff: Some(new.is_staff),
+        is_superuser: Some(new.is_superuser),
+        is_premium: Some(new.is_premium),
+        // Later than the version that the form was made from, whatever the clock says: no two versions are alike.
+        updated_at: now.max(user.updated_at + std::time::Duration::from_micros(1)),
+        ..UserChanges::default()
+    };
+    if let Err(Taken) = user::update(conn, id, &changes)? {
+        return Ok(Saved::Taken);
+    }
+    for (role, give) in moves {
+        if give {
+            role::give(conn, role, id, now)?
+        } else {
+            role::take(conn, role, id)?
+        };
+    }
+    let switched_off = user.is_active && !new.is_active;
+    let ended = if switched_off { end_all(conn, grants, id, now)? } else { 0 };
+    grants.changed_in(conn, id, now)?;
+    Ok(Saved::Done { ended, new_email: new_email && !new.email.is_empty() })
+}
+
+/// Each flag that would change is asked for by itself: that a box was not drawn keeps nobody from sending it.
+fn flags_may_change(actor: &Actor, target: &Target, new: &Profile) -> Result<(), PageError> {
+    let rule = |words: Option<String>| words.map_or(Ok(()), |words| Err(PageError::Rule(words)));
+    let refused = |words: Option<String>| words.map_or(Ok(()), |words| Err(PageError::Refused(words)));
+    if new.is_superuser != target.state.superuser {
+        if !actor.state.superuser {
+            return Err(PageError::Refused("Only a superuser changes who is a superuser.".to_owned()));
+        }
+        rule(actor.must_keep(target, "Superuser").filter(|_| target.state.superuser))?;
+    }
+    if new.is_staff != target.state.staff {
+        refused(actor.cannot_grant())?;
+        rule(actor.must_keep(target, "Staff").filter(|_| target.state.staff))?;
+    }
+    if !new.is_active && target.state.active {
+        rule(actor.must_stay(target, "deactivate"))?;
+    }
+    Ok(())
+}

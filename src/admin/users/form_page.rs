@@ -1,0 +1,225 @@
+//! The page with the fields of an account: to make one, and to change one.
+
+use askama::Template;
+
+use crate::admin::form::Filled;
+use crate::admin::layout::Frame;
+use crate::admin::users::Actor;
+use crate::admin::users::head::Head;
+use crate::admin::users::sessions::Line;
+use crate::auth::permissions::{AREAS, PermissionSet, Verb};
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::role::{self, Role};
+use crate::model::user::User;
+
+/// The page to change an account.
+#[derive(Template)]
+#[template(path = "admin/users/edit.html")]
+pub struct Edit {
+    /// The frame.
+    pub frame: Frame,
+    /// What the form holds.
+    pub form: Filled,
+    /// The head of the user's pages.
+    pub head: Head,
+    /// Always false here; the fields are shared with [`New`].
+    pub is_new: bool,
+    /// What is said at the address.
+    pub email_hint: String,
+    /// What is said at *Active*.
+    pub active_hint: String,
+    /// Nothing here: a password is set on a page of its own.
+    pub password_hint: &'static str,
+    /// Why boxes cannot be changed.
+    pub locks: Locks,
+    /// The roles there are; none if the viewer may not see them.
+    pub roles: Option<Vec<RoleBox>>,
+    /// Whether the viewer may see the page of roles.
+    pub may_see_roles: bool,
+    /// What the roles allow.
+    pub allowed: Vec<Allowed>,
+    /// How much that is: "17 permissions".
+    pub allowed_count: String,
+    /// The version of the row.
+    pub version: i64,
+    /// Whether there is a save button.
+    pub may_change: bool,
+    /// Why not, if it is not for want of the permission.
+    pub why_read_only: String,
+    /// The bar beneath the form.
+    pub save: Save,
+    /// The newest sessions; none if the viewer may not see them.
+    pub sessions: Option<Vec<Line>>,
+    /// Facts about the account's safety.
+    pub facts: Vec<(&'static str, String)>,
+    /// Whether *Deactivate…* is offered.
+    pub may_deactivate: bool,
+    /// Whether *Delete…* is offered.
+    pub may_delete: bool,
+    /// Why the account must stay as it is.
+    pub must_stay: String,
+    /// Its articles and tasks in words.
+    pub belongings: String,
+}
+
+/// The page to make an account.
+#[derive(Template)]
+#[template(path = "admin/users/new.html")]
+pub struct New {
+    /// The frame.
+    pub frame: Frame,
+    /// What the form holds.
+    pub form: Filled,
+    /// Stands in for the head that a new account has not.
+    pub head: NoHead,
+    /// Always true here.
+    pub is_new: bool,
+    /// What is said at the address.
+    pub email_hint: String,
+    /// What is said at *Active*.
+    pub active_hint: String,
+    /// What a password must be.
+    pub password_hint: &'static str,
+    /// Why boxes cannot be changed.
+    pub locks: Locks,
+    /// The roles there are; none if the viewer may not see them.
+    pub roles: Option<Vec<RoleBox>>,
+    /// Whether the viewer may see the page of roles.
+    pub may_see_roles: bool,
+    /// Nothing yet.
+    pub allowed: Vec<Allowed>,
+    /// Nothing yet.
+    pub allowed_count: String,
+    /// The bar beneath the form.
+    pub save: Save,
+}
+
+/// What the shared fields ask of a head, for an account that does not exist yet.
+pub struct NoHead {
+    /// No id.
+    pub id: i64,
+    /// "the new user".
+    pub username: &'static str,
+    /// The password is part of the form.
+    pub may_set_password: bool,
+}
+
+/// The bar beneath a form.
+pub struct Save {
+    /// The button.
+    pub label: &'static str,
+    /// Whether *Save and keep editing* is offered.
+    pub stay: bool,
+    /// Where *Cancel* leads.
+    pub cancel: String,
+    /// What the bar says until something is changed.
+    pub state: String,
+}
+
+/// Why boxes cannot be changed; empty for those that can.
+#[derive(Default)]
+pub struct Locks {
+    /// Why *Active*.
+    pub active: String,
+    /// Why *Staff*.
+    pub staff: String,
+    /// Why *Superuser*.
+    pub superuser: String,
+}
+
+/// A role that can be ticked.
+pub struct RoleBox {
+    /// Its id.
+    pub id: i64,
+    /// Its id, as text.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Why it cannot be given or taken; empty if it can.
+    pub locked: String,
+}
+
+/// What the roles allow in one area.
+pub struct Allowed {
+    /// The area.
+    pub label: &'static str,
+    /// Verbs, and the role they come from.
+    pub grants: Vec<Grant>,
+}
+
+/// Verbs that one role allows.
+pub struct Grant {
+    /// "view, change".
+    pub verbs: String,
+    /// The role.
+    pub role: String,
+}
+
+/// The account's fields as its row has them.
+pub fn filled(user: &User, roles: &[Role]) -> Filled {
+    let form = Filled::default()
+        .with("username", &user.username)
+        .with("email", &user.email)
+        .with("first_name", &user.first_name)
+        .with("last_name", &user.last_name)
+        .with_box("is_active", user.is_active)
+        .with_box("is_staff", user.is_staff)
+        .with_box("is_superuser", user.is_superuser)
+        .with_box("is_premium", user.is_premium)
+        .with_box("email_verified", user.email_verified);
+    roles.iter().fold(form, |form, role| form.with("roles", role.id.to_string()))
+}
+
+/// The roles as boxes. Of a `target` that exists, those held can be taken and the others given; of a new one, given.
+///
+/// # Errors
+/// The database's.
+pub fn role_boxes(conn: &mut Conn, actor: &Actor, target: Option<(i64, &[Role])>) -> Result<Vec<RoleBox>> {
+    let mut boxes = Vec::new();
+    for role in role::all(conn)? {
+        let (id, held) = target.map_or((0, false), |(id, roles)| (id, roles.iter().any(|one| one.id == role.id)));
+        let locked = actor.cannot_move_role(conn, role.id, id, !held)?;
+        boxes.push(RoleBox {
+            id: role.id,
+            key: role.id.to_string(),
+            name: role.name,
+            description: role.description,
+            locked: locked.unwrap_or_default(),
+        });
+    }
+    Ok(boxes)
+}
+
+/// What these roles allow, area by area, and how many permissions that are.
+///
+/// # Errors
+/// The database's.
+pub fn allowed(conn: &mut Conn, roles: &[Role]) -> Result<(Vec<Allowed>, usize)> {
+    let mut sets = Vec::new();
+    for role in roles {
+        sets.push((role.name.clone(), PermissionSet::named(&role::permissions(conn, role.id)?)));
+    }
+    let (mut areas, mut count) = (Vec::new(), 0);
+    for (area, verbs) in AREAS {
+        let mut grants: Vec<Grant> = Vec::new();
+        for (role, set) in &sets {
+            let held: Vec<&str> =
+                verbs.iter().filter(|verb| holds(*set, area, **verb)).map(|verb| verb.as_str()).collect();
+            if !held.is_empty() {
+                grants.push(Grant { verbs: held.join(", "), role: role.clone() });
+            }
+        }
+        count += verbs.iter().filter(|verb| sets.iter().any(|(_, set)| holds(*set, area, **verb))).count();
+        if !grants.is_empty() {
+            areas.push(Allowed { label: crate::admin::roles::area_label(area), grants });
+        }
+    }
+    Ok((areas, count))
+}
+
+fn holds(set: PermissionSet, area: &str, verb: Verb) -> bool {
+    crate::auth::permissions::Permission::of(area, verb).is_some_and(|permission| set.holds(permission))
+}

@@ -1,0 +1,67 @@
+//! The head of a user's pages: name, status, acts, tabs.
+
+use crate::admin::layout::Face;
+use crate::admin::users::{Actor, Badge, Target, rank, status};
+use crate::admin::when::When;
+use crate::auth::permissions::Verb;
+use crate::clock::Timestamp;
+use crate::model::user::User;
+
+/// What the head shows.
+pub struct Head {
+    /// The user's id.
+    pub id: i64,
+    /// The user's name.
+    pub username: String,
+    /// The circle.
+    pub face: Face,
+    /// Active or not.
+    pub status: Badge,
+    /// Staff, superuser, premium.
+    pub badges: Vec<Badge>,
+    /// When the account was made.
+    pub joined: When,
+    /// Which tab is open.
+    pub tab: &'static str,
+    /// How many sessions live; none if the viewer may not see them.
+    pub sessions: Option<usize>,
+    /// Whether the viewer may sign the user out.
+    pub may_revoke: bool,
+    /// Whether the viewer may set a password.
+    pub may_set_password: bool,
+    /// Whether the viewer may delete the account.
+    pub may_delete: bool,
+}
+
+impl Head {
+    /// The head of this user's pages, as `actor` sees it. `live` is how many sessions live.
+    pub fn new(
+        user: &User,
+        target: &Target,
+        actor: &Actor,
+        tab: &'static str,
+        live: usize,
+        must_be_verified: bool,
+        now: Timestamp,
+    ) -> Self {
+        let within_reach = actor.out_of_reach(target).is_none();
+        let may = |area, verb| within_reach && actor.may(area, verb);
+        let mut badges = rank(user.is_staff, user.is_superuser);
+        if user.is_premium {
+            badges.push(Badge { kind: "", text: "Premium".to_owned(), icon: "" });
+        }
+        Self {
+            id: user.id,
+            username: user.username.clone(),
+            face: Face::of(user.id, &user.username),
+            status: status(user.is_active, user.email_verified, must_be_verified),
+            badges,
+            joined: When::new(user.date_joined, now),
+            tab,
+            sessions: actor.may("sessions", Verb::View).then_some(live),
+            may_revoke: may("sessions", Verb::Revoke),
+            may_set_password: may("users", Verb::Change),
+            may_delete: may("users", Verb::Delete) && actor.must_stay(target, "delete").is_none(),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the forms about users are made of: the account's fields, and a new password typed twice.
+
+use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
+use crate::error::{Error, FieldErrors};
+use crate::model::user::User;
+use crate::rest::fields::{Fields, Input};
+use crate::settings::{Passwords, Secret};
+
+/// What is said beside a new password while the rules are on.
+pub const PASSWORD_HINT: &str =
+    "At least 8 characters; nothing common, nothing like the name or the address, not digits alone.";
+
+/// The name of an account, in its stored form.
+pub fn username(f: &mut Fields) -> String {
+    normal_username(&f.text("username").required().max(150).matching(is_username).value())
+}
+
+/// The e-mail address of an account, in its stored form; may be empty.
+pub fn email(f: &mut Fields) -> String {
+    lower_domain(&f.email("email").blank().value())
+}
+
+/// A new password, typed twice alike.
+pub struct Password(Secret);
+
+impl Input for Password {
+    fn read(f: &mut Fields) -> Self {
+        let password: String = f.text("password").required().value();
+        let again: String = f.text("password2").required().value();
+        if password != again && !again.is_empty() {
+            f.reject("password2", "The two passwords are not the same. Type both again.");
+        }
+        Self(password.into())
+    }
+}
+
+impl Password {
+    /// The password, if the rules allow it to somebody who is known by `own`.
+    ///
+    /// # Errors
+    /// Django's complaints.
+    pub fn judged(self, rules: &Passwords, own: &Own<'_>) -> Result<Secret, FieldErrors> {
+        match check_new_password(rules, "password", &self.0, own) {
+            Ok(()) => Ok(self.0),
+            Err(Error::Invalid(complaints)) => Err(complaints),
+            Err(_) => Err(Vec::new()),
+        }
+    }
+}
+
+/// The fields of an account.
+#[derive(Clone)]
+pub struct Profile {
+    /// The name.
+    pub username: String,
+    /// The e-mail address.
+    pub email: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// May sign in.
+    pub is_active: bool,
+    /// May open the panel.
+    pub is_staff: bool,
+    /// May do everything.
+    pub is_superuser: bool,
+    /// Premium.
+    pub is_premium: bool,
+    /// Whether the address is known to be the user's own.
+    pub email_verified: bool,
+    /// The version of the row that the form was made from.
+    pub version: i64,
+}
+
+impl Input for Profile {
+    fn read(f: &mut Fields) -> Self {
+        Self {
+            username: username(f),
+            email: email(f),
+            first_name: f.text("first_name").blank().max(150).value(),
+            last_name: f.text("last_name").blank().max(150).value(),
+            is_active: f.boolean("is_active").value(),
+            is_staff: f.boolean("is_staff").value(),
+            is_superuser: f.boolean("is_superuser").value(),
+            is_premium: f.boolean("is_premium").value(),
+            email_verified: f.boolean("email_verified").value(),
+            version: f.integer("version").value(),
+        }
+    }
+}
+
+impl Profile {
+    /// What the user is known by, and a password must not be like.
+    pub fn own(&self) -> Own<'_> {
+        Own { username: &self.username, first_name: &self.first_name, last_name: &self.last_name, email: &self.email }
+    }
+
+    /// Whether the address is another than the user's, and so verified by nobody.
+    pub fn has_new_email(&self, user: &User) -> bool {
+        self.email != user.email
+    }
+}
+
+/// A new account: its fields, and its first password.
+pub struct NewAccount {
+    /// The fields.
+    pub profile: Profile,
+    /// The password.
+    pub password: Password,
+}
+
+impl Input for NewAccount {
+    fn read(f: &mut Fields) -> Self {
+        let profile = Profile::read(f);
+        Self { password: Password::read(f), profile }
+    }
+}

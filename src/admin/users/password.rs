@@ -1,0 +1,107 @@
+//! Setting another person's password: typed twice, judged, and the end of every session they have.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::admin::error::PageError;
+use crate::admin::form::{Filled, Form};
+use crate::admin::layout::{Flash, Frame, html};
+use crate::admin::staff::{Change, Staff, Users};
+use crate::admin::users::Target;
+use crate::admin::users::input::{PASSWORD_HINT, Password};
+use crate::admin::users::sessions::after_end_of_all;
+use crate::admin::when::count_words;
+use crate::auth::account_rules::Own;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::panel_session;
+use crate::model::user::{self, User};
+use crate::site::Site;
+
+struct Head {
+    id: i64,
+    username: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/users/password.html")]
+struct Page {
+    frame: Frame,
+    form: Filled,
+    head: Head,
+    consequence: &'static str,
+    password_hint: &'static str,
+}
+
+async fn target(site: &Site, staff: &Staff<Change<Users>>, id: i64) -> Result<User, PageError> {
+    let load = move |conn: &mut Conn| Ok((Target::load(conn, id)?, user::by_id(conn, id)?.ok_or(Error::not_found())?));
+    let (target, user) = site.db.read(load).await?;
+    staff.actor().reach(&target).map(|()| user)
+}
+
+fn show(
+    site: &Site,
+    staff: &Staff<Change<Users>>,
+    user: &User,
+    status: StatusCode,
+    form: Filled,
+) -> Result<HttpResponse, PageError> {
+    let path = format!("/admin/users/{}/", user.id);
+    let frame = staff.frame(&[("Users", "/admin/users/"), (&user.username, &path), ("Set a password", "")]);
+    let page = Page {
+        frame: if form.is_refused() { frame.without_flash() } else { frame },
+        form,
+        head: Head { id: user.id, username: user.username.clone() },
+        consequence: if user.id == staff.id() {
+            "Every session of yours ends with the old password, this one too."
+        } else {
+            "Every session of the account ends with the old password, at once. Tell the new one to its owner in person."
+        },
+        password_hint: if site.settings.passwords.rules { PASSWORD_HINT } else { "" },
+    };
+    html(status, &page)
+}
+
+/// The page to set a password.
+pub async fn page(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let user = target(&site, &staff, *id).await?;
+    show(&site, &staff, &user, StatusCode::OK, Filled::default())
+}
+
+/// Sets the password.
+pub async fn set(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+    form: Form<Password>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let user = target(&site, &staff, id).await?;
+    let refused = |form| show(&site, &staff, &user, StatusCode::UNPROCESSABLE_ENTITY, form);
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return refused(form),
+    };
+    let password = match typed.judged(&site.settings.passwords, &Own::of(&user)) {
+        Ok(password) => password,
+        Err(complaints) => return refused(sent.refused(complaints)),
+    };
+    let hash = site.passwords.hash(password).await?;
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let set = move |conn: &mut Conn| {
+        if let Err(refusal) = actor.reach(&Target::load(conn, id)?) {
+            return Ok(Err(refusal));
+        }
+        Ok(Ok(panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, &hash, now)?))
+    };
+    let ended = site.db.write(set).await??;
+    let flash = Flash::done(format!("{} has a new password.", user.username))
+        .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    staff.done(&site, &flash);
+    Ok(after_end_of_all(staff.visit(), staff.id() == id, &format!("/admin/users/{id}/")))
+}

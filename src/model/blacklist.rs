@@ -1,0 +1,117 @@
+//! The list of blacklisted tokens, as the panel searches, filters and pages through it.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::keyset::{Keyset, Page, Place, SortColumn};
+use crate::db::schema::{blacklisted_tokens, outstanding_tokens, users};
+use crate::db::sql::count_of;
+use crate::db::{Backend, Conn};
+use crate::error::Result;
+
+/// What of a blacklisted token a list shows.
+#[derive(Clone, Debug, Queryable)]
+pub struct BlacklistLine {
+    /// Its place on the blacklist.
+    pub id: i64,
+    /// Its place among the outstanding tokens.
+    pub token_id: i64,
+    /// Its own id.
+    pub jti: String,
+    /// Whose it was; nobody's if the user is gone.
+    pub user: Option<i64>,
+    /// When it was revoked.
+    pub blacklisted_at: Timestamp,
+    /// By which administrator.
+    pub by_user: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// When it would have expired.
+    pub expires_at: Timestamp,
+}
+
+/// Which are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct BlacklistQuery {
+    /// The token's id from its beginning, or exactly the username.
+    pub search: String,
+    /// Revoked for this reason.
+    pub reason: Option<String>,
+}
+
+/// Sorted by when they were revoked.
+pub const BY_REVOKED: SortColumn = SortColumn {
+    column: "blacklisted_tokens.blacklisted_at",
+    id: "blacklisted_tokens.id",
+    text: false,
+    nullable: false,
+};
+/// Sorted by when they expire.
+pub const BY_EXPIRES: SortColumn =
+    SortColumn { column: "outstanding_tokens.expires_at", id: "outstanding_tokens.id", text: false, nullable: false };
+
+/// Fewer characters of a token's id find nothing.
+const SHORTEST_PREFIX: usize = 6;
+
+impl BlacklistLine {
+    /// Where the token stands in this order.
+    pub fn place(&self, by: &SortColumn) -> Place {
+        if by.column == BY_EXPIRES.column {
+            return Place { value: self.expires_at.into(), id: self.token_id };
+        }
+        Place { value: self.blacklisted_at.into(), id: self.id }
+    }
+}
+
+type Joined = diesel::helper_types::InnerJoinQuerySource<blacklisted_tokens::table, outstanding_tokens::table>;
+type Rows = diesel::helper_types::IntoBoxed<
+    'static,
+    diesel::helper_types::InnerJoin<blacklisted_tokens::table, outstanding_tokens::table>,
+    Backend,
+>;
+
+fn matching(query: &BlacklistQuery) -> Rows {
+    let mut rows = blacklisted_tokens::table.inner_join(outstanding_tokens::table).into_boxed();
+    if let Some(reason) = &query.reason {
+        rows = rows.filter(blacklisted_tokens::reason.eq(reason.clone()));
+    }
+    if query.search.is_empty() {
+        return rows;
+    }
+    let owner = users::table.filter(users::username.eq(query.search.clone())).select(users::id.nullable());
+    let owned = outstanding_tokens::user_id.eq_any(owner);
+    if query.search.chars().count() < SHORTEST_PREFIX {
+        return rows.filter(owned);
+    }
+    let escaped = query.search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let begins = outstanding_tokens::jti.like(format!("{escaped}%")).escape('\\');
+    rows.filter(begins.or(owned))
+}
+
+/// One page of those that are wanted.
+pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<Page<BlacklistLine>> {
+    let columns = (
+        blacklisted_tokens::id,
+        outstanding_tokens::id,
+        outstanding_tokens::jti,
+        outstanding_tokens::user_id,
+        blacklisted_tokens::blacklisted_at,
+        blacklisted_tokens::by_user,
+        blacklisted_tokens::reason,
+        outstanding_tokens::expires_at,
+    );
+    keyset.load(|piece| {
+        let rows = matching(query).filter(piece.condition::<Joined>()).order(piece.order()).limit(piece.limit);
+        Ok(rows.select(columns).load(conn)?)
+    })
+}
+
+/// How many there are.
+pub fn total(conn: &mut Conn) -> Result<i64> {
+    Ok(blacklisted_tokens::table.count().get_result(conn)?)
+}
+
+/// How many are wanted, counted up to `most`.
+pub fn count(conn: &mut Conn, query: &BlacklistQuery, most: i64) -> Result<i64> {
+    Ok(count_of(matching(query).select(blacklisted_tokens::id).limit(most)).get_result(conn)?)
+}

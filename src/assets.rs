@@ -86,8 +86,9 @@ async fn serve(request: HttpRequest) -> HttpResponse {
     let forever = request.match_info().get("hash").is_some_and(|hash| hash == asset.hash);
     let caching = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
 
-    let unchanged = header_text(&request, header::IF_NONE_MATCH)
-        .is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*"));
+    let unchanged = header_text(&request, header::IF_NONE_MATCH).is_some_and(|known| {
+        known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*")
+    });
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::CACHE_CONTROL, caching))

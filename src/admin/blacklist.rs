@@ -10,9 +10,10 @@ use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, Frame, html, see_other};
+use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::{Add, Blacklist, Staff, View};
 use crate::admin::users::{Actor, Badge, Target};
+use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
@@ -130,8 +131,7 @@ fn load(
     let query = BlacklistQuery { search: asked.q().to_owned(), reason: asked.choice("reason").map(str::to_owned) };
     let page = blacklist::page(conn, &query, &keyset)?;
     let total = blacklist::total(conn)?;
-    let matching =
-        if asked.is_narrowed() { blacklist::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+    let matching = if asked.is_narrowed() { blacklist::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().flat_map(|line| [line.user, line.by_user]).flatten().collect();
     let names = user_list::names(conn, &ids)?;
@@ -207,9 +207,8 @@ pub async fn revoke(
     form: Form<Given>,
 ) -> Result<HttpResponse, PageError> {
     // What was pasted may be a token: it is not shown again, whatever comes of it.
-    let refused = |words: String| {
-        show(&staff, StatusCode::UNPROCESSABLE_ENTITY, Filled::default().refused_for("token", words))
-    };
+    let refused =
+        |words: String| show(&staff, StatusCode::UNPROCESSABLE_ENTITY, Filled::default().refused_for("token", words));
     let given = match form.input {
         Ok(Given(text)) => text,
         Err(complaints) => {
@@ -221,7 +220,12 @@ pub async fn revoke(
     if is_token {
         let claims = match site.grants.verify_any(&given).await? {
             Ok(claims) => claims,
-            Err(reject) => return refused(format!("That token is not good any more ({}), so there is nothing to revoke.", reject.message())),
+            Err(reject) => {
+                return refused(format!(
+                    "That token is not good any more ({}), so there is nothing to revoke.",
+                    reject.message()
+                ));
+            }
         };
         ids = claims.session().map(|sid| sid.to_string()).into_iter().collect();
         ids.extend(claims.jti().map(str::to_owned));
@@ -237,8 +241,10 @@ pub async fn revoke(
     match revoked {
         Revoked::Done { tokens, owner } => {
             let of = owner.map(|name| format!(" of {name}")).unwrap_or_default();
-            let flash = Flash::done(format!("A session{of} was ended."))
-                .adding(format!("{} revoked, its access tokens with them.", count_words(tokens, "refresh token", "refresh tokens")));
+            let flash = Flash::done(format!("A session{of} was ended.")).adding(format!(
+                "{} revoked, its access tokens with them.",
+                count_words(tokens, "refresh token", "refresh tokens")
+            ));
             staff.done(&site, &flash);
             Ok(see_other("/admin/blacklist/"))
         }

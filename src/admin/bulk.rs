@@ -6,8 +6,9 @@ use actix_web::{HttpResponse, web};
 use crate::admin::confirm::Confirmation;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, inside_panel, see_other};
+use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
+use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
 use crate::admin::{roles, users};
 use crate::rest::fields::{Fields, Input};
@@ -119,7 +120,11 @@ impl Answer {
 
     /// Back to the list, with a word why nothing was done.
     pub fn nothing_chosen(&self, staff: &Staff) -> HttpResponse {
-        let missing = if self.ids.is_empty() { "Tick the rows first, then choose what to do." } else { "Choose what to do first." };
+        let missing = if self.ids.is_empty() {
+            "Tick the rows first, then choose what to do."
+        } else {
+            "Choose what to do first."
+        };
         staff.visit().flash(&Flash::warning("Nothing was changed.").adding(missing));
         see_other(&self.back)
     }
@@ -150,14 +155,17 @@ impl Answer {
         carried.extend(self.ids.iter().map(|id| ("id", id.to_string())));
         Confirmation {
             heading: if done == 0 { "There is nothing to do".to_owned() } else { heading(&called) },
-            card: if done == 0 { "None of them can be done" } else { "Who and what" },
+            card: if done == 0 { "None of them can be done" } else { "What was selected" },
             names: out.iter().chain(&rest).take(NAMES.max(out.len())).map(told).collect(),
             names_more: rows.len().saturating_sub(NAMES.max(out.len())),
             action: "/admin/confirm/".to_owned(),
             carried,
             typed: (done > MANY).then(|| thousands(done).replace(',', "")),
             act: if done == 0 { String::new() } else { "Continue".to_owned() },
-            way_out: ("Back to the list".to_owned(), if self.back == "/admin/" { list.to_owned() } else { self.back.clone() }),
+            way_out: (
+                "Back to the list".to_owned(),
+                if self.back == "/admin/" { list.to_owned() } else { self.back.clone() },
+            ),
             ..Confirmation::default()
         }
     }
@@ -171,7 +179,10 @@ impl Outcome {
             words.push(format!("{} ended.", count_words(self.also, one, many)));
         }
         if self.left_out > 0 {
-            words.push(format!("{} left out.", if self.left_out == 1 { "1 was".to_owned() } else { format!("{} were", self.left_out) }));
+            words.push(format!(
+                "{} left out.",
+                if self.left_out == 1 { "1 was".to_owned() } else { format!("{} were", self.left_out) }
+            ));
         }
         words.join(" ")
     }

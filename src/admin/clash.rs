@@ -61,18 +61,22 @@ impl Clash {
     ) -> Self {
         let mut fields: Vec<&str> = Vec::new();
         for (field, _) in theirs.pairs().iter().chain(mine.pairs()) {
-            if !fields.contains(&field.as_str()) && !NOT_COMPARED.contains(&field.as_str()) && !field.starts_with(TAKE) {
+            if !fields.contains(&field.as_str()) && !NOT_COMPARED.contains(&field.as_str()) && !field.starts_with(TAKE)
+            {
                 fields.push(field);
             }
         }
-        let said = |form: &Filled, field: &str| {
-            let mut values: Vec<String> = form
-                .values(field)
-                .map(|value| if value == "on" { "yes".to_owned() } else { value_name(value).unwrap_or(value.to_owned()) })
-                .collect();
-            values.sort();
-            values.join(", ")
-        };
+        let said =
+            |form: &Filled, field: &str| {
+                let mut values: Vec<String> =
+                    form.values(field)
+                        .map(|value| {
+                            if value == "on" { "yes".to_owned() } else { value_name(value).unwrap_or(value.to_owned()) }
+                        })
+                        .collect();
+                values.sort();
+                values.join(", ")
+            };
         let difference = |field: &&str| Difference {
             field: (*field).to_owned(),
             label: label(field).into_owned(),
@@ -80,9 +84,8 @@ impl Clash {
             theirs: said(theirs, field),
         };
         let differences = fields.iter().map(difference).filter(|one| one.yours != one.theirs).collect();
-        let is_carried = |(field, _): &&(String, String)| {
-            !matches!(field.as_str(), TOKEN | "version") && !field.starts_with(TAKE)
-        };
+        let is_carried =
+            |(field, _): &&(String, String)| !matches!(field.as_str(), TOKEN | "version") && !field.starts_with(TAKE);
         let carried = mine.pairs().iter().filter(is_carried).cloned().collect();
         Self { name: name.to_owned(), changed, action, differences, carried }
     }
@@ -138,7 +141,8 @@ mod tests {
         let theirs = form(&[("username", "ann"), ("roles", "1"), ("roles", "2")]);
         let names = |id: &str| (id == "2").then(|| "Editor".to_owned());
         let clash = Clash::new("ann", Timestamp::from_seconds(1), String::new(), &mine, &theirs, names);
-        let told: Vec<_> = clash.differences.iter().map(|d| (d.field.as_str(), d.yours.as_str(), d.theirs.as_str())).collect();
+        let told: Vec<_> =
+            clash.differences.iter().map(|d| (d.field.as_str(), d.yours.as_str(), d.theirs.as_str())).collect();
         assert_eq!(told, [("roles", "1", "1, Editor"), ("is_staff", "yes", "")]);
 
         let mut answer = Filled::new(clash.carried).with("take-roles", "theirs").with("take-is_staff", "yours");

@@ -11,8 +11,9 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
-use crate::admin::layout::{Frame, Gate, Visit, html};
+use crate::admin::layout::{Frame, Gate, html};
 use crate::admin::staff::Seen;
+use crate::admin::visit::Visit;
 use crate::auth::permissions::Permission;
 use crate::error::Error;
 
@@ -128,7 +129,9 @@ impl PageError {
             ),
             Self::StrangeForm => page(
                 "This form is no longer valid",
-                &["Nothing was changed. It was opened in another session, or too long ago. Open it again and send it anew."],
+                &[
+                    "Nothing was changed. It was opened in another session, or too long ago. Open it again and send it anew.",
+                ],
                 back,
             ),
             Self::OtherSite => page(
@@ -154,7 +157,9 @@ impl PageError {
             ),
             Self::DeadLink => page(
                 "This link is no longer good",
-                &["A set-up link works once, for an hour, and only while there is no administrator. Look for a newer one in the server's log."],
+                &[
+                    "A set-up link works once, for an hour, and only while there is no administrator. Look for a newer one in the server's log.",
+                ],
                 Some(("Sign in", "/admin/login/")),
             ),
         }
@@ -166,15 +171,26 @@ fn error_words(error: &Error, back: Option<(&'static str, &'static str)>) -> Wor
         Error::NotFound(_) => ("There is no such page", "Whatever was here is gone, or never was.".to_owned(), true),
         Error::Conflict(words) => ("That cannot be done", words.clone(), false),
         Error::Forbidden => ("You may not do that", "Your account does not allow it.".to_owned(), false),
-        Error::TooLarge => ("That was too much", "Nothing was changed. The form is larger than is read here.".to_owned(), false),
+        Error::TooLarge => {
+            ("That was too much", "Nothing was changed. The form is larger than is read here.".to_owned(), false)
+        }
         Error::Throttled { .. } => {
             let seconds = error.retry_after().unwrap_or(1);
-            let words = format!("Too many attempts. Try again in {}.", crate::admin::when::count_words(seconds, "second", "seconds"));
+            let words = format!(
+                "Too many attempts. Try again in {}.",
+                crate::admin::when::count_words(seconds, "second", "seconds")
+            );
             ("Too many attempts", words, false)
         }
         Error::Unavailable => ("The server is busy", "Nothing was changed. Try again in a moment.".to_owned(), false),
-        Error::Internal(_) => ("Something went wrong", "It is the server's fault, and its log has the rest.".to_owned(), false),
-        _ => ("That could not be read", "Nothing was changed. The request was not of the form that is expected here.".to_owned(), false),
+        Error::Internal(_) => {
+            ("Something went wrong", "It is the server's fault, and its log has the rest.".to_owned(), false)
+        }
+        _ => (
+            "That could not be read",
+            "Nothing was changed. The request was not of the form that is expected here.".to_owned(),
+            false,
+        ),
     };
     Words { heading: heading.to_owned(), words: vec![words], way_on: back, finds_users }
 }

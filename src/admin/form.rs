@@ -10,7 +10,7 @@ use actix_web::dev::Payload as Stream;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::admin::error::PageError;
-use crate::admin::layout::Visit;
+use crate::admin::visit::Visit;
 use crate::error::{Error, FieldErrors};
 use crate::rest::fields::{self, Fields, Input, Payload};
 use crate::rest::payload::Body;
@@ -36,9 +36,7 @@ impl<I: Input> FromRequest for Form<I> {
         Box::pin(async move {
             let pairs = match body.await?.payload().await? {
                 Payload::Form(pairs) => pairs,
-                Payload::Multipart(parts) => {
-                    parts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
-                }
+                Payload::Multipart(parts) => parts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect(),
                 Payload::Json(_) => return Err(Error::UnsupportedMediaType("application/json".to_owned()).into()),
             };
             let token = pairs.iter().find(|(name, _)| name == TOKEN).map_or("", |(_, value)| value.as_str());

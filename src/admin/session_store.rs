@@ -70,7 +70,8 @@ impl SessionStore for PanelSessions {
         let idle_since = now - self.idle;
         let find = move |conn: &mut _| panel_session::state(conn, &digest, now, idle_since);
         let found = self.db.read(find).await.map_err(|error| LoadError::Other(failed(error)))?;
-        let parse = |json: String| serde_json::from_str(&json).map_err(|error| LoadError::Deserialization(error.into()));
+        let parse =
+            |json: String| serde_json::from_str(&json).map_err(|error| LoadError::Deserialization(error.into()));
         found.map(parse).transpose()
     }
 

@@ -136,7 +136,15 @@ mod tests {
 
     fn found(before: bool, after: bool) -> Found {
         let edge = |id| Some(Place { value: Value::Number(id * 10), id });
-        Found { shown: 50, has_before: before, has_after: after, first: edge(1), last: edge(50), total: 1234, matching: 1234 }
+        Found {
+            shown: 50,
+            has_before: before,
+            has_after: after,
+            first: edge(1),
+            last: edge(50),
+            total: 1234,
+            matching: 1234,
+        }
     }
 
     fn parameter(link: &str, name: &str) -> Option<String> {

@@ -300,7 +300,8 @@ fn pager(asked: &Asked, found: &Found) -> Option<Pager> {
         let cursor = asked.cursor_at(place, ordinal).filter(|_| there);
         cursor.map_or_else(String::new, |cursor| asked.link(&[(name, &cursor)]))
     };
-    let size = |rows: usize| Size { rows, link: asked.link(&[("rows", &rows.to_string())]), current: rows == asked.rows };
+    let size =
+        |rows: usize| Size { rows, link: asked.link(&[("rows", &rows.to_string())]), current: rows == asked.rows };
     Some(Pager {
         range: format!("{} {}–{} of {of}", asked.list.title, thousands(start), thousands(end)),
         sizes: SIZES.into_iter().map(size).collect(),

@@ -7,11 +7,12 @@ use askama::Template;
 use crate::admin::clash::Clash;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, Frame, html, see_other};
+use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::roles::{GROUPS, verb_label};
 use crate::admin::staff::{Add, Change, Need, Roles, Staff, View};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::Save;
+use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, PermissionSet, Verb};
@@ -193,9 +194,8 @@ pub async fn new_page(
             let found = site.db.read(move |conn| existing(conn, id)).await?;
             let form = Filled::default().with("description", &found.role.description);
             // What the viewer lacks cannot be given by copying either.
-            let held = |name: &&String| {
-                name.parse::<Permission>().is_ok_and(|one| staff.state().permissions.holds(one))
-            };
+            let held =
+                |name: &&String| name.parse::<Permission>().is_ok_and(|one| staff.state().permissions.holds(one));
             found.permissions.iter().filter(held).fold(form, |form, name| form.with("p", name))
         }
         _ => Filled::default(),

@@ -148,9 +148,10 @@ pub async fn index(
     let first_act = may_add.then_some(("Add role", "/admin/roles/new/"));
     let page = Page {
         frame: staff.frame(&[("Roles", "")]),
-        list: asked
-            .view(&found, &bulk::offered(&staff))
-            .when_empty("A role is a named set of permissions. Whoever of the staff holds it may do what it allows.", first_act),
+        list: asked.view(&found, &bulk::offered(&staff)).when_empty(
+            "A role is a named set of permissions. Whoever of the staff holds it may do what it allows.",
+            first_act,
+        ),
         rows,
         may_add,
         may_change: staff.may("roles", Verb::Change),

@@ -5,8 +5,9 @@ use actix_web::{HttpResponse, web};
 use crate::admin::confirm::{Confirmation, Confirmed, Effect};
 use crate::admin::error::PageError;
 use crate::admin::form::Form;
-use crate::admin::layout::{Flash, Frame, see_other};
+use crate::admin::layout::{Frame, see_other};
 use crate::admin::staff::{Delete, Roles, Staff};
+use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
@@ -28,8 +29,18 @@ async fn asked(site: &Site, id: i64) -> Result<(Role, Confirmation), PageError> 
         dangerous: true,
         card: "What goes with it",
         effects: vec![
-            Effect { what: "Users", how_many: holders.to_string(), happens: "lose the role with their next request", is_loss: holders > 0 },
-            Effect { what: "Permissions", how_many: permissions.to_string(), happens: "no longer given by it", is_loss: false },
+            Effect {
+                what: "Users",
+                how_many: holders.to_string(),
+                happens: "lose the role with their next request",
+                is_loss: holders > 0,
+            },
+            Effect {
+                what: "Permissions",
+                how_many: permissions.to_string(),
+                happens: "no longer given by it",
+                is_loss: false,
+            },
         ],
         action: format!("{path}delete/"),
         typed: (holders > 0).then(|| role.name.clone()),

@@ -5,10 +5,10 @@ use actix_web::HttpResponse;
 use crate::admin::bulk::{Answer, Outcome, Row};
 use crate::admin::confirm::Choice;
 use crate::admin::error::PageError;
-use crate::admin::layout::Flash;
 use crate::admin::staff::Staff;
 use crate::admin::users::sessions::{after_end_of_all, end_all};
 use crate::admin::users::{Actor, Target};
+use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, Verb};
@@ -136,7 +136,7 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         let options = roles.iter().map(|role| (role.id.to_string(), role.name.clone())).collect();
         ask.choice = Some(Choice { name: "role", label: "Role", options });
     }
-    let frame = staff.frame(&[("Users", "/admin/users/"), (act.button(), "")]);
+    let frame = staff.frame(&[("Users", "/admin/users/"), (act.button(), "")]).within("/admin/users/");
     let role: Option<i64> = answer.sent.value("role").parse().ok();
     let chosen = roles.iter().find(|one| Some(one.id) == role).map(|one| one.name.clone()).unwrap_or_default();
     if !answer.is_sure() {
@@ -152,7 +152,8 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
     let (actor, grants, now, ids) = (staff.actor(), site.grants.clone(), site.clock.now(), answer.ids.clone());
     let outcome = site.db.write(move |conn| carry_out(conn, &grants, &actor, act, &ids, role, now)).await?;
     let users = count_words(outcome.done, "user", "users");
-    let mut flash = Flash::done(act.done(&users, outcome.done == 1, &chosen)).adding(outcome.in_words("session", "sessions"));
+    let mut flash =
+        Flash::done(act.done(&users, outcome.done == 1, &chosen)).adding(outcome.in_words("session", "sessions"));
     if outcome.done == 0 {
         flash = Flash::warning("Nothing was changed.").adding(outcome.in_words("session", "sessions"));
     }

@@ -5,11 +5,12 @@ use actix_web::{HttpResponse, web};
 
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, html, see_other};
+use crate::admin::layout::{html, see_other};
 use crate::admin::staff::{Add, Staff, Users};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::{Locks, New, NoHead, Save, role_boxes};
 use crate::admin::users::input::{NewAccount, PASSWORD_HINT, Profile};
+use crate::admin::visit::Flash;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Result;
@@ -127,7 +128,9 @@ fn may_make(conn: &mut Conn, actor: &Actor, profile: &Profile, roles: &[i64]) ->
     if profile.is_superuser && !actor.state.superuser {
         return Ok(Err(PageError::Refused("Only a superuser makes another.".to_owned())));
     }
-    if profile.is_staff && let Some(words) = actor.cannot_grant() {
+    if profile.is_staff
+        && let Some(words) = actor.cannot_grant()
+    {
         return Ok(Err(PageError::Refused(words)));
     }
     for id in roles {

@@ -6,13 +6,14 @@ use actix_web::{HttpResponse, web};
 use crate::admin::clash::Clash;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, html};
+use crate::admin::layout::html;
 use crate::admin::staff::{Change, Need, Staff, Users, View};
 use crate::admin::users::form_page::{Edit, Locks, Save, allowed, filled, role_boxes};
 use crate::admin::users::head::Head;
 use crate::admin::users::input::Profile;
 use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
 use crate::admin::users::{Actor, Target};
+use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
@@ -181,7 +182,8 @@ pub async fn save(
         Saved::Done { ended, new_email } => {
             let flash = Flash::done(format!("{username} was saved.")).adding(consequences(ended, new_email));
             staff.done(&site, &flash);
-            let next = if sent.value("then") == "stay" { format!("/admin/users/{id}/") } else { "/admin/users/".to_owned() };
+            let next =
+                if sent.value("then") == "stay" { format!("/admin/users/{id}/") } else { "/admin/users/".to_owned() };
             Ok(after_end_of_all(staff.visit(), ended > 0 && staff.id() == id, &next))
         }
         Saved::Taken => {
@@ -192,9 +194,13 @@ pub async fn save(
             let (user, theirs) = *theirs;
             let roles = site.db.read(role::all).await?;
             let name = |id: &str| roles.iter().find(|role| role.id.to_string() == id).map(|role| role.name.clone());
-            let clash = Clash::new(&user.username, user.updated_at, format!("/admin/users/{id}/"), &sent, &theirs, name);
+            let clash =
+                Clash::new(&user.username, user.updated_at, format!("/admin/users/{id}/"), &sent, &theirs, name);
             let path = format!("/admin/users/{id}/");
-            clash.page(staff.frame(&[("Users", "/admin/users/"), (&user.username, &path), ("Changed meanwhile", "")]), now)
+            clash.page(
+                staff.frame(&[("Users", "/admin/users/"), (&user.username, &path), ("Changed meanwhile", "")]),
+                now,
+            )
         }
         Saved::Refused(refusal) => Err(refusal),
     }
@@ -250,7 +256,9 @@ fn change(
     let moves: Vec<(i64, bool)> = if sees_roles { moves.collect() } else { Vec::new() };
     for (role, give) in &moves {
         let Some(row) = role::by_id(conn, *role)? else {
-            return Ok(Saved::Refused(PageError::Rule("A role that was ticked is gone. Open the page again.".to_owned())));
+            return Ok(Saved::Refused(PageError::Rule(
+                "A role that was ticked is gone. Open the page again.".to_owned(),
+            )));
         };
         if let Some(words) = actor.cannot_move_role(conn, *role, id, *give)? {
             let act = if *give { "give" } else { "take" };
@@ -276,7 +284,11 @@ fn change(
         return Ok(Saved::Taken);
     }
     for (role, give) in moves {
-        if give { role::give(conn, role, id, now)? } else { role::take(conn, role, id)? };
+        if give {
+            role::give(conn, role, id, now)?
+        } else {
+            role::take(conn, role, id)?
+        };
     }
     let switched_off = user.is_active && !new.is_active;
     let ended = if switched_off { end_all(conn, grants, id, now)? } else { 0 };
@@ -303,4 +315,3 @@ fn flags_may_change(actor: &Actor, target: &Target, new: &Profile) -> Result<(),
     }
     Ok(())
 }
-

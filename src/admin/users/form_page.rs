@@ -206,7 +206,8 @@ pub fn allowed(conn: &mut Conn, roles: &[Role]) -> Result<(Vec<Allowed>, usize)>
     for (area, verbs) in AREAS {
         let mut grants: Vec<Grant> = Vec::new();
         for (role, set) in &sets {
-            let held: Vec<&str> = verbs.iter().filter(|verb| holds(*set, area, **verb)).map(|verb| verb.as_str()).collect();
+            let held: Vec<&str> =
+                verbs.iter().filter(|verb| holds(*set, area, **verb)).map(|verb| verb.as_str()).collect();
             if !held.is_empty() {
                 grants.push(Grant { verbs: held.join(", "), role: role.clone() });
             }

@@ -93,12 +93,7 @@ impl Input for Profile {
 impl Profile {
     /// What the user is known by, and a password must not be like.
     pub fn own(&self) -> Own<'_> {
-        Own {
-            username: &self.username,
-            first_name: &self.first_name,
-            last_name: &self.last_name,
-            email: &self.email,
-        }
+        Own { username: &self.username, first_name: &self.first_name, last_name: &self.last_name, email: &self.email }
     }
 
     /// Whether the address is another than the user's, and so verified by nobody.

@@ -162,10 +162,7 @@ fn filters(roles: &[Role]) -> Vec<Filter> {
     let mut held: Vec<(String, String)> = roles.iter().map(|role| (role.id.to_string(), role.name.clone())).collect();
     held.push(("none".to_owned(), "No role".to_owned()));
     let states = [("active", "Active"), ("inactive", "Inactive"), ("unverified", "E-mail not verified")];
-    vec![
-        Filter::of("status", "Status", &states),
-        Filter { name: "role", label: "Role", any: "Any", choices: held },
-    ]
+    vec![Filter::of("status", "Status", &states), Filter { name: "role", label: "Role", any: "Any", choices: held }]
 }
 
 fn query(asked: &Asked) -> UserQuery {
@@ -204,8 +201,7 @@ fn load(
     let query = query(&asked);
     let page = user_list::page(conn, &query, &keyset)?;
     let total = user_list::total(conn)?;
-    let matching =
-        if asked.is_narrowed() { user_list::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+    let matching = if asked.is_narrowed() { user_list::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
     let found = Found::of(&page, total, matching, |user| user.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().map(|user| user.id).collect();
     let (mut roles, sessions) = (user_list::role_names(conn, &ids)?, user_list::session_counts(conn, &ids, now)?);

@@ -100,7 +100,10 @@ impl Actor {
     }
 
     fn last(&self, target: &Target) -> String {
-        format!("{} is the last active superuser. Make another one first, or nobody could administer this server.", target.name())
+        format!(
+            "{} is the last active superuser. Make another one first, or nobody could administer this server.",
+            target.name()
+        )
     }
 
     /// Why the actor cannot change who holds roles or is staff at all.

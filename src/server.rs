@@ -1,5 +1,6 @@
 //! The server: the one application factory, and how it binds, serves, drains and stops.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 
 use crate::admin;
 use crate::api;
 use crate::assets;
+use crate::clock::Clock;
 use crate::middleware::cors::Cors;
 use crate::middleware::edge::Edge;
 use crate::rest::link::PublicUrl;
@@ -74,17 +76,30 @@ pub fn server(site: Data<Site>, listener: TcpListener) -> anyhow::Result<Server>
     Ok(server.run())
 }
 
+/// How long a port that is in use is asked for again: a server that is being restarted may still be letting go of it.
+const PREDECESSOR: Duration = Duration::from_secs(1);
+
 /// Listens at `address`.
 ///
 /// # Errors
 /// One sentence that says what is in the way.
-pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("{address} is in use by another program: stop that one, or set server.bind to another port")
+pub fn bind(address: SocketAddr, clock: &Clock) -> anyhow::Result<TcpListener> {
+    let patience = clock.monotonic() + PREDECESSOR;
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                ensure!(
+                    clock.monotonic() < patience,
+                    "{address} is in use by another program: stop that one, or set server.bind to another port"
+                );
+                std::thread::sleep(PREDECESSOR / 50);
+            }
+            Err(error) => {
+                bail!("cannot listen at {address}: {error}; set server.bind to an address of this machine");
+            }
         }
-        _ => anyhow::anyhow!("cannot listen at {address}: {error}; set server.bind to an address of this machine"),
-    })
+    }
 }
 
 /// Alive: the process answers. No database.

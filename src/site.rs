@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
-use crate::auth::gate::{Gate, PasswordMarks};
+use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
 use crate::auth::keyring::{self, Key, KeyRing};
+use crate::auth::marks::PasswordMarks;
 use crate::auth::password::Passwords;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
+use crate::model::lifetime;
 use crate::settings::{Jwt, Settings, rules};
 use crate::throttle::Throttle;
 
@@ -101,8 +103,17 @@ impl Site {
             jwt.clone(),
             verified_only,
         )?;
-        let grants =
-            Grants::new(db.clone(), clock.clone(), signer, marks, principals.clone(), revocations.clone(), jwt);
+        let longest_bearer = lifetime::longest_bearer(&mut conn, jwt.longest_bearer())?;
+        let grants = Grants::new(
+            db.clone(),
+            clock.clone(),
+            signer,
+            marks,
+            principals.clone(),
+            revocations.clone(),
+            jwt,
+            longest_bearer,
+        );
         let passwords = Passwords::start(&settings.passwords)?;
         let throttle = Arc::new(Throttle::default());
         let sign_in =

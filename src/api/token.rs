@@ -108,7 +108,8 @@ pub async fn blacklist(site: Data<Site>, client: Client, body: Body) -> Result<A
 /// None of its own.
 pub async fn info(site: Data<Site>, caller: Caller) -> Result<Answer> {
     let user = site.settings.jwt.user_id_claim.as_str();
-    let claim = |name: &str| caller.claims.get(name).cloned().map(|value| (name.to_owned(), value));
+    let claims = caller.claims();
+    let claim = |name: &str| claims.get(name).cloned().map(|value| (name.to_owned(), value));
     let told: Map<_, _> = ["token_type", "exp", "iat", "jti", user].into_iter().filter_map(claim).collect();
     Answer::ok(&told)
 }

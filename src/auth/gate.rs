@@ -1,15 +1,18 @@
 //! The gate: from a request's headers to who is asking. Memory only; a user seen for the first time costs one read.
 
+use std::any::TypeId;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use anyhow::Context;
-use aws_lc_rs::hmac;
 
+use crate::auth::bearer::Bearer;
+use crate::auth::marks::PasswordMarks;
 use crate::auth::principals::{Principals, UserState};
 use crate::auth::revocations::Revocations;
 use crate::auth::signer::Signer;
-use crate::auth::token::{Access, Claims, Kind, Sliding, Subject, Token};
+use crate::auth::token::{Access, Claims, Kind, Sliding, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, Unauthorized};
@@ -23,15 +26,26 @@ pub struct Principal {
     pub user: i64,
     /// What was known of the user at the gate.
     pub state: Arc<UserState>,
-    /// The token that opened it.
-    pub claims: Claims,
+    /// The session of the token, if it names one.
+    pub session: Option<SessionId>,
+    /// The payload of the token that opened the gate.
+    payload: Vec<u8>,
 }
 
 impl Principal {
-    /// The session of the token, for one that names it.
-    pub fn session(&self) -> Option<SessionId> {
-        self.claims.sid()
+    /// The claims of the token that opened the gate. Read anew at each call: few views ask.
+    pub fn claims(&self) -> Claims {
+        serde_json::from_slice(&self.payload).map(Claims::new).unwrap_or_default()
     }
+}
+
+/// What a view found out about its request, left there for its handler and for the log.
+#[derive(Clone)]
+pub struct Admitted {
+    /// Who, if anybody.
+    pub principal: Option<Arc<Principal>>,
+    /// The permission that was asked for, by its type.
+    pub permission: TypeId,
 }
 
 /// Lets requests in. Cheap to clone.
@@ -68,132 +82,141 @@ impl Gate {
         format!("{} realm=\"api\"", self.jwt.auth_header_types.first().map_or("Bearer", String::as_str))
     }
 
-    /// Who sends these headers: `None` if they carry no token (CONTRACT 7).
+    /// Who sends these headers: `None` if they carry no token (CONTRACT 7). A token that is refused is one line in the log.
     ///
     /// # Errors
     /// 401 for a token that is not good (CONTRACT 6), as a bearer token is told.
     pub async fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Principal>> {
         let Some(text) = self.bearer(headers)? else { return Ok(None) };
-        let claims = self.claims(&text, now)?;
-        let user = match claims.user(&self.jwt.user_id_claim) {
-            Subject::Missing => return Err(unusable(NO_SUBJECT)),
-            Subject::User(id) => id,
-            Subject::Nobody | Subject::Unknown => return Err(unusable(NOT_FOUND)),
+        match self.decide(&text, now).await? {
+            Ok(principal) => Ok(Some(principal)),
+            Err(rejects) => {
+                log::warn!(target: "token", "refused: {}", rejects.iter().map(Reject::to_string).collect::<Vec<_>>().join(", "));
+                Err(self.refused(&rejects))
+            }
+        }
+    }
+
+    /// Whose token this is, or what each class of tokens has against it.
+    async fn decide(&self, text: &str, now: Timestamp) -> Result<Result<Principal, Vec<Reject>>> {
+        let payload = match self.signer.open(text) {
+            Ok(payload) => payload,
+            Err(reject) => return Ok(Err(vec![reject])),
         };
-        let Some(state) = self.principals.of(user).await? else { return Err(unusable(NOT_FOUND)) };
+        let subject = match self.quick(&payload, now) {
+            Some(subject) => subject,
+            None => match self.thorough(&payload, now) {
+                Ok(subject) => subject,
+                Err(rejects) => return Ok(Err(rejects)),
+            },
+        };
+        let Some(state) = self.principals.of(subject.user).await? else {
+            return Ok(Err(vec![Reject::UnknownUser]));
+        };
+        if let Err(reject) = self.check(&subject, &state) {
+            return Ok(Err(vec![reject]));
+        }
+        Ok(Ok(Principal { user: subject.user, state, session: subject.session, payload }))
+    }
+
+    /// What comes after the token itself (CONTRACT 21): user, password, generation, session.
+    fn check(&self, subject: &Bearer, state: &UserState) -> Result<(), Reject> {
         if !state.active {
-            return Err(unusable(INACTIVE));
+            return Err(Reject::InactiveUser);
         }
-        if self.jwt.check_revoke_token
-            && claims.text(&self.jwt.revoke_token_claim) != Some(&self.marks.of(user, state.password_generation))
+        if let Some(mark) = &subject.mark
+            && *mark != self.marks.of(subject.user, state.password_generation)
         {
-            return Err(unusable(CHANGED));
+            return Err(Reject::PasswordChanged);
         }
-        if claims.generation() < i64::from(state.password_generation) {
-            return Err(unusable(CHANGED));
+        if subject.generation < i64::from(state.password_generation) {
+            return Err(Reject::PasswordChanged);
         }
-        if claims.generation() < i64::from(state.generation) || self.is_ended(&claims) {
-            return Err(self.refused(|_| Reject::Blacklisted));
+        if subject.generation < i64::from(state.generation) || self.is_ended(subject.session, &subject.jti) {
+            return Err(Reject::Blacklisted);
         }
         if self.verified_only && !state.email_verified {
-            return Err(unverified());
+            return Err(Reject::UnverifiedUser);
         }
-        Ok(Some(Principal { user, state, claims }))
+        Ok(())
     }
 
-    fn is_ended(&self, claims: &Claims) -> bool {
-        if self.revocations.is_empty() {
-            return false;
-        }
-        claims.sid().is_some_and(|session| self.revocations.covers(session))
-            || claims.jti().is_some_and(|jti| self.revocations.covers(SessionId::of_token(jti)))
+    /// What most requests bring: an access token as we write it. `None` says nothing: then [`Gate::thorough`] decides.
+    fn quick(&self, payload: &[u8], now: Timestamp) -> Option<Bearer> {
+        let plain = !self.jwt.check_revoke_token && !self.signer.is_particular() && self.jwt.user_id_claim == "user_id";
+        let lets_in = self.jwt.auth_token_classes.contains(&TokenClass::Access);
+        if plain && lets_in { Bearer::usual(payload, now) } else { None }
     }
 
-    /// The token's text, if the header names one of our schemes. Two headers are one with a comma between (RFC 9110 §5.2),
-    /// which no token survives.
-    fn bearer(&self, headers: &HeaderMap) -> Result<Option<String>> {
-        let mut values = headers.get_all(&self.header).map(HeaderValue::as_bytes);
-        let Some(first) = values.next() else { return Ok(None) };
-        let rest: Vec<&[u8]> = values.collect();
-        let joined = std::iter::once(first).chain(rest).collect::<Vec<_>>().join(&b',');
-        let mut parts = joined.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
-        let Some(scheme) = parts.next() else { return Ok(None) };
-        if !self.jwt.auth_header_types.iter().any(|one| scheme.eq_ignore_ascii_case(one.as_bytes())) {
-            return Ok(None);
-        }
-        match (parts.next(), parts.next()) {
-            // Bytes that are no text are no token either; the lossy form fails as one.
-            (Some(token), None) => Ok(Some(String::from_utf8_lossy(token).into_owned())),
-            _ => Err(unusable(BAD_HEADER)),
-        }
-    }
-
-    fn claims(&self, text: &str, now: Timestamp) -> Result<Claims> {
-        let claims = self.signer.verify(text, now).map_err(|reject| self.refused(|_| reject))?;
+    /// The claims of any token that a class lets in, else what each class has against it.
+    fn thorough(&self, payload: &[u8], now: Timestamp) -> Result<Bearer, Vec<Reject>> {
+        let claims = self.signer.read(payload, now).map_err(|reject| vec![reject])?;
+        let jti = claims.jti().unwrap_or_default();
         let mut rejects = Vec::new();
         for class in &self.jwt.auth_token_classes {
             let checked = match class {
                 TokenClass::Access => Token::<Access>::check(&claims),
                 // A blacklisted id is told before the kind, for the kinds that can be blacklisted (CONTRACT 6, row 6).
-                TokenClass::Sliding if self.is_ended(&claims) => Err(Reject::Blacklisted),
+                TokenClass::Sliding if self.is_ended(claims.sid(), jti) => Err(Reject::Blacklisted),
                 TokenClass::Sliding => Token::<Sliding>::check(&claims),
             };
             match checked {
-                Ok(()) => return Ok(claims),
-                Err(reject) => rejects.push((*class, reject)),
+                Ok(()) => return Bearer::of(&claims, &self.jwt).map_err(|reject| vec![reject]),
+                Err(reject) => rejects.push(reject),
             }
         }
-        let told = |class| rejects.iter().find(|(of, _)| *of == class).map_or(Reject::WrongType, |(_, reject)| *reject);
-        Err(self.refused(told))
+        Err(rejects)
     }
 
-    /// The 401 of a bearer token, with each class's own message (CONTRACT 6).
-    fn refused(&self, reject: impl Fn(TokenClass) -> Reject) -> Error {
-        let message = |class: &TokenClass| match class {
-            TokenClass::Access => (Access::CLASS, Access::TYPE, reject(*class).message()),
-            TokenClass::Sliding => (Sliding::CLASS, Sliding::TYPE, reject(*class).message()),
+    fn is_ended(&self, session: Option<SessionId>, jti: &str) -> bool {
+        if self.revocations.is_empty() {
+            return false;
+        }
+        session.is_some_and(|session| self.revocations.covers(session))
+            || self.revocations.covers(SessionId::of_token(jti))
+    }
+
+    /// The token's text, if the header names one of our schemes. Two headers are one with a comma between (RFC 9110 §5.2),
+    /// which no token survives.
+    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<Option<Cow<'a, str>>> {
+        let mut values = headers.get_all(&self.header).map(HeaderValue::as_bytes);
+        let Some(first) = values.next() else { return Ok(None) };
+        let mut parts = first.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
+        let Some(scheme) = parts.next() else { return Ok(None) };
+        if !self.jwt.auth_header_types.iter().any(|one| scheme.eq_ignore_ascii_case(one.as_bytes())) {
+            return Ok(None);
+        }
+        match (parts.next(), parts.next(), values.next()) {
+            // Bytes that are no text are no token either; the lossy form fails as one.
+            (Some(token), None, None) => Ok(Some(String::from_utf8_lossy(token))),
+            _ => Err(Error::Unauthorized(Unauthorized::coded(
+                "Authorization header must contain two space-delimited values",
+                "bad_authorization_header",
+            ))),
+        }
+    }
+
+    /// The 401 of a bearer token: about its user in a sentence, about itself with each class's own message (CONTRACT 6).
+    fn refused(&self, rejects: &[Reject]) -> Error {
+        let reject = rejects.first().copied().unwrap_or(Reject::Malformed);
+        if reject.is_about_the_user() {
+            return reject.into();
+        }
+        // One reject is every class's; else there is one for each class, in order.
+        let own = rejects.iter().copied().chain(std::iter::repeat(reject));
+        let message = |(class, reject): (&TokenClass, Reject)| match class {
+            TokenClass::Access => (Access::CLASS, Access::TYPE, reject.message()),
+            TokenClass::Sliding => (Sliding::CLASS, Sliding::TYPE, reject.message()),
         };
         Error::Unauthorized(Unauthorized {
             detail: "Given token not valid for any token type",
             code: Some("token_not_valid"),
-            messages: self.jwt.auth_token_classes.iter().map(message).collect(),
+            messages: self.jwt.auth_token_classes.iter().zip(own).map(message).collect(),
         })
     }
 }
 
-const NO_SUBJECT: (&str, &str) = ("Token contained no recognizable user identification", "token_not_valid");
-const NOT_FOUND: (&str, &str) = ("User not found", "user_not_found");
-const INACTIVE: (&str, &str) = ("User is inactive", "user_inactive");
-const CHANGED: (&str, &str) = ("The user's password has been changed.", "password_changed");
-const BAD_HEADER: (&str, &str) =
-    ("Authorization header must contain two space-delimited values", "bad_authorization_header");
-
 /// The answer to somebody who has yet to verify an e-mail address, where that is required.
 pub fn unverified() -> Error {
-    unusable(("Email not verified.", "email_not_verified"))
-}
-
-fn unusable((detail, code): (&'static str, &'static str)) -> Error {
-    Error::Unauthorized(Unauthorized::coded(detail, code))
-}
-
-/// The marks that `jwt.check_revoke_token` puts into tokens: 32 upper-case hexadecimal digits that change with the
-/// password and tell nothing of it, not even of its hash.
-#[derive(Clone)]
-pub struct PasswordMarks(Arc<hmac::Key>);
-
-impl PasswordMarks {
-    /// Marks under a key derived from `secret` for this purpose alone.
-    pub fn new(secret: &[u8]) -> Self {
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let derived = hmac::sign(&root, b"portcullis: password marks");
-        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())))
-    }
-
-    /// The mark of a user's password.
-    pub fn of(&self, user: i64, password_generation: i32) -> String {
-        let mut mark = hex::encode_upper(hmac::sign(&self.0, format!("{user}.{password_generation}").as_bytes()));
-        mark.truncate(32);
-        mark
-    }
+    Reject::UnverifiedUser.into()
 }

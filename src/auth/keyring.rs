@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
@@ -14,9 +15,15 @@ pub struct Key {
     kid: Option<String>,
     algorithm: Algorithm,
     signing: EncodingKey,
-    verifying: DecodingKey,
+    verifying: Verifying,
     /// The header of every token that this key signs, encoded.
     header: String,
+}
+
+/// What verifies: for HMAC the key's state, prepared once, since the library would prepare it for every token.
+enum Verifying {
+    Hmac(hmac::Key),
+    Public(DecodingKey),
 }
 
 /// Random bytes of a key that the server makes for itself: enough for HS512 (RFC 7518 §3.2).
@@ -31,7 +38,13 @@ impl Key {
         if algorithm.family() != AlgorithmFamily::Hmac {
             bail!("jwt.algorithm is {algorithm:?}, which needs a private key in PEM form, not a secret");
         }
-        Ok(Self::new(algorithm, EncodingKey::from_secret(secret), DecodingKey::from_secret(secret), kid))
+        let prepared = match algorithm {
+            Algorithm::HS384 => hmac::HMAC_SHA384,
+            Algorithm::HS512 => hmac::HMAC_SHA512,
+            _ => hmac::HMAC_SHA256,
+        };
+        let verifying = Verifying::Hmac(hmac::Key::new(prepared, secret));
+        Ok(Self::new(algorithm, EncodingKey::from_secret(secret), verifying, kid))
     }
 
     /// A key pair from a private key in PEM form; the public half comes from `public` or else from the private one.
@@ -61,15 +74,15 @@ impl Key {
             },
         }
         .with_context(|| format!("jwt.verifying_key is no public key for {algorithm:?}"))?;
-        let key = Self::new(algorithm, signing, verifying, None);
-        let probe = key.sign(b"probe").context("jwt.signing_key cannot sign")?;
+        let key = Self::new(algorithm, signing, Verifying::Public(verifying), None);
+        let probe = URL_SAFE_NO_PAD.decode(key.sign(b"probe").context("jwt.signing_key cannot sign")?)?;
         if !key.verifies(b"probe", &probe) {
             bail!("jwt.verifying_key is not the public half of jwt.signing_key");
         }
         Ok(key)
     }
 
-    fn new(algorithm: Algorithm, signing: EncodingKey, verifying: DecodingKey, kid: Option<String>) -> Self {
+    fn new(algorithm: Algorithm, signing: EncodingKey, verifying: Verifying, kid: Option<String>) -> Self {
         let mut header = serde_json::json!({ "alg": format!("{algorithm:?}"), "typ": "JWT" });
         if let (Some(kid), Some(object)) = (&kid, header.as_object_mut()) {
             object.insert("kid".into(), kid.as_str().into());
@@ -96,9 +109,15 @@ impl Key {
         jsonwebtoken::crypto::sign(message, &self.signing, self.algorithm)
     }
 
-    /// Whether `signature` (in base64url, strictly) is this key's for `message`.
-    pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
-        jsonwebtoken::crypto::verify(signature, message, &self.verifying, self.algorithm).unwrap_or(false)
+    /// Whether `signature` is this key's for `message`.
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match &self.verifying {
+            Verifying::Hmac(key) => hmac::verify(key, message, signature).is_ok(),
+            Verifying::Public(key) => {
+                let signature = URL_SAFE_NO_PAD.encode(signature);
+                jsonwebtoken::crypto::verify(&signature, message, key, self.algorithm).unwrap_or(false)
+            }
+        }
     }
 }
 
@@ -154,4 +173,51 @@ pub fn read_key_file(text: &str) -> anyhow::Result<Key> {
     }
     let algorithm = Algorithm::from_str(algorithm).context("its algorithm is not known")?;
     Key::hmac(algorithm, &secret, Some(kid.to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const SECRET: &[u8] = b"a secret of at least 64 bytes, so that even HS512 has as much as it wants.";
+
+    /// The library signs; for HMAC we verify by ourselves. Both must take and refuse the same.
+    #[test]
+    fn our_hmac_takes_and_refuses_what_the_library_does() {
+        for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+            let key = Key::hmac(algorithm, SECRET, None).unwrap();
+            let library = DecodingKey::from_secret(SECRET);
+            let signature = URL_SAFE_NO_PAD.decode(key.sign(b"message").unwrap()).unwrap();
+            let mut variants = vec![signature.clone(), Vec::new(), vec![0; signature.len()]];
+            variants.push(signature.iter().rev().copied().collect());
+            for length in 1..signature.len() {
+                variants.push(signature.iter().take(length).copied().collect());
+            }
+            for bit in 0..8 * signature.len() {
+                let flipped = signature
+                    .iter()
+                    .enumerate()
+                    .map(|(at, byte)| if at == bit / 8 { byte ^ (1 << (bit % 8)) } else { *byte });
+                variants.push(flipped.collect());
+            }
+            for variant in variants {
+                for message in [&b"message"[..], b"massage", b""] {
+                    let text = URL_SAFE_NO_PAD.encode(&variant);
+                    let theirs = jsonwebtoken::crypto::verify(&text, message, &library, algorithm).unwrap_or(false);
+                    assert_eq!(key.verifies(message, &variant), theirs);
+                    assert_eq!(theirs, variant == signature && message == b"message");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_file_reads_back_with_its_name() {
+        let text = make_key_file().unwrap();
+        let key = read_key_file(&text).unwrap();
+        assert!(key.kid.as_deref().unwrap().starts_with("k-"));
+        assert!(read_key_file("HS256 k-1 c2hvcnQ").is_err());
+        assert!(read_key_file("").is_err());
+    }
 }

@@ -1,9 +1,11 @@
 //! Who you are: passwords, tokens, keys, and what is kept in memory so that a signed-in request costs no SQL.
 
 pub mod account_rules;
+pub mod bearer;
 pub mod gate;
 pub mod grants;
 pub mod keyring;
+pub mod marks;
 pub mod password;
 pub mod password_rules;
 pub mod permissions;

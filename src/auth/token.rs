@@ -105,12 +105,7 @@ impl Claims {
     pub fn user(&self, name: &str) -> Subject {
         match self.0.get(name) {
             None => Subject::Missing,
-            Some(Value::String(text)) => match text.parse::<i64>() {
-                // Only the plain form of a number is a user's id: no sign, space or leading zero.
-                Ok(id) if id.to_string() == *text => Subject::User(id),
-                _ if text.is_empty() => Subject::Nobody,
-                _ => Subject::Unknown,
-            },
+            Some(Value::String(text)) => Subject::of_text(text),
             Some(Value::Number(number)) => match number.as_i64() {
                 Some(0) => Subject::Nobody,
                 Some(id) => Subject::User(id),
@@ -130,12 +125,15 @@ impl Claims {
     }
 }
 
-/// A JSON number as a moment. Beyond the year 9999 there is none.
+/// The last second of the year 9999: a later moment is none.
+pub const LAST_EXP: i64 = 253_402_300_799;
+
+/// A JSON number as a moment.
 fn moment(value: &Value) -> Option<Timestamp> {
     const LAST: f64 = 253_402_300_799.0;
     let Value::Number(number) = value else { return None };
     if let Some(seconds) = number.as_i64() {
-        return (seconds <= 253_402_300_799).then(|| Timestamp::from_seconds(seconds));
+        return (seconds <= LAST_EXP).then(|| Timestamp::from_seconds(seconds));
     }
     let seconds = Number::as_f64(number).filter(|seconds| seconds.is_finite() && *seconds <= LAST)?;
     let past = Duration::try_from_secs_f64(seconds.abs()).ok()?;
@@ -157,6 +155,17 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The user that a text names: only the plain form of a number does, without sign, space or leading zero.
+    pub fn of_text(text: &str) -> Self {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+        match text.parse::<i64>() {
+            Ok(id) if plain => Self::User(id),
+            _ if text.is_empty() => Self::Nobody,
+            _ => Self::Unknown,
+        }
+    }
+
     /// The id, if it is one.
     pub fn id(self) -> Option<i64> {
         match self {

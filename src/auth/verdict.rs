@@ -43,6 +43,16 @@ pub enum Reject {
     NoRefreshExp,
     /// A sliding token past the end of its sliding.
     RefreshExpired,
+    /// It names no user.
+    NoSubject,
+    /// It names a user who is not there.
+    UnknownUser,
+    /// Its user is switched off.
+    InactiveUser,
+    /// Its user has another password since.
+    PasswordChanged,
+    /// Its user has yet to verify an e-mail address, where that is required.
+    UnverifiedUser,
 }
 
 impl Reject {
@@ -66,7 +76,31 @@ impl Reject {
             Self::WrongType => "Token has wrong type",
             Self::NoRefreshExp => "Token has no 'refresh_exp' claim",
             Self::RefreshExpired => "Token 'refresh_exp' claim has expired",
+            Self::NoSubject => "Token contained no recognizable user identification",
+            Self::UnknownUser => "User not found",
+            Self::InactiveUser => "User is inactive",
+            Self::PasswordChanged => "The user's password has been changed.",
+            Self::UnverifiedUser => "Email not verified.",
         }
+    }
+
+    /// The machine's word for it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownUser => "user_not_found",
+            Self::InactiveUser => "user_inactive",
+            Self::PasswordChanged => "password_changed",
+            Self::UnverifiedUser => "email_not_verified",
+            _ => "token_not_valid",
+        }
+    }
+
+    /// Whether it is about the user and not about the token: then a bearer is told it in one sentence, not class by class.
+    pub const fn is_about_the_user(self) -> bool {
+        matches!(
+            self,
+            Self::NoSubject | Self::UnknownUser | Self::InactiveUser | Self::PasswordChanged | Self::UnverifiedUser
+        )
     }
 }
 
@@ -80,6 +114,6 @@ impl fmt::Display for Reject {
 impl From<Reject> for Error {
     /// The answer of the token endpoints.
     fn from(reject: Reject) -> Self {
-        Self::Unauthorized(Unauthorized::coded(reject.message(), "token_not_valid"))
+        Self::Unauthorized(Unauthorized::coded(reject.message(), reject.code()))
     }
 }

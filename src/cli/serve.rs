@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
-use crate::model::user;
+use crate::model::{lifetime, user};
 use crate::ops::sweeper;
 use crate::settings::{Loaded, Secret};
 use crate::site::Site;
@@ -17,12 +17,15 @@ use super::{createsuperuser, say};
 pub fn run(loaded: Loaded) -> anyhow::Result<()> {
     let settings = loaded.settings;
     let flusher = logging::start(&settings.log.level)?;
-    let listener = server::bind(settings.server.bind)?;
+    let clock = Clock::system();
+    let listener = server::bind(settings.server.bind, &clock)?;
     let address = listener.local_addr().context("the listener has no address")?;
     let lock = DataDir::open(&settings.server.data_dir)?.lock()?;
-    let site = Data::new(Site::open(settings, Clock::system())?);
+    let site = Data::new(Site::open(settings, clock)?);
     let served = actix_web::rt::System::new().block_on(async {
         site.follower.follow(site.db.target(), site.clock.clone())?;
+        let (present, now) = (site.settings.jwt.longest_bearer(), site.clock.now());
+        site.db.write(move |conn| lifetime::note_bearer(conn, present, now)).await?;
         first_superuser(&site).await?;
         let origin = site.settings.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         say(&format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use diesel::{Connection, PgConnection, QueryResult, SqliteConnection};
+use diesel::{Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
 
 pub use multi::{Conn, MultiBackend};
 
@@ -59,6 +59,19 @@ impl Target {
         }
     }
 
+    /// Refuses a SQLite file that is none of ours, and leaves it as it is.
+    ///
+    /// # Errors
+    /// What is wrong with the file, and its name.
+    pub fn look(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite(path) => {
+                refuse_foreign_file(path).with_context(|| format!("cannot open the database {}", path.display()))
+            }
+        }
+    }
+
     /// A new connection, set up: SQLite in WAL with every commit on the disk before it is answered.
     ///
     /// # Errors
@@ -70,7 +83,6 @@ impl Target {
             }
             Self::Sqlite(path) => {
                 let open = || -> anyhow::Result<SqliteConnection> {
-                    refuse_foreign_file(path)?;
                     let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
                     // busy_timeout first: switching to WAL takes a lock itself.
                     conn.batch_execute(&format!(
@@ -85,15 +97,31 @@ impl Target {
     }
 }
 
-/// SQLite would overwrite nothing, but its complaint about a file that is no database comes late and without a name.
+/// A file that is no database, or another program's, must stay as it is: looked at before the first pragma writes to it.
 fn refuse_foreign_file(path: &Path) -> anyhow::Result<()> {
     let Ok(mut file) = File::open(path) else { return Ok(()) }; // not there yet: made by the connection
     let mut head = [0; 16];
     match file.read(&mut head)? {
-        0 => Ok(()),
-        16 if &head == b"SQLite format 3\0" => Ok(()),
+        0 => return Ok(()),
+        16 if &head == b"SQLite format 3\0" => {}
         _ => bail!("the file is not a SQLite database"),
     }
+    let mut conn = SqliteConnection::establish(&format!("file:{}?mode=ro", path.to_string_lossy()))?;
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT}"))?;
+    let mut tables = |filter: &str| -> anyhow::Result<i64> {
+        let count = format!("SELECT count(*) AS n FROM sqlite_master WHERE type = 'table' AND {filter}");
+        Ok(diesel::sql_query(count).get_result::<Count>(&mut conn).context("the file is damaged")?.n)
+    };
+    if tables("name = '__diesel_schema_migrations'")? == 0 && tables("name NOT LIKE 'sqlite%'")? > 0 {
+        bail!("the file is another program's database");
+    }
+    Ok(())
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
 }
 
 /// Opens a transaction that may write. On SQLite it takes the write lock at once: a deferred one fails at random when it
@@ -126,7 +154,6 @@ pub fn data_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
     match conn {
         Conn::Postgres(_) => Ok(None),
         Conn::Sqlite(inner) => {
-            use diesel::RunQueryDsl;
             let row: Version = diesel::sql_query("PRAGMA data_version").get_result(inner)?;
             Ok(Some(row.data_version))
         }

@@ -44,6 +44,7 @@ impl Db {
     /// The connection's own words if it cannot be opened.
     pub fn open(url: &str, readers: usize) -> anyhow::Result<Self> {
         let target = Arc::new(Target::parse(url)?);
+        target.look()?;
         let after_commit = Arc::new(OnceLock::new());
         let (writes, write_queue) = bounded(QUEUE);
         let (reads, read_queue) = bounded(QUEUE);

@@ -125,6 +125,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    lifetimes (name) {
+        name -> Text,
+        micros -> BigInt,
+        lowered_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     articles (id) {
         id -> BigInt,
         title -> Text,
@@ -169,6 +177,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     panel_sessions,
     changes,
     followers,
+    lifetimes,
     articles,
     tasks,
 );

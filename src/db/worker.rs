@@ -90,6 +90,8 @@ pub fn writer(
             if let Err(error) = &outcome {
                 log::error!("a commit failed: {error}");
                 conn = None; // its state is unknown: the next batch starts on a new one
+                // What has queued meanwhile has waited as long, and would wait as long again.
+                jobs.extend(queue.try_iter());
             }
             for job in jobs {
                 job.answer(outcome.is_err());

@@ -1,23 +1,23 @@
 //! The one wrap around every request: preflight, headers, the line in the log.
 
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::error::InternalError;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, ResponseError};
+use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
 
-use crate::auth::gate::Principal;
+use crate::auth::gate::Admitted;
 use crate::clock::Clock;
+use crate::error::Error as Fault;
 use crate::middleware::cors::Cors;
 use crate::middleware::{headers, unread};
 
-/// The number of a request in this process, for the log and for `X-Request-ID`.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestId(u64);
-
+/// Numbers the requests of this process, for the log and for `X-Request-ID`.
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -67,8 +67,7 @@ where
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let id = RequestId(REQUESTS.fetch_add(1, Ordering::Relaxed));
-        request.extensions_mut().insert(id);
+        let id = REQUESTS.fetch_add(1, Ordering::Relaxed);
         let logs = log::log_enabled!(target: "access", log::Level::Info);
         let begun = logs.then(|| self.edge.clock.monotonic());
         if let Some(mut answer) = self.edge.cors.preflight(request.method(), request.headers()) {
@@ -80,26 +79,36 @@ where
         let unread = unread::share(&mut request);
         let answered = self.service.call(request);
         Box::pin(async move {
-            let mut response = answered.await?;
+            let mut response = match AssertUnwindSafe(answered).catch_unwind().await {
+                Ok(answered) => answered?,
+                // The worker lives on; the panic's own words are on standard error. There is no request left to answer to,
+                // so the answer goes out as an error.
+                Err(_) => {
+                    let mut answer = Fault::internal("the handler panicked").error_response();
+                    headers::harden(answer.status(), answer.headers_mut());
+                    answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
+                    return Err(InternalError::from_response("panic", answer).into());
+                }
+            };
             let status = response.status();
             let (request, answer) = (response.request().clone(), response.response_mut());
             edge.cors.allow(request.headers(), answer.headers_mut());
             headers::harden(status, answer.headers_mut());
-            if status.is_server_error()
-                && let Ok(id) = HeaderValue::from_str(&id.0.to_string())
-            {
-                answer.headers_mut().insert(X_REQUEST_ID, id);
+            if status.is_server_error() {
+                answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
             }
             if let Some(begun) = begun {
                 let took = edge.clock.monotonic().saturating_sub(begun);
-                let user = request.extensions().get::<Arc<Principal>>().map(|who| who.user);
+                let extensions = request.extensions();
+                let admitted = extensions.get::<Admitted>();
+                let user = admitted.and_then(|admitted| admitted.principal.as_ref()).map(|who| who.user);
                 let who = user.map_or_else(|| "-".to_owned(), |user| format!("user={user} by=jwt"));
                 // The path without its query, and never a link's token: see `redacted`.
                 let path = redacted(request.path());
                 log::info!(
                     target: "access",
                     "{} {} {path} {} {:.2}ms {who}",
-                    id.0,
+                    id,
                     request.method(),
                     status.as_u16(),
                     took.as_secs_f64() * 1000.0,

@@ -10,13 +10,18 @@ const DENY: HeaderValue = HeaderValue::from_static("DENY");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
+const ACCEPT_ORIGIN: HeaderValue = HeaderValue::from_static("Accept, origin");
 
 /// Adds what is missing. A page or an asset that has set its own policy or caching keeps it.
 pub fn harden(status: StatusCode, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
     headers.insert(COOP, SAME_ORIGIN);
-    headers.append(header::VARY, ORIGIN);
+    match headers.get(header::VARY).map(HeaderValue::as_bytes) {
+        None => _ = headers.insert(header::VARY, ORIGIN),
+        Some(b"Accept") => _ = headers.insert(header::VARY, ACCEPT_ORIGIN),
+        Some(_) => headers.append(header::VARY, ORIGIN),
+    }
     if status == StatusCode::MOVED_PERMANENTLY {
         return; // a redirect shows nothing that could be framed
     }

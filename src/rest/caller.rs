@@ -9,19 +9,12 @@ use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 
-use crate::auth::gate::Principal;
+use crate::auth::gate::{Admitted, Principal};
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::model::session::Device;
 use crate::rest::permission::IsAuthenticated;
 use crate::site::Site;
-
-/// Left in the request by its view.
-#[derive(Clone)]
-pub(super) struct Admitted {
-    pub principal: Option<Arc<Principal>>,
-    pub permission: TypeId,
-}
 
 fn admitted<P: 'static>(request: &HttpRequest) -> Result<Option<Arc<Principal>>> {
     match request.extensions().get::<Admitted>() {

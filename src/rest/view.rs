@@ -17,11 +17,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Resource, R
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
-use crate::auth::gate::Principal;
+use crate::auth::gate::{Admitted, Principal};
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::rest::answer::Answer;
-use crate::rest::caller::Admitted;
 use crate::rest::fields::{self, Input};
 use crate::rest::negotiation::{self, Rendering};
 use crate::rest::permission::Permission;
@@ -210,25 +209,16 @@ impl<P: 'static> Mounted<P> {
             Credentials::Read => site.gate.admit(request.headers(), site.clock.now()).await?.map(Arc::new),
             Credentials::Ignored => None,
         };
-        if let Some(who) = &principal {
-            request.extensions_mut().insert(who.clone()); // for the log's line, whatever comes
-        }
+        let admitted = Admitted { principal: principal.clone(), permission: TypeId::of::<P>() };
+        request.extensions_mut().insert(admitted);
         if !(self.view.allows)(principal.as_deref(), &method) {
             return Err(if principal.is_some() { Error::Forbidden } else { Error::NotAuthenticated });
         }
         throttle(site, &request, principal.as_deref())?;
         let wanted = if method == Method::HEAD { &Method::GET } else { &method };
         match self.view.handlers.iter().find(|(known, _)| known == wanted) {
-            Some((_, handler)) => {
-                let admitted = Admitted { principal, permission: TypeId::of::<P>() };
-                request.extensions_mut().insert(admitted);
-                Ok(handler(request, payload).await)
-            }
-            None if method == Method::OPTIONS => {
-                let admitted = Admitted { principal, permission: TypeId::of::<P>() };
-                request.extensions_mut().insert(admitted);
-                self.describe(request).await
-            }
+            Some((_, handler)) => Ok(handler(request, payload).await),
+            None if method == Method::OPTIONS => self.describe(request).await,
             None => Err(Error::MethodNotAllowed(method)),
         }
     }

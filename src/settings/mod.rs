@@ -164,6 +164,13 @@ pub struct Jwt {
     pub token_claims: Vec<TokenClaim>,
 }
 
+impl Jwt {
+    /// The longest that a token which requests carry may live.
+    pub fn longest_bearer(&self) -> Duration {
+        self.access_token_lifetime.max(self.sliding_token_lifetime)
+    }
+}
+
 impl Default for Jwt {
     fn default() -> Self {
         Self {

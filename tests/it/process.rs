@@ -1,7 +1,8 @@
 //! The binary as a process: what an operator sees at its start, beside it, and at its end.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -195,5 +196,23 @@ fn no_secret_is_in_its_log() {
     let log = server.log();
     for secret in [PASSWORD, "wrong horse 8", &pair.access, &pair.refresh] {
         assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
+    }
+}
+
+/// API-08: a sender who never finishes a body gets an answer, and loses the connection.
+#[test]
+fn a_body_that_nobody_reads_does_not_keep_its_connection() {
+    let home = Home::new();
+    let server = home.serve();
+    let address = server.origin().strip_prefix("http://").unwrap();
+
+    for path in ["/api/tasks/", "/nope/"] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap(); // ends only when the server closes
+        assert!(answer.starts_with("HTTP/1.1 40"), "{path}: {answer}");
     }
 }

@@ -1,2 +1,3 @@
+DROP TABLE lifetimes;
 DROP TABLE followers;
 DROP TABLE changes;

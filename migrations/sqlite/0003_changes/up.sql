@@ -15,3 +15,11 @@ CREATE TABLE followers (
     position BIGINT NOT NULL,
     seen_at BIGINT NOT NULL
 );
+
+-- The longest that a bearer token in use may live. A setting that shortens it does not shorten tokens already out, so the
+-- longer one counts until `lowered_at` is that long ago.
+CREATE TABLE lifetimes (
+    name TEXT PRIMARY KEY NOT NULL,
+    micros BIGINT NOT NULL,
+    lowered_at BIGINT
+);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::auth::gate::PasswordMarks;
+use crate::auth::marks::PasswordMarks;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;
 use crate::auth::signer::Signer;
@@ -37,6 +37,7 @@ pub struct Grants {
     principals: Arc<Principals>,
     revocations: Arc<Revocations>,
     jwt: Arc<Jwt>,
+    longest_bearer: Duration,
 }
 
 /// The tokens of a new session, before they are signed.
@@ -68,7 +69,7 @@ type Decision<T> = Result<Result<T, Error>>;
 const CLOCK_SLACK: Duration = Duration::from_secs(3600);
 
 impl Grants {
-    /// Grants over these parts.
+    /// Grants over these parts. No token that a request may carry lives longer than `longest_bearer`.
     pub fn new(
         db: Db,
         clock: Clock,
@@ -77,8 +78,9 @@ impl Grants {
         principals: Arc<Principals>,
         revocations: Arc<Revocations>,
         jwt: Arc<Jwt>,
+        longest_bearer: Duration,
     ) -> Self {
-        Self { db, clock, signer, marks, principals, revocations, jwt }
+        Self { db, clock, signer, marks, principals, revocations, jwt, longest_bearer }
     }
 
     /// Signs the tokens of a new session.
@@ -103,7 +105,7 @@ impl Grants {
 
     /// When the last access or sliding token of a session that ends now has expired, by any clock.
     fn until(&self, now: Timestamp) -> Timestamp {
-        now + self.jwt.access_token_lifetime.max(self.jwt.sliding_token_lifetime) + CLOCK_SLACK
+        now + self.longest_bearer + CLOCK_SLACK
     }
 }
 

@@ -4,11 +4,8 @@
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
-<<<<<<< HEAD
-pub mod panel_session;
-=======
 pub mod lifetime;
->>>>>>> main
+pub mod panel_session;
 pub mod role;
 pub mod session;
 pub mod token;

@@ -159,11 +159,12 @@ impl Browser {
         Self { place, ..self.clone() }
     }
 
-    /// The same window, looking only at what is grouped or named so: a field set, a region, a card under this heading.
+    /// The same window, looking only at what is grouped or named so: a field set, a region, a card under this heading; or
+    /// what has this role, as `status`.
     pub fn group(&self, name: &str) -> Self {
         let name = literal(name);
         let place = format!(
-            "//*[@aria-label={name} or (self::fieldset and legend[normalize-space(.)={name}]) or \
+            "//*[@aria-label={name} or @role={name} or (self::fieldset and legend[normalize-space(.)={name}]) or \
              @aria-labelledby=//*[normalize-space(.)={name}]/@id]"
         );
         Self { place, ..self.clone() }
@@ -380,7 +381,7 @@ impl Browser {
         for entry in self.driver.browser_log().await.unwrap() {
             // The console repeats the status of a refused page, which the page was meant to have; an asset never is.
             let of_a_page = entry.message.contains("the server responded with a status of 4")
-                && !entry.message.contains("/admin/static/");
+                && !entry.message.contains("/static/");
             assert!(of_a_page, "the console at {page}: {} {}", entry.level, entry.message);
         }
     }

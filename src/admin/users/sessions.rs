@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use crate::admin::error::PageError;
 use crate::admin::form::Form;
-use crate::admin::layout::{Flash, Frame, Visit, html, see_other};
+use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::{Revoke, Sessions, Staff, View};
 use crate::admin::users::head::Head;
 use crate::admin::users::{Actor, Target};
+use crate::admin::visit::{Flash, Visit};
 use crate::admin::when::{When, ago};
 use crate::auth::grants::Grants;
 use crate::clock::Timestamp;

@@ -156,7 +156,7 @@ impl Gate {
             let checked = match class {
                 TokenClass::Access => Token::<Access>::check(&claims),
                 // A blacklisted id is told before the kind, for the kinds that can be blacklisted (CONTRACT 6, row 6).
-                TokenClass::Sliding if self.is_ended(None, claims.jti().unwrap_or_default()) => {
+                TokenClass::Sliding if self.is_ended(claims.sid(), claims.jti().unwrap_or_default()) => {
                     Err(Reject::Blacklisted)
                 }
                 TokenClass::Sliding => Token::<Sliding>::check(&claims),

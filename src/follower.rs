@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::auth::key_store::KeyStore;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;
+use crate::auth::signer::Signer;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Conn, Db, Target};
 use crate::error::{Error, Result};
@@ -32,6 +34,8 @@ const OVERLAP: i64 = 500;
 pub struct Follower {
     principals: Arc<Principals>,
     revocations: Arc<Revocations>,
+    signer: Signer,
+    keys: KeyStore,
     progress: Mutex<Progress>,
     stopped: AtomicBool,
     /// This process's name on the list of followers.
@@ -50,9 +54,22 @@ impl Follower {
     ///
     /// # Errors
     /// If the system has no random bytes.
-    pub fn new(principals: Arc<Principals>, revocations: Arc<Revocations>) -> Result<Self> {
+    pub fn new(
+        principals: Arc<Principals>,
+        revocations: Arc<Revocations>,
+        signer: Signer,
+        keys: KeyStore,
+    ) -> Result<Self> {
         let name = SessionId::random()?.to_string();
-        Ok(Self { principals, revocations, progress: Mutex::default(), stopped: AtomicBool::new(false), name })
+        Ok(Self {
+            principals,
+            revocations,
+            signer,
+            keys,
+            progress: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            name,
+        })
     }
 
     /// Writes how far this process has come, and that it lives.
@@ -73,7 +90,7 @@ impl Follower {
         // The place is read first: what is appended meanwhile is read again, and applying twice changes nothing.
         progress.position = change::position(conn)?;
         for change in change::live(conn, now)? {
-            self.apply(&change);
+            self.apply(conn, &change);
         }
         Ok(())
     }
@@ -94,7 +111,7 @@ impl Follower {
                 if overlap > 0 && !progress.applied.insert(change.id) {
                     continue;
                 }
-                self.apply(change);
+                self.apply(conn, change);
                 moved = true;
                 progress.position = progress.position.max(change.id);
             }
@@ -107,10 +124,15 @@ impl Follower {
         Ok(moved.then_some(progress.position))
     }
 
-    fn apply(&self, change: &Change) {
+    fn apply(&self, conn: &mut Conn, change: &Change) {
         match change.what {
             What::Ended { session, .. } => self.revocations.note(session, change.until),
             What::User(user) => self.principals.forget(user),
+            What::Keys => match self.keys.load(conn) {
+                Ok(ring) => self.signer.replace(ring),
+                // The present ring goes on: what is wrong with the new one is for whoever made it.
+                Err(error) => log::error!("the key ring has changed and cannot be read: {error:#}"),
+            },
         }
     }
 

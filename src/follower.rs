@@ -25,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const ASK_EVERY: Duration = Duration::from_millis(250);
 /// A server that was not seen for so long is dead, and nobody waits for it.
 const DEAD_AFTER: Duration = Duration::from_secs(5);
+/// What our own commits have taken in is told so seldom: mostly nobody waits for it.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How many entries are read at a time.
 const PORTION: i64 = 1000;
 /// On PostgreSQL an entry may be committed after one with a higher id: so far back it is looked for again.
@@ -47,6 +49,14 @@ struct Progress {
     position: i64,
     /// The entries applied of late, where ids may come out of order.
     applied: BTreeSet<i64>,
+}
+
+/// What the thread that follows last saw and told.
+#[derive(Default)]
+struct Told {
+    version: Option<i64>,
+    position: i64,
+    at: Duration,
 }
 
 impl Follower {
@@ -77,8 +87,11 @@ impl Follower {
     /// # Errors
     /// The database's.
     pub fn report(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
-        let position = self.progress.lock().unwrap_or_else(PoisonError::into_inner).position;
-        change::follow(conn, &self.name, position, now)
+        change::follow(conn, &self.name, self.position(), now)
+    }
+
+    fn position(&self) -> i64 {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).position
     }
 
     /// Replays what still matters at `now`: the start of a server.
@@ -149,11 +162,11 @@ impl Follower {
         let (this, target) = (self.clone(), target.clone());
         let every = if matches!(target, Target::Sqlite(_)) { LOOK_EVERY } else { ASK_EVERY };
         let body = move || {
-            let mut seen = None;
+            let mut told = Told::default();
             while !this.stopped.load(Ordering::Relaxed) {
-                if let Err(error) = this.look(&mut conn, &mut seen, &clock) {
+                if let Err(error) = this.look(&mut conn, &mut told, &clock) {
                     log::error!("cannot follow the change log: {error}");
-                    seen = None;
+                    told = Told::default();
                     if let Ok(fresh) = target.connect() {
                         conn = fresh;
                     }
@@ -168,15 +181,20 @@ impl Follower {
         Ok(())
     }
 
-    fn look(&self, conn: &mut Conn, seen: &mut Option<i64>, clock: &Clock) -> Result<()> {
+    fn look(&self, conn: &mut Conn, told: &mut Told, clock: &Clock) -> Result<()> {
         let version = db::data_version(conn)?;
-        if version.is_some() && version == *seen {
-            return Ok(());
+        let changed = version.is_none() || version != told.version;
+        told.version = version;
+        let moved = changed && self.catch_up(conn)?.is_some();
+        // A commit of our own may have taken in an entry of another process, which then waits although nothing moved here.
+        let (position, now) = (self.position(), clock.monotonic());
+        let owed = position > told.position && now >= told.at + TELL_EVERY;
+        // On PostgreSQL every look is told: a sign of life.
+        if moved || owed || version.is_none() {
+            self.report(conn, clock.now())?;
+            (told.position, told.at) = (position, now);
         }
-        *seen = version;
-        let moved = self.catch_up(conn)?;
-        // SQLite: only what others wrote is worth telling, since nobody waits for our own. PostgreSQL: a sign of life.
-        if moved.is_some() || version.is_none() { self.report(conn, clock.now()) } else { Ok(()) }
+        Ok(())
     }
 
     /// Ends the thread at its next look.

@@ -6,8 +6,9 @@ use actix_web::{HttpResponse, web};
 use crate::admin::confirm::Confirmation;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, inside_panel, see_other};
+use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
+use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
 use crate::admin::{roles, users};
 use crate::rest::fields::{Fields, Input};
@@ -154,7 +155,7 @@ impl Answer {
         carried.extend(self.ids.iter().map(|id| ("id", id.to_string())));
         Confirmation {
             heading: if done == 0 { "There is nothing to do".to_owned() } else { heading(&called) },
-            card: if done == 0 { "None of them can be done" } else { "Who and what" },
+            card: if done == 0 { "None of them can be done" } else { "What was selected" },
             names: out.iter().chain(&rest).take(NAMES.max(out.len())).map(told).collect(),
             names_more: rows.len().saturating_sub(NAMES.max(out.len())),
             action: "/admin/confirm/".to_owned(),

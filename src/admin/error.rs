@@ -11,8 +11,9 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 
-use crate::admin::layout::{Frame, Gate, Visit, html};
+use crate::admin::layout::{Frame, Gate, html};
 use crate::admin::staff::Seen;
+use crate::admin::visit::Visit;
 use crate::auth::permissions::Permission;
 use crate::error::Error;
 
@@ -66,9 +67,10 @@ impl ResponseError for PageError {
             Self::Other(error) => error.status_code(),
             Self::SignedOut { .. } => StatusCode::SEE_OTHER,
             Self::SessionEnded => StatusCode::UNAUTHORIZED,
-            Self::StrangeForm | Self::OtherSite | Self::Lacks(..) | Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::StrangeForm | Self::OtherSite | Self::Lacks(..) | Self::Refused(_) | Self::NoAdministrator => {
+                StatusCode::FORBIDDEN
+            }
             Self::Rule(_) => StatusCode::CONFLICT,
-            Self::NoAdministrator => StatusCode::SERVICE_UNAVAILABLE,
             Self::DeadLink => StatusCode::NOT_FOUND,
         }
     }

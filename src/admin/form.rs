@@ -10,7 +10,7 @@ use actix_web::dev::Payload as Stream;
 use actix_web::{FromRequest, HttpRequest};
 
 use crate::admin::error::PageError;
-use crate::admin::layout::Visit;
+use crate::admin::visit::Visit;
 use crate::error::{Error, FieldErrors};
 use crate::rest::fields::{self, Fields, Input, Payload};
 use crate::rest::payload::Body;

@@ -7,9 +7,10 @@ use askama::Template;
 
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
-use crate::admin::layout::{Gate, THEME_COOKIE, Visit, inside_panel, see_other};
+use crate::admin::layout::{Gate, inside_panel, see_other};
 use crate::admin::session_store::{AGENT_KEY, IP_KEY};
 use crate::admin::staff::{GENERATION_KEY, NAME_KEY, Staff};
+use crate::admin::visit::{THEME_COOKIE, Visit};
 use crate::admin::when::count_words;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;

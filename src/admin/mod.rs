@@ -9,7 +9,6 @@ pub mod bulk;
 pub mod changelist;
 pub mod clash;
 pub mod confirm;
-pub mod device;
 pub mod error;
 pub mod form;
 pub mod guard;
@@ -20,6 +19,7 @@ pub mod session_store;
 pub mod setup;
 pub mod staff;
 pub mod users;
+pub mod visit;
 pub mod when;
 
 use actix_identity::IdentityMiddleware;
@@ -33,9 +33,10 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard as only, web};
 use askama::Template;
 
 use crate::admin::error::PageError;
-use crate::admin::layout::{CookieRules, Frame, ServerName, html, see_other};
+use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::session_store::PanelSessions;
 use crate::admin::staff::Staff;
+use crate::admin::visit::{CookieRules, ServerName};
 use crate::error::Error;
 use crate::site::Site;
 

@@ -6,9 +6,10 @@ use askama::Template;
 
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Gate, Visit, see_other};
+use crate::admin::layout::{Gate, see_other};
 use crate::admin::login;
 use crate::admin::users::input::{PASSWORD_HINT, Password, email, username};
+use crate::admin::visit::Visit;
 use crate::auth::account_rules::Own;
 use crate::error::Result;
 use crate::model::user::{self, NewUser, Taken};

@@ -14,7 +14,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::admin::error::PageError;
-use crate::admin::layout::{Face, Flash, Frame, Viewer, Visit};
+use crate::admin::layout::{Face, Frame, Viewer};
+use crate::admin::visit::{Flash, Visit};
 use crate::auth::permissions::{Permission, Verb};
 use crate::auth::principals::UserState;
 use crate::error::{Error, Result};

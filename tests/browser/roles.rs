@@ -34,7 +34,7 @@ async fn walk(browser: &Browser) {
 
     browser.sign_in("root", ROOT_PASSWORD).await.follow("ann").await;
     browser.group("Roles of ann").tick("Helpdesk", false).await;
-    browser.press("Save changes").await.row("ann@example.org").misses("Helpdesk").await;
+    browser.press("Save changes").await.sees("ann was saved").await.row("ann@example.org").misses("Helpdesk").await;
     browser.go("Roles").await.follow("Helpdesk").await.follow("Delete…").await.look("confirm").await;
     browser.press("Delete role").await.sees("Add role").await;
     assert!(!browser.row("Helps people who cannot").offers("Helpdesk").await, "the role is still there");

@@ -4,6 +4,7 @@
 mod api;
 mod crash;
 mod db;
+mod handbook;
 mod house;
 mod process;
 mod readme;

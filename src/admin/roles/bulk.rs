@@ -4,9 +4,10 @@ use actix_web::HttpResponse;
 
 use crate::admin::bulk::{Answer, Outcome, Row};
 use crate::admin::error::PageError;
-use crate::admin::layout::{Flash, see_other};
+use crate::admin::layout::see_other;
 use crate::admin::roles::remove::remove;
 use crate::admin::staff::Staff;
+use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
@@ -39,7 +40,7 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
     if !ask.act.is_empty() {
         ask.act = if rows.len() == 1 { "Delete role".to_owned() } else { "Delete roles".to_owned() };
     }
-    let frame = staff.frame(&[("Roles", "/admin/roles/"), ("Delete", "")]);
+    let frame = staff.frame(&[("Roles", "/admin/roles/"), ("Delete", "")]).within("/admin/roles/");
     if !answer.is_sure() {
         return ask.page(frame);
     }

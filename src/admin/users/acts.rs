@@ -5,10 +5,11 @@ use actix_web::{HttpResponse, web};
 use crate::admin::confirm::{Confirmation, Confirmed, Effect, Milder};
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Form};
-use crate::admin::layout::{Flash, Frame, see_other};
+use crate::admin::layout::{Frame, see_other};
 use crate::admin::staff::{Change, Delete, Need, Revoke, Sessions, Staff, Users};
 use crate::admin::users::Target;
 use crate::admin::users::sessions::{after_end_of_all, end_all, living};
+use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -189,7 +190,7 @@ fn ask_delete(account: &Account, may_deactivate: bool, now: Timestamp) -> Confir
         dangerous: true,
         effects: vec![
             account.sessions_end(),
-            effect("Live refresh tokens", own.live_tokens, "revoked, kept on the blacklist until they expire", false),
+            effect("Refresh tokens", own.live_tokens, "revoked, kept on the blacklist until they expire", false),
             effect("Articles", own.articles, "deleted", own.articles > 0),
             effect("Tasks", own.tasks, "deleted", own.tasks > 0),
         ],

@@ -5,10 +5,10 @@ use actix_web::HttpResponse;
 use crate::admin::bulk::{Answer, Outcome, Row};
 use crate::admin::confirm::Choice;
 use crate::admin::error::PageError;
-use crate::admin::layout::Flash;
 use crate::admin::staff::Staff;
 use crate::admin::users::sessions::{after_end_of_all, end_all};
 use crate::admin::users::{Actor, Target};
+use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, Verb};
@@ -136,7 +136,7 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         let options = roles.iter().map(|role| (role.id.to_string(), role.name.clone())).collect();
         ask.choice = Some(Choice { name: "role", label: "Role", options });
     }
-    let frame = staff.frame(&[("Users", "/admin/users/"), (act.button(), "")]);
+    let frame = staff.frame(&[("Users", "/admin/users/"), (act.button(), "")]).within("/admin/users/");
     let role: Option<i64> = answer.sent.value("role").parse().ok();
     let chosen = roles.iter().find(|one| Some(one.id) == role).map(|one| one.name.clone()).unwrap_or_default();
     if !answer.is_sure() {

@@ -5,11 +5,12 @@ use actix_web::{HttpResponse, web};
 
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, html, see_other};
+use crate::admin::layout::{html, see_other};
 use crate::admin::staff::{Add, Staff, Users};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::{Locks, New, NoHead, Save, role_boxes};
 use crate::admin::users::input::{NewAccount, PASSWORD_HINT, Profile};
+use crate::admin::visit::Flash;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Result;

@@ -6,11 +6,12 @@ use askama::Template;
 
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Flash, Frame, html};
+use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Change, Staff, Users};
 use crate::admin::users::Target;
 use crate::admin::users::input::{PASSWORD_HINT, Password};
 use crate::admin::users::sessions::after_end_of_all;
+use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::auth::account_rules::Own;
 use crate::db::Conn;

@@ -131,7 +131,7 @@ async fn a_name_that_cannot_be_one_is_told_by_field() {
         (json!("../etc"), invalid),
         (json!(""), "This field may not be blank."),
         (json!("  "), "This field may not be blank."),
-        (json!("a\u{0}b"), "Null characters are not allowed."),
+        (json!("a\u{0}b"), invalid),
         (json!("a".repeat(151)), "Ensure this field has no more than 150 characters."),
         (json!(null), "This field may not be null."),
         (json!(["ann"]), "Not a valid string."),

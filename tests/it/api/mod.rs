@@ -8,6 +8,7 @@ mod overload;
 mod refresh;
 mod revocation;
 mod samples;
+mod sessions;
 mod sliding;
 mod statements;
 mod tasks;

@@ -504,3 +504,37 @@ async fn a_token_can_be_checked_by_anybody_who_has_it() {
     app.clock.advance(minutes(5));
     check(json!({ "token": pair.access })).await.is(400, bad("Token is expired"));
 }
+
+/// `jwt.check_revoke_token` (CONTRACT 21): a mark that changes with the password and tells nothing of it.
+#[actix_web::test]
+async fn a_mark_of_the_password_ends_the_tokens_of_the_old_one() {
+    let app = TestApp::with(|settings| {
+        own_key(settings);
+        settings.jwt.check_revoke_token = true;
+    })
+    .await;
+    let ann = app.user("ann").await;
+    let pair = ann.obtain().await;
+    let mark = claims(&pair.access)["hash_password"].clone();
+    let text = mark.as_str().unwrap();
+    assert!(text.len() == 32 && text.bytes().all(|byte| b"0123456789ABCDEF".contains(&byte)), "{text}");
+    assert_eq!(claims(&ann.obtain().await.refresh)["hash_password"], mark);
+    ann.with(&pair.access).get("/api/hello/").await.status(200);
+
+    let changed = json!({ "detail": "The user's password has been changed.", "code": "password_changed" });
+    let marked = |mark: &str| {
+        let mut claims = token_of(&app, &ann, "access");
+        claims["hash_password"] = json!(mark);
+        signed(&claims)
+    };
+    ann.with(&marked(text)).get("/api/hello/").await.status(200);
+    for other in [&text.to_lowercase(), "", &"0".repeat(32)] {
+        ann.with(&marked(other)).get("/api/hello/").await.is(401, changed.clone());
+    }
+    ann.with(&signed(&token_of(&app, &ann, "access"))).get("/api/hello/").await.is(401, changed);
+
+    // A refresh token without its mark is refused, and spent by that.
+    let unmarked = signed(&token_of(&app, &ann, "refresh"));
+    ann.refresh(&unmarked).await.is(401, json!({ "detail": "The user's password has been changed." }));
+    ann.refresh(&unmarked).await.is(401, refused("Token is blacklisted"));
+}

@@ -27,11 +27,11 @@ impl Kind {
     }
 }
 
-/// The URL of a fresh database; a file is made in `folder`. Migrating costs more than most tests do, so SQLite's file is a
-/// copy of one that was migrated before; PostgreSQL's is empty and migrated when the site opens.
+/// The URL of a fresh database with the present schema; a file is made in `folder`. Migrating costs more than most tests
+/// do, so it is a copy of one that was migrated once a process.
 pub fn fresh(kind: Kind, folder: &Path) -> String {
     if kind == Kind::Postgres {
-        return postgres::url();
+        return postgres::migrated();
     }
     static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
@@ -47,10 +47,8 @@ pub fn fresh(kind: Kind, folder: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// A migrated database without a site around it. The folder goes with the value that comes second.
+/// A database without a site around it. The folder goes with the value that comes second.
 pub fn bare(kind: Kind) -> (Db, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let db = Db::open(&fresh(kind, folder.path()), 4).unwrap();
-    migrate::run(&mut db.target().connect().unwrap()).unwrap();
-    (db, folder)
+    (Db::open(&fresh(kind, folder.path()), 4).unwrap(), folder)
 }

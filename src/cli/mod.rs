@@ -115,8 +115,15 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
 {
-    let written = site.db.write(move |conn| Ok((work(conn)?, change::position(conn)?))).await;
-    let (done, position) = written.map_err(in_words)?;
+    let written = site.db.write(move |conn| {
+        let before = change::position(conn)?;
+        let done = work(conn)?;
+        let after = change::position(conn)?;
+        // What changes nobody's memory, a new user for instance, needs no confirmation, and would get none.
+        Ok((done, (after > before).then_some(after)))
+    });
+    let (done, position) = written.await.map_err(in_words)?;
+    let Some(position) = position else { return Ok(done) };
     let served = site.data_dir.is_served()? || !site.db.is_single();
     if served && !follower::wait_for_servers(&site.db, position, &site.clock).await? {
         bail!("it is done, but a running server has not confirmed it within five seconds: look at its log");

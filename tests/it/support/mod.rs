@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
 pub mod http;
+pub mod panel;
 pub mod postgres;
 pub mod process;

@@ -26,7 +26,7 @@ browser: setup ## the panel in headless Chromium alone; its pictures are in targ
 lint: ## formatting, clippy and documentation, with warnings as errors
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --document-private-items
 
 bench: ## the figures of benches/README.md (release build)
 	cargo bench

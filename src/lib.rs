@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod data_dir;
 pub mod db;
+pub mod device;
 pub mod error;
 pub mod follower;
 pub mod logging;

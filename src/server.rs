@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Data};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
 use anyhow::{Context, bail, ensure};
 
@@ -30,6 +30,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The application: the same for the server, the tests and the benches.
 pub fn app(site: Data<Site>) -> App<impl Factory> {
+    app_with(site, |_| ())
+}
+
+/// The application with routes of one's own beside the API's, in each place where the API is served: for a resource that
+/// lives in a crate of its own, `server::app_with(site, viewset::<Note>)`.
+pub fn app_with(site: Data<Site>, more: impl Fn(&mut ServiceConfig)) -> App<impl Factory> {
     let edge = Edge::new(Cors::new(&site.settings.cors), site.clock.clone());
     let limit = Data::new(BodyLimit(site.settings.server.body_limit));
     let mut app = App::new().app_data(site.clone()).app_data(limit);
@@ -38,7 +44,7 @@ pub fn app(site: Data<Site>) -> App<impl Factory> {
     }
     app.service(web::resource("/healthz").to(healthz))
         .service(web::resource("/readyz").to(readyz))
-        .configure(api::routes)
+        .configure(|routes| api::routes(routes, more))
         .configure(assets::routes)
         .service(admin::scope(&site))
         .default_service(web::to(unknown))

@@ -91,8 +91,12 @@ impl Site {
         let revocations = Arc::new(Revocations::default());
         let follower = Arc::new(Follower::new(principals.clone(), revocations.clone())?);
         follower.replay(&mut conn, clock.now())?;
-        let hook = follower.clone();
-        db.after_commit(Box::new(move |conn| hook.catch_up(conn).map(drop)));
+        // Weak, since what it tells holds the database itself: a closed site must let go of its threads and connections.
+        let hook = Arc::downgrade(&follower);
+        db.after_commit(Box::new(move |conn| match hook.upgrade() {
+            Some(follower) => follower.catch_up(conn).map(drop),
+            None => Ok(()),
+        }));
 
         let verified_only = settings.accounts.require_verified_email;
         let gate = Gate::new(

@@ -9,7 +9,6 @@ pub mod bulk;
 pub mod changelist;
 pub mod clash;
 pub mod confirm;
-pub mod device;
 pub mod error;
 pub mod form;
 pub mod guard;

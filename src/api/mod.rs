@@ -19,12 +19,12 @@ use crate::rest::permission::{AllowAny, IsAuthenticated};
 use crate::rest::resource::viewset;
 use crate::rest::view::{open_view, view};
 
-/// Every route of the API.
-pub fn routes(app: &mut ServiceConfig) {
+/// Every route of the API, and those that `more` adds wherever it is served.
+pub fn routes(app: &mut ServiceConfig, more: impl Fn(&mut ServiceConfig)) {
     app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
-    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned));
-    app.service(web::scope("/api").configure(versioned));
+    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned).configure(&more));
+    app.service(web::scope("/api").configure(versioned).configure(&more));
 }
 
 #[rustfmt::skip] // a table reads best as one
@@ -36,6 +36,7 @@ fn versioned(api: &mut ServiceConfig) {
     api.service(view::<IsAuthenticated>("Read Only").get(samples::read_only).at(&["/read-only/"]));
 
     api.service(open_view("Token Obtain Pair").post(token::obtain).takes::<token::Credentials>(Method::POST).at(&["/token/"]));
+    api.service(open_view("Login").post(token::login).takes::<token::Credentials>(Method::POST).at(&["/login/"]));
     api.service(open_view("Token Refresh").post(token::refresh).takes::<token::GivenRefresh>(Method::POST).at(&["/token/refresh/"]));
     api.service(open_view("Token Verify").post(token::verify).takes::<token::GivenToken>(Method::POST).at(&["/token/verify/"]));
     api.service(open_view("Token Blacklist").post(token::blacklist).takes::<token::GivenRefresh>(Method::POST).at(&["/token/blacklist/"]));
@@ -50,6 +51,9 @@ fn versioned(api: &mut ServiceConfig) {
     api.service(view::<IsAuthenticated>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
     api.service(view::<IsAuthenticated>("Logout").post(session::logout).at(&["/logout/"]));
     api.service(view::<IsAuthenticated>("Logout All").post(session::logout_all).at(&["/logout/all/"]));
+
+    api.service(view::<IsAuthenticated>("Session List").get(session::list).delete(session::end_others).at(&["/sessions/"]));
+    api.service(view::<IsAuthenticated>("Session Instance").get(session::retrieve).patch(session::rename).delete(session::end).at(&["/sessions/{id:[A-Za-z0-9_-]+}/"]));
 
     viewset::<Article>(api);
     viewset::<Task>(api);

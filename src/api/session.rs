@@ -1,12 +1,19 @@
-//! The end of sessions: logout, and logout everywhere.
+//! One's own sessions: looked at, named, and ended one by one, all others, or everywhere.
 
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
+use actix_web::web::{Data, Path};
+use serde::Serialize;
 
 use crate::api::token::GivenRefresh;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::model::session::{self, Ended, Session, SessionId};
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
+use crate::rest::fields::{Fields, Input};
+use crate::rest::list::ListQuery;
 use crate::rest::payload::Body;
 use crate::site::Site;
 
@@ -34,4 +41,120 @@ pub async fn logout_all(site: Data<Site>, caller: Caller) -> Result<Answer> {
     let (grants, user, now) = (site.grants.clone(), caller.user, site.clock.now());
     site.db.write(move |conn| grants.end_all_in(conn, user, now).map(drop)).await?;
     Ok(Answer::empty(StatusCode::RESET_CONTENT))
+}
+
+/// A session as its user sees it (CONTRACT 22).
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    name: String,
+    created_at: Timestamp,
+    last_seen: Timestamp,
+    ip: String,
+    user_agent: String,
+    current: bool,
+}
+
+impl Shown {
+    fn of(row: Session, current: Option<SessionId>) -> Self {
+        let name = if row.name.is_empty() { Device::from_agent(&row.user_agent).name } else { row.name };
+        let current = current.is_some() && row.id.parse().ok() == current;
+        let (created_at, last_seen) = (row.started_at, row.last_seen_at);
+        Self { id: row.id, name, created_at, last_seen, ip: row.ip, user_agent: row.user_agent, current }
+    }
+}
+
+/// GET `/api/sessions/`: those that are not over, the last used first.
+///
+/// # Errors
+/// 404 for a page that is not there.
+pub async fn list(site: Data<Site>, caller: Caller, query: ListQuery) -> Result<Answer> {
+    let (user, current, now) = (caller.user, caller.session, site.clock.now());
+    let page = move |conn: &mut Conn| {
+        let count = session::count_live(conn, user, now)?;
+        let window = query.page_window(count.try_into().unwrap_or(i64::MAX))?;
+        let rows = session::page_of(conn, user, now, window.limit, window.offset)?;
+        Ok(query.page(window, rows).map(|row| Shown::of(row, current)))
+    };
+    Answer::ok(&site.db.read(page).await?)
+}
+
+/// One's own session with the id of the URL, if it is not over; anybody else's does not exist.
+fn own(conn: &mut Conn, user: i64, id: &str, now: Timestamp) -> Result<(SessionId, Session)> {
+    let missing = || Error::no_such("Session");
+    let id: SessionId = id.parse().map_err(|()| missing())?;
+    let row = session::live_by_id(conn, user, id, now)?.ok_or_else(missing)?;
+    Ok((id, row))
+}
+
+/// GET `/api/sessions/{id}/`.
+///
+/// # Errors
+/// 404 if it is over or not one's own.
+pub async fn retrieve(site: Data<Site>, caller: Caller, id: Path<String>) -> Result<Answer> {
+    let (user, current, now) = (caller.user, caller.session, site.clock.now());
+    let row = site.db.read(move |conn| own(conn, user, &id, now)).await?.1;
+    Answer::ok(&Shown::of(row, current))
+}
+
+/// The name of a session in a body.
+pub struct Name(Option<String>);
+
+impl Input for Name {
+    fn read(fields: &mut Fields) -> Self {
+        Self(fields.text("name").blank().max(100).get())
+    }
+}
+
+/// PATCH `/api/sessions/{id}/`: another name; an empty one brings the device's own back.
+///
+/// # Errors
+/// 404 if it is over or not one's own; 400 by field.
+pub async fn rename(site: Data<Site>, caller: Caller, id: Path<String>, body: Body) -> Result<Answer> {
+    let (user, current, now) = (caller.user, caller.session, site.clock.now());
+    let asked = id.clone();
+    site.db.read(move |conn| own(conn, user, &asked, now)).await?;
+    let Name(name) = body.read().await?;
+    let renamed = move |conn: &mut Conn| {
+        let (sid, mut row) = own(conn, user, &id, now)?;
+        if let Some(name) = name {
+            session::rename(conn, sid, &name)?;
+            row.name = name;
+        }
+        Ok(Shown::of(row, current))
+    };
+    Answer::ok(&site.db.write(renamed).await?)
+}
+
+/// DELETE `/api/sessions/{id}/`: signs that device out.
+///
+/// # Errors
+/// 404 if it is over or not one's own; 503 if it could not be written down.
+pub async fn end(site: Data<Site>, caller: Caller, id: Path<String>) -> Result<Answer> {
+    let (grants, user, now) = (site.grants.clone(), caller.user, site.clock.now());
+    let ended = move |conn: &mut Conn| {
+        let (sid, _) = own(conn, user, &id, now)?;
+        grants.end_in(conn, sid, Some(user), Ended::SignedOut, Some(user), now)
+    };
+    site.db.write(ended).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// DELETE `/api/sessions/`: signs all other devices out.
+///
+/// # Errors
+/// 503 if it could not be written down.
+pub async fn end_others(site: Data<Site>, caller: Caller) -> Result<Answer> {
+    let (grants, user, current, now) = (site.grants.clone(), caller.user, caller.session, site.clock.now());
+    let ended = move |conn: &mut Conn| {
+        for row in session::live_of(conn, user, now)? {
+            let Ok(sid) = row.id.parse() else { continue };
+            if Some(sid) != current {
+                grants.end_in(conn, sid, Some(user), Ended::SignedOut, Some(user), now)?;
+            }
+        }
+        Ok(())
+    };
+    site.db.write(ended).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

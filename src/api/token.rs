@@ -5,9 +5,11 @@ use actix_web::web::Data;
 use serde_json::{Map, json};
 
 use crate::auth::gate::unverified;
-use crate::auth::sign_in::no_account;
+use crate::auth::grants::Pair;
+use crate::auth::sign_in::{SignedIn, no_account};
 use crate::auth::verdict::Reject;
 use crate::error::{Error, Result};
+use crate::model::session::Device;
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
@@ -57,6 +59,11 @@ impl Input for GivenToken {
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
+    Answer::ok(&begin(&site, signed_in, client.device).await?)
+}
+
+/// Begins a session for somebody whose password was right.
+async fn begin(site: &Site, signed_in: SignedIn, device: Device) -> Result<Pair> {
     let (grants, now) = (site.grants.clone(), site.clock.now());
     let verified_only = site.settings.accounts.require_verified_email;
     let begun = site.db.write(move |conn| {
@@ -65,9 +72,28 @@ pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answ
             return Err(unverified());
         }
         grants.note_login(conn, user.id, now)?;
-        grants.begin_pair(conn, &user, &client.device, now)
+        grants.begin_pair(conn, &user, &device, now)
     });
-    Answer::ok(&site.grants.sign_pair(&begun.await?)?)
+    site.grants.sign_pair(&begun.await?)
+}
+
+/// POST `/api/login/`: an access token alone, as the older `djangorestframework-jwt` gave it.
+///
+/// # Errors
+/// 429, 503 if too many try. Anything wrong or missing is one and the same 401 (CONTRACT 22).
+pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+    let refused = || Answer::with(StatusCode::UNAUTHORIZED, &json!({ "error": "Invalid credentials" }));
+    let Credentials { username, password } = match body.read().await {
+        Ok(credentials) => credentials,
+        Err(error @ Error::TooLarge) => return Err(error),
+        Err(_) => return refused(),
+    };
+    let Some(signed_in) = site.sign_in.check(username, password, client.ip).await? else { return refused() };
+    match begin(&site, signed_in, client.device).await {
+        Ok(pair) => Answer::ok(&json!({ "token": pair.access })),
+        Err(Error::Unauthorized(_)) => refused(),
+        Err(error) => Err(error),
+    }
 }
 
 /// POST `/api/token/refresh/`: an access token for a refresh token, and with rotation its successor.

@@ -151,13 +151,14 @@ impl Gate {
     /// The claims of any token that a class lets in, else what each class has against it.
     fn thorough(&self, payload: &[u8], now: Timestamp) -> Result<Bearer, Vec<Reject>> {
         let claims = self.signer.read(payload, now).map_err(|reject| vec![reject])?;
-        let jti = claims.jti().unwrap_or_default();
         let mut rejects = Vec::new();
         for class in &self.jwt.auth_token_classes {
             let checked = match class {
                 TokenClass::Access => Token::<Access>::check(&claims),
                 // A blacklisted id is told before the kind, for the kinds that can be blacklisted (CONTRACT 6, row 6).
-                TokenClass::Sliding if self.is_ended(claims.sid(), jti) => Err(Reject::Blacklisted),
+                TokenClass::Sliding if self.is_ended(claims.sid(), claims.jti().unwrap_or_default()) => {
+                    Err(Reject::Blacklisted)
+                }
                 TokenClass::Sliding => Token::<Sliding>::check(&claims),
             };
             match checked {

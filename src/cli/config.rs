@@ -5,11 +5,11 @@ use crate::settings::Loaded;
 use super::say;
 
 pub fn run(loaded: &Loaded) -> anyhow::Result<()> {
-    let shown = loaded.shown();
-    let width = shown.iter().map(|setting| setting.key.len() + setting.value.len()).max().unwrap_or(0);
-    for setting in shown {
-        let room = (width + 4).saturating_sub(setting.key.len() + setting.value.len());
-        say(&format!("{} = {}{}# {}", setting.key, setting.value, " ".repeat(room.min(60)), setting.origin))?;
+    let lines: Vec<_> = loaded.shown().into_iter().map(|s| (format!("{} = {}", s.key, s.value), s.origin)).collect();
+    // One long list does not push everything else to the right.
+    let width = lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 60).max().unwrap_or(0);
+    for (line, origin) in lines {
+        say(&format!("{line:<width$}  # {origin}"))?;
     }
     Ok(())
 }

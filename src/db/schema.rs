@@ -55,6 +55,7 @@ diesel::table! {
         user_id -> Nullable<BigInt>,
         generation -> Integer,
         kind -> Text,
+        name -> Text,
         ip -> Text,
         user_agent -> Text,
         started_at -> BigInt,

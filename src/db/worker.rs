@@ -24,8 +24,8 @@ const BATCH: usize = 64;
 pub trait Job: Send {
     /// Runs the closure in a savepoint of its own and keeps what it returned.
     fn run_undoably(&mut self, conn: &mut Conn);
-    /// Runs the closure as it is.
-    fn run(&mut self, conn: &mut Conn);
+    /// Runs the closure as it is; `false` if it failed.
+    fn run(&mut self, conn: &mut Conn) -> bool;
     /// Hands the result to whoever waits; `lost` says that the commit failed, whatever the closure returned.
     fn answer(self: Box<Self>, lost: bool);
 }
@@ -58,10 +58,11 @@ where
         });
     }
 
-    fn run(&mut self, conn: &mut Conn) {
-        let Some(work) = self.work.take() else { return };
+    fn run(&mut self, conn: &mut Conn) -> bool {
+        let Some(work) = self.work.take() else { return true };
         self.result = catch_unwind(AssertUnwindSafe(|| work(conn)))
             .unwrap_or_else(|_| Err(Error::internal("a database job panicked")));
+        self.result.is_ok()
     }
 
     fn answer(self: Box<Self>, lost: bool) {
@@ -129,8 +130,8 @@ pub fn reader(target: Arc<Target>, queue: Receiver<Box<dyn Job>>) -> anyhow::Res
         while let Ok(mut job) = queue.recv() {
             match connected(&mut conn, &target) {
                 Ok(open) => {
-                    job.run(open);
-                    if broken(open) {
+                    // Asked after a failure alone: it is a round trip.
+                    if !job.run(open) && broken(open) {
                         conn = None;
                     }
                 }

@@ -116,6 +116,8 @@ pub struct Session {
     pub generation: i32,
     /// `pair` or `sliding`.
     pub kind: String,
+    /// What its user calls it; empty until somebody names it.
+    pub name: String,
     /// The address at sign-in.
     pub ip: String,
     /// The User-Agent at sign-in.
@@ -176,15 +178,42 @@ pub fn by_id(conn: &mut Conn, id: SessionId) -> Result<Option<Session>> {
 
 /// The sessions of a user that are not over, newest first.
 pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Vec<Session>> {
+    page_of(conn, user, now, i64::MAX, 0)
+}
+
+/// A page of the sessions of a user that are not over, newest first.
+pub fn page_of(conn: &mut Conn, user: i64, now: Timestamp, limit: i64, offset: i64) -> Result<Vec<Session>> {
     Ok(sessions::table
         .inner_join(users::table)
         .filter(sessions::user_id.eq(user))
         .filter(sessions::generation.ge(users::generation))
         .filter(sessions::ended_at.is_null())
         .filter(sessions::expires_at.gt(now))
-        .order(sessions::last_seen_at.desc())
+        .order((sessions::last_seen_at.desc(), sessions::id))
+        .limit(limit)
+        .offset(offset)
         .select(sessions::all_columns)
         .load(conn)?)
+}
+
+/// The session of a user with this id, if it is not over.
+pub fn live_by_id(conn: &mut Conn, user: i64, id: SessionId, now: Timestamp) -> Result<Option<Session>> {
+    Ok(sessions::table
+        .inner_join(users::table)
+        .filter(sessions::id.eq(id.to_string()))
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::generation.ge(users::generation))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .select(sessions::all_columns)
+        .first(conn)
+        .optional()?)
+}
+
+/// Gives a session another name.
+pub fn rename(conn: &mut Conn, id: SessionId, name: &str) -> Result<()> {
+    diesel::update(sessions::table.find(id.to_string())).set(sessions::name.eq(name)).execute(conn)?;
+    Ok(())
 }
 
 /// How many sessions of a user are not over.

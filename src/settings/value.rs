@@ -181,9 +181,15 @@ impl TokenClaim {
 pub mod duration {
     use super::*;
 
-    /// Writes `5m`.
+    /// Writes `5m` and `90d`: in the largest unit that it is whole in. humantime would make months of the ninety days.
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*duration))
+        let seconds = duration.as_secs();
+        let whole =
+            |size: u64| (duration.subsec_nanos() == 0 && seconds > 0 && seconds % size == 0).then(|| seconds / size);
+        match [("d", 86400), ("h", 3600), ("m", 60)].into_iter().find_map(|(unit, size)| Some((whole(size)?, unit))) {
+            Some((count, unit)) => serializer.collect_str(&format_args!("{count}{unit}")),
+            None => serializer.collect_str(&humantime::format_duration(*duration)),
+        }
     }
 
     /// Reads `5m`, `300` and `"300"`.
@@ -323,6 +329,18 @@ mod tests {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
         }
         assert_eq!("10/m".parse::<Rate>().unwrap().to_string(), "10/min");
+    }
+
+    #[test]
+    fn a_duration_is_written_in_the_largest_unit_that_it_is_whole_in_and_reads_back() {
+        for (seconds, written) in
+            [(0, "0s"), (10, "10s"), (300, "5m"), (90, "1m 30s"), (129_600, "36h"), (7_776_000, "90d")]
+        {
+            let given = Duration::from_secs(seconds);
+            let text = duration::serialize(&given, serde_json::value::Serializer).unwrap();
+            assert_eq!(text, json!(written));
+            assert_eq!(duration::deserialize(text).unwrap(), given);
+        }
     }
 
     #[test]

@@ -27,5 +27,5 @@ async fn walk(browser: &Browser) {
     browser.row("ann").sees("root").await;
     browser.row("bob").sees("root").await;
     browser.look("list").await;
-    browser.press("Your account, root").await.press("Sign out").await.sees("Sign in to Portcullis").await;
+    browser.toggle("Your account, root").await.press("Sign out").await.sees("Sign in to Portcullis").await;
 }

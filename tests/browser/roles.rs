@@ -41,5 +41,5 @@ async fn walk(browser: &Browser) {
 }
 
 async fn sign_out(browser: &Browser, name: &str) {
-    browser.press(&format!("Your account, {name}")).await.press("Sign out").await.sees("Sign in to Portcullis").await;
+    browser.toggle(&format!("Your account, {name}")).await.press("Sign out").await.sees("Sign in to Portcullis").await;
 }

@@ -19,10 +19,10 @@ async fn walk(browser: &Browser) {
     browser.fill("Password", ROOT_PASSWORD).await.fill("Password again", ROOT_PASSWORD).await;
     browser.press("Make administrator").await;
 
-    browser.press("Your account, mira").await.sees("Sign out").await.look("arrived").await;
+    browser.toggle("Your account, mira").await.sees("Sign out").await.look("arrived").await;
     browser.press("Sign out").await;
     browser.visit(&link).await;
     assert!(!browser.offers("Make administrator").await, "the link works a second time");
     browser.look("link-is-dead").await;
-    browser.sign_in("mira", ROOT_PASSWORD).await.press("Your account, mira").await;
+    browser.sign_in("mira", ROOT_PASSWORD).await.toggle("Your account, mira").await;
 }

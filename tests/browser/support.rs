@@ -159,12 +159,11 @@ impl Browser {
         Self { place, ..self.clone() }
     }
 
-    /// The same window, looking only at what is grouped or named so: a field set, a region, a card under this heading; or
-    /// what has this role, as `status`.
+    /// The same window, looking only at what is grouped or named so: a field set, a region, a card under this heading.
     pub fn group(&self, name: &str) -> Self {
         let name = literal(name);
         let place = format!(
-            "//*[@aria-label={name} or @role={name} or (self::fieldset and legend[normalize-space(.)={name}]) or \
+            "//*[@aria-label={name} or (self::fieldset and legend[normalize-space(.)={name}]) or \
              @aria-labelledby=//*[normalize-space(.)={name}]/@id]"
         );
         Self { place, ..self.clone() }
@@ -221,22 +220,44 @@ impl Browser {
         self
     }
 
-    /// Presses a button: one of these words, or beginning with them ("Sign out" for "Sign out Firefox on Linux").
+    /// Presses a button that leads to another page: named so, or beginning so ("Sign out" for "Sign out Firefox on Linux").
     pub async fn press(&self, name: &str) -> &Self {
-        self.click(&self.find(Kind::Button, name).await).await;
-        self
+        self.leave_by(Kind::Button, name).await
     }
 
     /// Follows a link, named as a button is.
     pub async fn follow(&self, name: &str) -> &Self {
-        self.click(&self.find(Kind::Link, name).await).await;
+        self.leave_by(Kind::Link, name).await
+    }
+
+    /// Presses a button that stays on its page: a menu's, a switch.
+    pub async fn toggle(&self, name: &str) -> &Self {
+        self.click(&self.find(Kind::Button, name).await).await;
+        self
+    }
+
+    /// Waits until a button of this name can be seen.
+    pub async fn shows(&self, name: &str) -> &Self {
+        self.find(Kind::Button, name).await;
+        self
+    }
+
+    /// Clicks, and waits until the old page is gone: what is looked for next must not be found on it.
+    async fn leave_by(&self, kind: Kind, name: &str) -> &Self {
+        let element = self.find(kind, name).await;
+        self.click(&element).await;
+        let start = Instant::now();
+        while element.tag_name().await.is_ok() {
+            assert!(start.elapsed() < PATIENCE, "the {kind:?} {name:?} leads nowhere");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self
     }
 
     /// Goes to a part of the panel by its main navigation, which a narrow window keeps behind the button *Menu*.
     pub async fn go(&self, part: &str) -> &Self {
         if self.pass.width < 960 {
-            self.press("Menu").await;
+            self.toggle("Menu").await;
         }
         self.group("Main").follow(part).await;
         self
@@ -379,10 +400,14 @@ impl Browser {
 
     async fn console_is_silent(&self, page: &str) {
         for entry in self.driver.browser_log().await.unwrap() {
-            // The console repeats the status of a refused page, which the page was meant to have; an asset never is.
-            let of_a_page = entry.message.contains("the server responded with a status of 4")
-                && !entry.message.contains("/static/");
-            assert!(of_a_page, "the console at {page}: {} {}", entry.level, entry.message);
+            // The console repeats the status of a page that says no, which it was meant to have; what a page needs never has.
+            let says_no = ["status of 4", "status of 503"].iter().any(|status| entry.message.contains(status));
+            assert!(
+                says_no && !entry.message.contains("/static/"),
+                "the console at {page}: {} {}",
+                entry.level,
+                entry.message
+            );
         }
     }
 

@@ -18,9 +18,11 @@ async fn walk(browser: &Browser) {
     browser.fill("Search", "nobody of that name").await.press("Apply").await.sees("Clear").await.look("empty").await;
     browser.fill("Search", "ann").await.press("Apply").await.sees("ann@example.org").await.misses("bob@").await;
 
+    browser.choose("Status", "Inactive").await.press("Apply").await.misses("ann@").await;
+    browser.choose("Status", "Active").await.press("Apply").await.sees("ann@example.org").await;
+
     browser.follow("ann").await.look("profile").await;
     browser.tick("Premium", true).await.fill("First name", "Ann").await.press("Save and keep editing").await;
-    browser.group("status").sees("ann").await;
     assert!(browser.ticked("Premium").await, "the page forgot what it saved");
     assert_eq!(browser.status("/api/premium/", &ann.access).await, 200);
 
@@ -33,7 +35,13 @@ async fn walk(browser: &Browser) {
     browser.press("Sign out everywhere").await.sees("signed out").await.look("signed-out").await;
     assert_eq!(browser.status("/api/hello/", &ann.access).await, 401);
 
-    browser.press("Switch to dark theme").await.press("Switch to light theme").await;
-    browser.press("Your account, root").await.press("Sign out").await.sees("Sign in to Portcullis").await;
+    browser
+        .toggle("Switch to dark theme")
+        .await
+        .toggle("Switch to light theme")
+        .await
+        .shows("Switch to dark theme")
+        .await;
+    browser.toggle("Your account, root").await.press("Sign out").await.sees("Sign in to Portcullis").await;
     browser.visit("/admin/users/").await.sees("Sign in to Portcullis").await;
 }

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod admin;
+mod api;
 mod crash;
+mod db;
+mod handbook;
 mod house;
 mod process;
 mod readme;
+mod recipe;
 mod support;

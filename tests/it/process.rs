@@ -80,6 +80,17 @@ fn it_prints_a_new_set_up_link_at_every_start_until_there_is_an_administrator() 
 }
 
 #[test]
+fn the_first_administrator_can_come_from_the_environment() {
+    let home = Home::new().with_superuser("root", PASSWORD);
+    let server = home.serve();
+    let http = Http::new(server.origin());
+    let pair =
+        http.post("/api/token/", "", &json!({ "username": "root", "password": PASSWORD })).unwrap().is(200).pair();
+    http.get("/api/admin-only/", &pair.access).unwrap().is(200);
+    assert!(!server.words().contains("no administrator yet"), "{}", server.words());
+}
+
+#[test]
 fn a_second_server_on_the_same_data_is_refused_and_told_who_holds_it() {
     let home = Home::new();
     let first = home.serve();

@@ -5,6 +5,7 @@ CREATE TABLE sessions (
     user_id BIGINT REFERENCES users (id) ON DELETE SET NULL,
     generation INTEGER NOT NULL,
     kind TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL DEFAULT '',
     ip TEXT COLLATE "C" NOT NULL DEFAULT '',
     user_agent TEXT COLLATE "C" NOT NULL DEFAULT '',
     started_at BIGINT NOT NULL,

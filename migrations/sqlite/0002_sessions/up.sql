@@ -5,6 +5,7 @@ CREATE TABLE sessions (
     user_id BIGINT REFERENCES users (id) ON DELETE SET NULL,
     generation INTEGER NOT NULL,
     kind TEXT NOT NULL,
+    name TEXT NOT NULL DEFAULT '',
     ip TEXT NOT NULL DEFAULT '',
     user_agent TEXT NOT NULL DEFAULT '',
     started_at BIGINT NOT NULL,

@@ -5,7 +5,6 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::admin::device::Device;
 use crate::admin::error::PageError;
 use crate::admin::form::Form;
 use crate::admin::layout::{Frame, html, see_other};
@@ -17,6 +16,7 @@ use crate::admin::when::{When, ago};
 use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::{panel_session, user};

@@ -107,13 +107,13 @@ async fn a_bearer_token_opens_no_page_and_a_panel_cookie_no_api() {
 
 #[actix_web::test]
 async fn the_first_administrator_is_made_by_the_link_and_once() {
-    let panel = Panel::without_administrator(|_| ());
+    let panel = Panel::without_administrator(|_| ()).await;
     let browser = panel.browser();
     for path in ["/admin/", "/admin/users/", "/admin/login/"] {
         let page = browser.get(path).await.is(403);
         page.says("This server has no administrator yet").is_silent_on("127.0.0.1");
     }
-    let link = format!("/admin/setup/{}/", panel.site.setup.issue(panel.now()).unwrap());
+    let link = format!("/admin/setup/{}/", panel.app.site.setup.issue(panel.now()).unwrap());
     browser.get("/admin/setup/guess/").await.is(404);
     let weak = [("username", "mira"), ("email", ""), ("password", "12345678"), ("password2", "12345679")];
     let page = browser.submit(&link, &weak).await.is(422);
@@ -134,8 +134,8 @@ async fn the_first_administrator_is_made_by_the_link_and_once() {
 
 #[actix_web::test]
 async fn the_first_link_is_good_for_an_hour() {
-    let panel = Panel::without_administrator(|_| ());
-    let link = format!("/admin/setup/{}/", panel.site.setup.issue(panel.now()).unwrap());
+    let panel = Panel::without_administrator(|_| ()).await;
+    let link = format!("/admin/setup/{}/", panel.app.site.setup.issue(panel.now()).unwrap());
     panel.browser().get(&link).await.is(200);
     panel.wait(60);
     panel.browser().get(&link).await.is(404);

@@ -116,7 +116,9 @@ async fn nobody_gives_what_they_do_not_have() {
         [("list", "users"), ("action", "give-role"), ("role", &strong), ("id", &bob.to_string()), ("sure", "yes")];
     ann.send("/admin/users/", "/admin/confirm/", &bulk).await.is(303);
     ann.get("/admin/users/").await.says("Nothing was changed");
-    ann.get(&format!("/admin/users/{bob}/")).await.says("You lack what it allows: signing-keys.view, signing-keys.change");
+    ann.get(&format!("/admin/users/{bob}/"))
+        .await
+        .says("You lack what it allows: signing-keys.view, signing-keys.change");
 }
 
 #[actix_web::test]

@@ -1,6 +1,12 @@
 //! What the tests stand on.
 
+pub mod app;
+pub mod client;
+pub mod database;
 pub mod http;
 pub mod panel;
+pub mod people;
 pub mod postgres;
 pub mod process;
+pub mod statements;
+pub mod token;

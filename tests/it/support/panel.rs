@@ -1,33 +1,25 @@
-//! The panel in process: a site of its own with a clock that stands still, and browsers that keep their cookies.
+//! The panel in process: a site with an administrator, and browsers that keep their cookies.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use actix_web::cookie::Cookie;
-use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::test::{self, TestRequest};
-use actix_web::web::Data;
-use portcullis::clock::{Clock, Timestamp};
+use actix_web::test::TestRequest;
+use portcullis::clock::Timestamp;
 use portcullis::db::Conn;
 use portcullis::model::role;
 use portcullis::model::user::{self, NewUser, User, UserChanges};
-use portcullis::server;
 use portcullis::settings::Settings;
-use portcullis::site::Site;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-pub const PASSWORD: &str = "correct horse 9";
-/// A Sunday noon.
-pub const NOON: Timestamp = Timestamp::from_seconds(1_795_348_800);
+use super::app::{TestApp, minutes, no_limits};
+pub use super::people::PASSWORD;
 
-/// A site with its panel, in a folder of its own.
+/// An application, seen from its panel.
 pub struct Panel {
-    pub site: Data<Site>,
-    _folder: TempDir,
+    pub app: TestApp,
 }
 
 impl Panel {
@@ -38,34 +30,31 @@ impl Panel {
 
     /// The same, with other settings.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let panel = Self::without_administrator(change);
+        let panel = Self::without_administrator(change).await;
         panel.user("root", |new| (new.is_staff, new.is_superuser) = (true, true)).await;
         panel
     }
 
     /// A panel that nobody has set up yet.
-    pub fn without_administrator(change: impl FnOnce(&mut Settings)) -> Self {
-        let folder = tempfile::Builder::new().prefix("portcullis-test-").tempdir().unwrap();
-        let mut settings = Settings::default();
-        settings.server.data_dir = folder.path().join("data");
-        settings.throttle.login = None;
-        (settings.passwords.memory_kib, settings.passwords.passes) = (8, 1);
-        change(&mut settings);
-        let site = Data::new(Site::open(settings, Clock::manual(NOON)).unwrap());
-        Self { site, _folder: folder }
+    pub async fn without_administrator(change: impl FnOnce(&mut Settings)) -> Self {
+        let app = TestApp::with(|settings| {
+            no_limits(settings);
+            change(settings);
+        });
+        Self { app: app.await }
     }
 
     pub fn now(&self) -> Timestamp {
-        self.site.clock.now()
+        self.app.clock.now()
     }
 
-    pub fn wait(&self, minutes: u64) {
-        self.site.clock.advance(Duration::from_secs(minutes * 60));
+    pub fn wait(&self, count: u64) {
+        self.app.clock.advance(minutes(count));
     }
 
-    /// Does something to the database, as another process would.
+    /// Does something to the database.
     pub async fn write<T: Send + 'static>(&self, work: impl FnOnce(&mut Conn) -> T + Send + 'static) -> T {
-        self.site.db.write(move |conn| Ok(work(conn))).await.unwrap()
+        self.app.write(move |conn| Ok(work(conn))).await
     }
 
     /// Makes a user with the password of all tests. No rule looks at the name: imported ones may be anything.
@@ -74,7 +63,7 @@ impl Panel {
         let mut new = NewUser {
             username: username.to_owned(),
             email: format!("{username}@example.org"),
-            password: self.site.passwords.hash(PASSWORD.into()).await.unwrap(),
+            password: self.app.site.passwords.hash(PASSWORD.into()).await.unwrap(),
             date_joined: now,
             updated_at: now,
             ..NewUser::default()
@@ -98,7 +87,7 @@ impl Panel {
     }
 
     pub async fn give(&self, role: i64, user: i64) {
-        let (grants, now) = (self.site.grants.clone(), self.now());
+        let (grants, now) = (self.app.site.grants.clone(), self.now());
         self.write(move |conn| {
             role::give(conn, role, user, now).unwrap();
             grants.changed_in(conn, user, now).unwrap();
@@ -107,7 +96,7 @@ impl Panel {
     }
 
     pub async fn change(&self, id: i64, change: impl FnOnce(&mut UserChanges)) {
-        let (grants, now) = (self.site.grants.clone(), self.now());
+        let (grants, now) = (self.app.site.grants.clone(), self.now());
         let mut changes = UserChanges { updated_at: now, ..UserChanges::default() };
         change(&mut changes);
         self.write(move |conn| {
@@ -119,7 +108,7 @@ impl Panel {
 
     /// The user as the database has it.
     pub async fn row(&self, id: i64) -> Option<User> {
-        self.site.db.read(move |conn| user::by_id(conn, id)).await.unwrap()
+        self.app.read(move |conn| user::by_id(conn, id)).await
     }
 
     pub fn browser(&self) -> Browser<'_> {
@@ -156,12 +145,9 @@ impl Panel {
     }
 
     async fn send(&self, request: TestRequest) -> Answer {
-        let app = test::init_service(server::app(self.site.clone())).await;
         let request = request.peer_addr("127.0.0.1:40000".parse().unwrap()).insert_header((header::HOST, "panel.test"));
-        match test::try_call_service(&app, request.to_request()).await {
-            Ok(response) => Answer::of(response).await,
-            Err(error) => panic!("no answer: {error}"),
-        }
+        let answer = self.app.send(request).await;
+        Answer { status: answer.status.as_u16(), text: answer.text().to_owned(), headers: answer.headers }
     }
 }
 
@@ -262,12 +248,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(response: ServiceResponse) -> Self {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = String::from_utf8(test::read_body(response).await.to_vec()).unwrap();
-        Self { status, headers, text }
-    }
-
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

@@ -14,16 +14,33 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
+use portcullis::db::{Target, migrate};
 
 use super::process::eventually;
 
 /// The URL of a fresh, empty database, for this caller alone.
 pub fn url() -> String {
+    server().url(&copy_of("template1"))
+}
+
+/// The URL of a fresh database with the present schema: a copy of one that is migrated once a process.
+pub fn migrated() -> String {
+    static TEMPLATE: OnceLock<String> = OnceLock::new();
+    let template = TEMPLATE.get_or_init(|| {
+        let name = copy_of("template1");
+        migrate::run(&mut Target::Postgres(server().url(&name)).connect().unwrap()).unwrap();
+        name
+    });
+    server().url(&copy_of(template))
+}
+
+/// The name of a new database, like this one.
+fn copy_of(template: &str) -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let mut maintenance = PgConnection::establish(&server().url("postgres")).unwrap();
-    maintenance.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
-    server().url(&name)
+    maintenance.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).unwrap();
+    name
 }
 
 struct Server {

@@ -1,0 +1,16 @@
+//! The stories of the API, one file a noun.
+
+mod accounts;
+mod articles;
+mod lists;
+mod logout;
+mod overload;
+mod refresh;
+mod revocation;
+mod samples;
+mod sessions;
+mod sliding;
+mod statements;
+mod tasks;
+mod throttle;
+mod tokens;

@@ -1,0 +1,253 @@
+//! One story a model, the same function on both databases: rows go in and come out as they were.
+
+use diesel::prelude::*;
+use portcullis::api::articles::Article;
+use portcullis::api::tasks::Task;
+use portcullis::clock::Timestamp;
+use portcullis::db::Conn;
+use portcullis::db::schema::{articles, blacklisted_tokens, tasks};
+use portcullis::error::Result;
+use portcullis::model::change::{self, What};
+use portcullis::model::role;
+use portcullis::model::session::{self, Device, Ended, NewSession, SessionId, SessionKind};
+use portcullis::model::token::{self, NewOutstandingToken, Use};
+use portcullis::model::user::{self, NewUser, User, UserChanges};
+
+use super::{made, on_both};
+use crate::support::app::{NOON, hours, minutes, seconds};
+
+#[tokio::test]
+async fn users() {
+    on_both(|conn| {
+        let birthday = chrono::NaiveDate::from_ymd_opt(1990, 2, 28);
+        let new = NewUser {
+            username: "ann".into(),
+            password: "$argon2id$".into(),
+            email: "ann@example.org".into(),
+            date_of_birth: birthday,
+            date_joined: NOON,
+            updated_at: NOON,
+            ..NewUser::default()
+        };
+        let ann = user::insert(conn, &new)?.unwrap();
+        assert!(ann.is_active && !ann.is_staff && !ann.is_superuser && !ann.is_premium && !ann.email_verified);
+        assert_eq!((ann.date_of_birth, ann.date_joined, ann.last_login), (birthday, NOON, None));
+        assert_eq!((ann.generation, ann.password_generation), (0, 0));
+
+        // A taken name spoils nothing that follows, also on PostgreSQL.
+        assert!(user::insert(conn, &new)?.is_err());
+        let bob = made(conn, "bob")?;
+        let as_ann = UserChanges { username: Some("ann".into()), updated_at: NOON, ..UserChanges::default() };
+        assert!(user::update(conn, bob.id, &as_ann)?.is_err());
+        assert!(user::by_username(conn, "Ann")?.is_none());
+
+        user::set_password(conn, ann.id, "new", NOON + seconds(1))?;
+        user::raise_generation(conn, ann.id)?;
+        user::renew_hash(conn, ann.id, "old", "never")?;
+        user::touch_last_login(conn, ann.id, NOON + seconds(2))?;
+        let now = user::by_id(conn, ann.id)?.unwrap();
+        assert_eq!((now.generation, now.password_generation, now.password.as_str()), (2, 1, "new"));
+        assert_eq!((now.updated_at, now.last_login), (NOON + seconds(1), Some(NOON + seconds(2))));
+
+        user::set_active(conn, bob.id, false, NOON)?;
+        user::set_active(conn, bob.id, true, NOON)?;
+        let bob = user::by_id(conn, bob.id)?.unwrap();
+        assert_eq!((bob.is_active, bob.generation), (true, 1));
+
+        user::delete(conn, bob.id)?;
+        assert!(user::by_id(conn, bob.id)?.is_none());
+        assert!(made(conn, "bob")?.id > bob.id, "an id is never given twice");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn roles() {
+    on_both(|conn| {
+        let ann = made(conn, "ann")?;
+        let may = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let editor = role::insert(conn, "editor", "writes", &may(&["articles.change", "articles.add"]), NOON)?.unwrap();
+        assert!(role::insert(conn, "editor", "", &[], NOON)?.is_err());
+        let viewer = role::insert(conn, "viewer", "", &may(&["users.view", "articles.add"]), NOON)?.unwrap();
+        assert_eq!(role::permissions(conn, editor.id)?, ["articles.add", "articles.change"]);
+
+        assert!(role::give(conn, editor.id, ann.id, NOON)?);
+        assert!(!role::give(conn, editor.id, ann.id, NOON)?);
+        assert!(role::give(conn, viewer.id, ann.id, NOON)?);
+        let mut held = user::permissions(conn, ann.id)?;
+        held.sort();
+        assert_eq!(held, ["articles.add", "articles.change", "users.view"]);
+        assert_eq!(user::role_names(conn, ann.id)?, ["editor", "viewer"]);
+        assert_eq!(role::of_user(conn, ann.id)?.len(), 2);
+        assert_eq!(role::holders(conn, editor.id)?, [ann.id]);
+        assert_eq!(role::holder_counts(conn, &[editor.id, viewer.id, 99])?, [(editor.id, 1), (viewer.id, 1)].into());
+
+        let later = NOON + seconds(1);
+        assert!(role::update(conn, viewer.id, "editor", "", &[], later)?.is_err());
+        assert_eq!(role::permissions(conn, viewer.id)?.len(), 2, "what is refused changes nothing");
+        let viewer = role::update(conn, viewer.id, "reader", "reads", &may(&["tasks.view"]), later)?.unwrap();
+        assert_eq!((viewer.name.as_str(), viewer.updated_at), ("reader", later));
+        assert_eq!(user::permissions(conn, ann.id)?.len(), 3);
+
+        assert!(role::take(conn, viewer.id, ann.id)?);
+        assert!(!role::take(conn, viewer.id, ann.id)?);
+        role::delete(conn, editor.id)?;
+        assert_eq!(user::permissions(conn, ann.id)?, Vec::<String>::new());
+        assert_eq!(role::all(conn)?.iter().map(|role| role.name.as_str()).collect::<Vec<_>>(), ["reader"]);
+        Ok(())
+    })
+    .await;
+}
+
+/// Begins a session of the user with one refresh token on record.
+fn session_with_token(conn: &mut Conn, user: &User, jti: &str) -> Result<SessionId> {
+    let id = SessionId::random()?;
+    let device = Device { ip: "192.0.2.1".into(), user_agent: "curl".into() };
+    let new = NewSession {
+        id,
+        user: Some(user.id),
+        generation: user.generation,
+        kind: SessionKind::Pair,
+        device: &device,
+        expires: NOON + hours(48),
+    };
+    session::start(conn, new, NOON)?;
+    recorded(conn, id, Some(user.id), jti)?;
+    Ok(id)
+}
+
+fn recorded(conn: &mut Conn, session: SessionId, user: Option<i64>, jti: &str) -> Result<()> {
+    let session = session.to_string();
+    let (created_at, expires_at) = (NOON, NOON + hours(24));
+    let kind = "refresh";
+    token::insert(conn, &NewOutstandingToken { jti, session_id: &session, user_id: user, kind, created_at, expires_at })
+}
+
+#[tokio::test]
+async fn sessions() {
+    on_both(|conn| {
+        let ann = made(conn, "ann")?;
+        let (one, other) = (session_with_token(conn, &ann, "one")?, session_with_token(conn, &ann, "other")?);
+        session::touch(conn, one, NOON + minutes(1))?;
+        let live: Vec<String> = session::live_of(conn, ann.id, NOON)?.into_iter().map(|session| session.id).collect();
+        assert_eq!(live, [one.to_string(), other.to_string()]);
+
+        assert!(session::end(conn, one, Ended::ByAdmin, Some(ann.id), NOON)?);
+        assert!(!session::end(conn, one, Ended::SignedOut, None, NOON + seconds(1))?);
+        let ended = session::by_id(conn, one)?.unwrap();
+        assert_eq!(
+            (ended.ended_at, ended.ended_why.as_deref(), ended.ended_by),
+            (Some(NOON), Some("by admin"), Some(ann.id))
+        );
+        assert_eq!(session::count_live(conn, ann.id, NOON)?, 1);
+        assert_eq!(session::count_live(conn, ann.id, NOON + hours(48))?, 0);
+        user::raise_generation(conn, ann.id)?;
+        assert_eq!(session::count_live(conn, ann.id, NOON)?, 0);
+
+        user::delete(conn, ann.id)?;
+        let kept = session::by_id(conn, other)?.unwrap();
+        assert_eq!((kept.user_id, kept.ip.as_str(), kept.user_agent.as_str()), (None, "192.0.2.1", "curl"));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens() {
+    on_both(|conn| {
+        let ann = made(conn, "ann")?;
+        let session = session_with_token(conn, &ann, "parent")?;
+        recorded(conn, session, Some(ann.id), "child")?;
+        let parent = token::by_jti(conn, "parent")?.unwrap();
+        let usage = |conn: &mut Conn, at| {
+            let parent = token::by_jti(conn, "parent")?.unwrap();
+            token::usage(conn, &parent, Some(seconds(10)), at)
+        };
+
+        assert_eq!(usage(conn, NOON)?, Use::Live);
+        assert!(token::set_successor(conn, parent.id, "child", NOON, NOON + hours(24), NOON)?);
+        assert!(!token::set_successor(conn, parent.id, "twin", NOON, NOON, NOON)?, "the first successor stands");
+        assert_eq!(usage(conn, NOON + hours(1))?, Use::Live);
+        let child = token::by_jti(conn, "child")?.unwrap();
+        token::set_successor(conn, child.id, "grandchild", NOON, NOON, NOON + hours(1))?;
+        assert_eq!(usage(conn, NOON + hours(1) + seconds(10))?, Use::Live);
+        assert_eq!(usage(conn, NOON + hours(1) + seconds(11))?, Use::Spent);
+
+        recorded(conn, session, Some(ann.id), "grandchild")?;
+        assert_eq!(token::blacklist_session(conn, session, Ended::SignedOut, None, NOON)?, 1);
+        let last = token::by_jti(conn, "grandchild")?.unwrap();
+        assert!(token::is_blacklisted(conn, last.id)? && !token::is_blacklisted(conn, parent.id)?);
+        assert!(token::blacklist(conn, parent.id, Ended::ByAdmin, Some(ann.id), NOON)?);
+        assert!(!token::blacklist(conn, parent.id, Ended::ByAdmin, Some(ann.id), NOON)?);
+
+        user::delete(conn, ann.id)?;
+        assert_eq!(token::by_jti(conn, "parent")?.unwrap().user_id, None);
+        assert_eq!(token::purge(conn, NOON + hours(23), 10)?, 0);
+        assert_eq!(token::purge(conn, NOON + hours(24), 2)?, 2);
+        assert_eq!(token::purge_sessions(conn, NOON + hours(24), 10)?, 0, "a token is left");
+        assert_eq!(token::purge(conn, NOON + hours(24), 2)?, 1);
+        assert_eq!(token::purge_sessions(conn, NOON + hours(24), 10)?, 1);
+        assert_eq!(blacklisted_tokens::table.count().get_result::<i64>(conn)?, 0);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes() {
+    on_both(|conn| {
+        let session = SessionId::random()?;
+        let start = change::position(conn)?;
+        let ended = What::Ended { session, user: Some(7) };
+        change::append(conn, ended, NOON, NOON + minutes(5))?;
+        change::append(conn, What::User(7), NOON, NOON + minutes(10))?;
+
+        let told: Vec<_> =
+            change::since(conn, start, 10)?.into_iter().map(|change| (change.what, change.until)).collect();
+        assert_eq!(told, [(ended, NOON + minutes(5)), (What::User(7), NOON + minutes(10))]);
+        let place = change::position(conn)?;
+        assert_eq!(change::since(conn, place, 10)?, []);
+        assert_eq!(change::since(conn, start, 1)?.len(), 1);
+        let live: Vec<_> = change::live(conn, NOON + minutes(5))?.into_iter().map(|change| change.what).collect();
+        assert_eq!(live, [What::User(7)]);
+
+        assert_eq!(change::slowest_follower(conn, NOON)?, None);
+        change::follow(conn, "one", 5, NOON)?;
+        change::follow(conn, "other", 3, NOON)?;
+        change::follow(conn, "one", 6, NOON + seconds(9))?;
+        assert_eq!(change::slowest_follower(conn, NOON)?, Some(3));
+        assert_eq!(change::slowest_follower(conn, NOON + seconds(1))?, Some(6));
+        change::unfollow(conn, "other")?;
+        assert_eq!(change::slowest_follower(conn, Timestamp::default())?, Some(6));
+
+        assert_eq!(change::purge(conn, NOON + hours(1), 10)?, 1);
+        assert_eq!(change::position(conn)?, place, "the newest entry holds the place");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn resources() {
+    on_both(|conn| {
+        let ann = made(conn, "ann")?;
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 2, 28);
+        let times = (tasks::created_at.eq(NOON), tasks::updated_at.eq(NOON));
+        let row = (tasks::title.eq("Milk"), tasks::user_id.eq(ann.id), tasks::due_date.eq(day), times);
+        let task: Task =
+            diesel::insert_into(tasks::table).values(row).returning(tasks::all_columns).get_result(conn)?;
+        assert_eq!((task.description.as_str(), task.completed, task.due_date), ("", false, day));
+
+        let times = (articles::created_at.eq(NOON), articles::updated_at.eq(NOON));
+        let row = (articles::title.eq("Milk"), articles::body.eq("white"), articles::author_id.eq(ann.id), times);
+        diesel::insert_into(articles::table).values(row).execute(conn)?;
+        let article: Article = articles::table.first(conn)?;
+        assert_eq!((article.body.as_str(), article.created_at), ("white", NOON));
+
+        user::delete(conn, ann.id)?;
+        assert_eq!(tasks::table.count().get_result::<i64>(conn)? + articles::table.count().get_result::<i64>(conn)?, 0);
+        Ok(())
+    })
+    .await;
+}

@@ -1,0 +1,59 @@
+//! What README.md says beside its commands (those are run by `readme.rs`): the settings that there are, and the recipe.
+
+use std::fs;
+use std::path::Path;
+
+use portcullis::settings::Settings;
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[test]
+fn the_readme_lists_every_setting_with_its_default() {
+    let readme = file("README.md");
+    let listed: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `") && line.contains('.')).collect();
+    for setting in Settings::load([], None, &[]).unwrap().shown() {
+        let default = match setting.value.as_str() {
+            "" => "none".to_owned(),
+            "not set" => "not set".to_owned(),
+            value => format!("`{value}`"),
+        };
+        let row = format!("| `{}` | {default} | ", setting.key);
+        assert!(listed.iter().any(|line| line.starts_with(&row)), "README.md lacks the row {row}…");
+    }
+}
+
+#[test]
+fn the_readme_lists_no_setting_that_is_not_there() {
+    let readme = file("README.md");
+    let (_, table) = readme.split_once("| key | default | |\n").unwrap();
+    let known: Vec<String> = Settings::load([], None, &[]).unwrap().shown().into_iter().map(|one| one.key).collect();
+    for line in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let key = line.split('`').nth(1).unwrap();
+        assert!(known.iter().any(|one| one == key), "README.md has a setting {key}, which does not exist");
+    }
+}
+
+#[test]
+fn the_recipe_of_the_readme_is_the_code_that_is_built() {
+    let (readme, recipe) = (file("README.md"), file("tests/it/recipe.rs"));
+    let between = |from: &str, to: &str| {
+        let start = recipe.find(from).unwrap_or_else(|| panic!("the recipe has no {from}"));
+        let length = recipe[start..].find(to).unwrap_or_else(|| panic!("the recipe has no {to} after {from}"));
+        recipe[start..start + length].trim_end()
+    };
+    for piece in [
+        between("CREATE TABLE", "\";"),
+        between("diesel::table!", "#[derive(Queryable"),
+        between("#[derive(Queryable", "fn routes("),
+        between("viewset::<Note>(api);", "}"),
+    ] {
+        assert!(readme.contains(piece), "README.md lacks this piece of the recipe, as it stands:\n{piece}");
+    }
+    // What it brings into scope, said from inside the house.
+    for line in recipe.lines().filter(|line| line.starts_with("use portcullis::")) {
+        let inside = line.replace("portcullis::", "crate::");
+        assert!(readme.contains(&inside), "README.md lacks {inside}");
+    }
+}

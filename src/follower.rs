@@ -102,10 +102,14 @@ impl Follower {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         // The place is read first: what is appended meanwhile is read again, and applying twice changes nothing.
         progress.position = change::position(conn)?;
-        for change in change::live(conn, now)? {
-            self.apply(conn, &change);
+        let mut from = 0;
+        loop {
+            // In portions: a million at once would be a hundred megabytes.
+            let changes = change::live(conn, now, from, PORTION)?;
+            let Some(last) = changes.last() else { return Ok(()) };
+            from = last.id;
+            changes.iter().for_each(|change| self.apply(conn, change));
         }
-        Ok(())
     }
 
     /// Applies what was appended since the last time; returns the new place if there was anything.

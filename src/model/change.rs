@@ -67,9 +67,10 @@ pub fn since(conn: &mut Conn, position: i64, most: i64) -> Result<Vec<Change>> {
     rows.into_iter().map(parse).collect()
 }
 
-/// The entries that still matter at `now`, oldest first: what a start replays.
-pub fn live(conn: &mut Conn, now: Timestamp) -> Result<Vec<Change>> {
-    let rows: Vec<Row> = changes::table.filter(changes::until.gt(now)).order(changes::id).load(conn)?;
+/// The entries after `position` that still matter at `now`, oldest first, at most `most` of them: what a start replays.
+pub fn live(conn: &mut Conn, now: Timestamp, position: i64, most: i64) -> Result<Vec<Change>> {
+    let live = changes::table.filter(changes::id.gt(position)).filter(changes::until.gt(now));
+    let rows: Vec<Row> = live.order(changes::id).limit(most).load(conn)?;
     rows.into_iter().map(parse).collect()
 }
 

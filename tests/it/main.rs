@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that everything is linked once. Folders mirror `src/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod admin;
 mod api;
 mod crash;
 mod db;

@@ -82,11 +82,10 @@ struct Page {
     save: Save,
 }
 
-/// The permissions ticked. Whoever may do anything in an area may see it.
-fn ticked(form: &Filled) -> PermissionSet {
-    let named = form.values("p").filter_map(|name| name.parse::<Permission>().ok());
-    let with_view = named.flat_map(|one| [Some(one), Permission::of(one.area(), Verb::View)]);
-    with_view.flatten().collect()
+/// These permissions, with the one to see where there is any other: whoever may do anything in an area may see it.
+fn with_view<'n>(names: impl Iterator<Item = &'n str>) -> PermissionSet {
+    let named = names.filter_map(|name| name.parse::<Permission>().ok());
+    named.flat_map(|one| [Some(one), Permission::of(one.area(), Verb::View)]).flatten().collect()
 }
 
 fn names(set: PermissionSet) -> Vec<String> {
@@ -222,7 +221,7 @@ pub async fn make(
         Ok(checked) => checked,
         Err(form) => return show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now),
     };
-    let (actor, wanted, name) = (staff.actor(), ticked(&sent), typed.name.clone());
+    let (actor, wanted, name) = (staff.actor(), with_view(sent.values("p")), typed.name.clone());
     if let Some(words) = actor.cannot_give(wanted) {
         return Err(PageError::Refused(words));
     }
@@ -260,7 +259,8 @@ pub async fn save(
         Ok(checked) => checked,
         Err(form) => return show(&staff, Some(&found), form, StatusCode::UNPROCESSABLE_ENTITY, now),
     };
-    let (actor, grants, wanted, name) = (staff.actor(), site.grants.clone(), ticked(&sent), typed.name.clone());
+    let (actor, grants, wanted, name) =
+        (staff.actor(), site.grants.clone(), with_view(sent.values("p")), typed.name.clone());
     let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, wanted, now);
     match site.db.write(write).await? {
         Saved::Done { holders } => {
@@ -297,7 +297,7 @@ fn change(
         return Ok(Saved::Clash(Box::new((found.role, theirs))));
     }
     // What it allowed before may stay; what is new must be the actor's own.
-    let before = PermissionSet::named(&found.permissions);
+    let before = with_view(found.permissions.iter().map(String::as_str));
     let added = wanted.beyond(before).into_iter().collect();
     if let Some(words) = actor.cannot_give(added) {
         return Ok(Saved::Refused(PageError::Refused(words)));

@@ -48,14 +48,23 @@ fn what_it_keeps_only_its_own_user_can_read() {
     let server = home.serve();
     register(&server, "john");
 
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let data = home.path().join("data");
-    assert_eq!(mode(&data), 0o700);
-    let files: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut folders = vec![home.path().join("data")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        assert_eq!(mode(&folder), 0o700, "{folder:?}");
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
     assert!(files.iter().any(|file| file.ends_with("portcullis.db")), "{files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{file:?}");
     }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 #[test]

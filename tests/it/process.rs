@@ -48,23 +48,18 @@ fn what_it_keeps_only_its_own_user_can_read() {
     let server = home.serve();
     register(&server, "john");
 
-    let mut folders = vec![home.path().join("data")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        assert_eq!(mode(&folder), 0o700, "{folder:?}");
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let data = home.path().join("data");
+    assert_eq!(mode(&data), 0o700);
+    let list = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let keys = data.join("keys");
+    assert_eq!(mode(&keys), 0o700);
+    let files: Vec<_> = [list(&data), list(&keys)].concat().into_iter().filter(|path| path.is_file()).collect();
     assert!(files.iter().any(|file| file.ends_with("portcullis.db")), "{files:?}");
+    assert!(files.iter().any(|file| file.parent() == Some(&keys)), "{files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{file:?}");
     }
-}
-
-fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 #[test]

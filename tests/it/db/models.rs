@@ -121,7 +121,10 @@ fn recorded(conn: &mut Conn, session: SessionId, user: Option<i64>, jti: &str) -
     let session = session.to_string();
     let (created_at, expires_at) = (NOON, NOON + hours(24));
     let kind = "refresh";
-    token::insert(conn, &NewOutstandingToken { jti, session_id: &session, user_id: user, kind, created_at, expires_at })
+    token::insert(
+        conn,
+        &NewOutstandingToken { jti, session_id: &session, user_id: user, kind, kid: None, created_at, expires_at },
+    )
 }
 
 #[tokio::test]

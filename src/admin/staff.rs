@@ -160,7 +160,7 @@ fn site(request: &HttpRequest) -> Result<web::Data<Site>> {
 /// The user of this session, if it is still good. A session that is not is ended here.
 async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>> {
     let Ok(id) = id.parse::<i64>() else { return Ok(None) };
-    let state = site.principals.of(id).await?;
+    let state = site.memory.principals.of(id).await?;
     let generation: Option<i32> = visit.session().get(GENERATION_KEY).ok().flatten();
     match state {
         Some(state) if state.active && state.staff && generation == Some(state.generation) => {

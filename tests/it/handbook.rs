@@ -44,7 +44,7 @@ fn the_recipe_of_the_readme_is_the_code_that_is_built() {
         recipe[start..start + length].trim_end()
     };
     for key in ["INTEGER PRIMARY KEY AUTOINCREMENT", "BIGSERIAL PRIMARY KEY"] {
-        let table = between("CREATE TABLE", "\";").replace("KEY", key);
+        let table = between("CREATE TABLE", "\";").replace("INTEGER PRIMARY KEY", key);
         assert!(readme.contains(&table), "README.md lacks this table:\n{table}");
     }
     for piece in [

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::auth::key_store::KeyStore;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;
+use crate::auth::signer::Signer;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Conn, Db, Target};
 use crate::error::{Error, Result};
@@ -23,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const ASK_EVERY: Duration = Duration::from_millis(250);
 /// A server that was not seen for so long is dead, and nobody waits for it.
 const DEAD_AFTER: Duration = Duration::from_secs(5);
+/// What our own commits have taken in is told so seldom: mostly nobody waits for it.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How many entries are read at a time.
 const PORTION: i64 = 1000;
 /// On PostgreSQL an entry may be committed after one with a higher id: so far back it is looked for again.
@@ -32,6 +36,8 @@ const OVERLAP: i64 = 500;
 pub struct Follower {
     principals: Arc<Principals>,
     revocations: Arc<Revocations>,
+    signer: Signer,
+    keys: KeyStore,
     progress: Mutex<Progress>,
     stopped: AtomicBool,
     /// This process's name on the list of followers.
@@ -45,14 +51,35 @@ struct Progress {
     applied: BTreeSet<i64>,
 }
 
+/// What the thread that follows last saw and told.
+#[derive(Default)]
+struct Told {
+    version: Option<i64>,
+    position: i64,
+    at: Duration,
+}
+
 impl Follower {
     /// A follower that has seen nothing yet, under a name of its own.
     ///
     /// # Errors
     /// If the system has no random bytes.
-    pub fn new(principals: Arc<Principals>, revocations: Arc<Revocations>) -> Result<Self> {
+    pub fn new(
+        principals: Arc<Principals>,
+        revocations: Arc<Revocations>,
+        signer: Signer,
+        keys: KeyStore,
+    ) -> Result<Self> {
         let name = SessionId::random()?.to_string();
-        Ok(Self { principals, revocations, progress: Mutex::default(), stopped: AtomicBool::new(false), name })
+        Ok(Self {
+            principals,
+            revocations,
+            signer,
+            keys,
+            progress: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            name,
+        })
     }
 
     /// Writes how far this process has come, and that it lives.
@@ -60,8 +87,11 @@ impl Follower {
     /// # Errors
     /// The database's.
     pub fn report(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
-        let position = self.progress.lock().unwrap_or_else(PoisonError::into_inner).position;
-        change::follow(conn, &self.name, position, now)
+        change::follow(conn, &self.name, self.position(), now)
+    }
+
+    fn position(&self) -> i64 {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).position
     }
 
     /// Replays what still matters at `now`: the start of a server.
@@ -72,10 +102,14 @@ impl Follower {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         // The place is read first: what is appended meanwhile is read again, and applying twice changes nothing.
         progress.position = change::position(conn)?;
-        for change in change::live(conn, now)? {
-            self.apply(&change);
+        let mut from = 0;
+        loop {
+            // In portions: a million at once would be a hundred megabytes.
+            let changes = change::live(conn, now, from, PORTION)?;
+            let Some(last) = changes.last() else { return Ok(()) };
+            from = last.id;
+            changes.iter().for_each(|change| self.apply(conn, change));
         }
-        Ok(())
     }
 
     /// Applies what was appended since the last time; returns the new place if there was anything.
@@ -94,7 +128,7 @@ impl Follower {
                 if overlap > 0 && !progress.applied.insert(change.id) {
                     continue;
                 }
-                self.apply(change);
+                self.apply(conn, change);
                 moved = true;
                 progress.position = progress.position.max(change.id);
             }
@@ -107,10 +141,15 @@ impl Follower {
         Ok(moved.then_some(progress.position))
     }
 
-    fn apply(&self, change: &Change) {
+    fn apply(&self, conn: &mut Conn, change: &Change) {
         match change.what {
             What::Ended { session, .. } => self.revocations.note(session, change.until),
             What::User(user) => self.principals.forget(user),
+            What::Keys => match self.keys.load(conn) {
+                Ok(ring) => self.signer.replace(ring),
+                // The present ring goes on: what is wrong with the new one is for whoever made it.
+                Err(error) => log::error!("the key ring has changed and cannot be read: {error:#}"),
+            },
         }
     }
 
@@ -127,11 +166,11 @@ impl Follower {
         let (this, target) = (self.clone(), target.clone());
         let every = if matches!(target, Target::Sqlite(_)) { LOOK_EVERY } else { ASK_EVERY };
         let body = move || {
-            let mut seen = None;
+            let mut told = Told::default();
             while !this.stopped.load(Ordering::Relaxed) {
-                if let Err(error) = this.look(&mut conn, &mut seen, &clock) {
+                if let Err(error) = this.look(&mut conn, &mut told, &clock) {
                     log::error!("cannot follow the change log: {error}");
-                    seen = None;
+                    told = Told::default();
                     if let Ok(fresh) = target.connect() {
                         conn = fresh;
                     }
@@ -146,15 +185,20 @@ impl Follower {
         Ok(())
     }
 
-    fn look(&self, conn: &mut Conn, seen: &mut Option<i64>, clock: &Clock) -> Result<()> {
+    fn look(&self, conn: &mut Conn, told: &mut Told, clock: &Clock) -> Result<()> {
         let version = db::data_version(conn)?;
-        if version.is_some() && version == *seen {
-            return Ok(());
+        let changed = version.is_none() || version != told.version;
+        told.version = version;
+        let moved = changed && self.catch_up(conn)?.is_some();
+        // A commit of our own may have taken in an entry of another process, which then waits although nothing moved here.
+        let (position, now) = (self.position(), clock.monotonic());
+        let owed = position > told.position && now >= told.at + TELL_EVERY;
+        // On PostgreSQL every look is told: a sign of life.
+        if moved || owed || version.is_none() {
+            self.report(conn, clock.now())?;
+            (told.position, told.at) = (position, now);
         }
-        *seen = version;
-        let moved = self.catch_up(conn)?;
-        // SQLite: only what others wrote is worth telling, since nobody waits for our own. PostgreSQL: a sign of life.
-        if moved.is_some() || version.is_none() { self.report(conn, clock.now()) } else { Ok(()) }
+        Ok(())
     }
 
     /// Ends the thread at its next look.

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 
 use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
-use crate::auth::keyring::{self, Key, KeyRing};
+use crate::auth::key_store::KeyStore;
 use crate::auth::marks::PasswordMarks;
 use crate::auth::password::Passwords;
 use crate::auth::principals::Principals;
@@ -21,7 +21,7 @@ use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
 use crate::model::lifetime;
-use crate::settings::{Jwt, Settings, rules};
+use crate::settings::Settings;
 use crate::throttle::Throttle;
 
 /// Everything that a request can reach.
@@ -50,13 +50,16 @@ pub struct Site {
     pub follower: Arc<Follower>,
     /// The one-time link of a first run.
     pub setup: SetupToken,
+    /// What signs and verifies tokens.
+    pub signer: Signer,
+    /// The files of the key ring.
+    pub keys: KeyStore,
     /// Keys for other purposes than tokens.
     pub secrets: RootSecret,
     /// The data folder.
     pub data_dir: DataDir,
 }
 
-const SIGNING_KEY: &str = "signing.key";
 const ROOT_SECRET: &str = "root.secret";
 
 /// Threads that read from the database: enough that one slow list does not hold up the next.
@@ -84,12 +87,14 @@ impl Site {
             .with_context(|| format!("{ROOT_SECRET} in the data folder"))?;
         let jwt = Arc::new(settings.jwt.clone());
         let rules = Rules { issuer: jwt.issuer.clone(), audience: jwt.audience.clone(), leeway: jwt.leeway };
-        let signer = Signer::new(KeyRing::of(signing_key(&jwt, &data_dir)?), rules);
+        let keys = KeyStore::open(jwt.clone(), &data_dir)?;
+        keys.begin(&mut conn, clock.now())?;
+        let signer = Signer::new(keys.load(&mut conn)?, rules);
         let marks = PasswordMarks::new(&secrets.derive("password marks"));
 
         let principals = Arc::new(Principals::new(db.clone()));
         let revocations = Arc::new(Revocations::default());
-        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone())?);
+        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone(), signer.clone(), keys.clone())?);
         follower.replay(&mut conn, clock.now())?;
         // Weak, since what it tells holds the database itself: a closed site must let go of its threads and connections.
         let hook = Arc::downgrade(&follower);
@@ -111,7 +116,7 @@ impl Site {
         let grants = Grants::new(
             db.clone(),
             clock.clone(),
-            signer,
+            signer.clone(),
             marks,
             principals.clone(),
             revocations.clone(),
@@ -135,6 +140,8 @@ impl Site {
             throttle,
             follower,
             setup: SetupToken::default(),
+            signer,
+            keys,
             secrets,
             data_dir,
         })
@@ -165,32 +172,4 @@ fn kept(
     let text = make()?;
     data_dir.keep_secret(name, &text)?;
     Ok(text)
-}
-
-/// The key that signs: the one of the settings, else the one of the data folder, made now if it is missing.
-fn signing_key(jwt: &Jwt, data_dir: &DataDir) -> anyhow::Result<Key> {
-    let read = |path: &Path, name: &str| {
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {name}, {}", path.display()))
-    };
-    let given = match (&jwt.signing_key, &jwt.signing_key_file) {
-        (Some(key), _) => key.expose().to_owned(),
-        (None, Some(path)) => read(path, "jwt.signing_key_file")?,
-        (None, None) => {
-            return keyring::read_key_file(&kept(data_dir, SIGNING_KEY, keyring::make_key_file)?)
-                .with_context(|| format!("{SIGNING_KEY} in the data folder"));
-        }
-    };
-    if let Some(weakness) = rules::weakness(&given, jwt.algorithm) {
-        bail!("jwt.signing_key: {weakness}");
-    }
-    let public = match (&jwt.verifying_key, &jwt.verifying_key_file) {
-        (Some(key), _) => Some(key.expose().to_owned()),
-        (None, Some(path)) => Some(read(path, "jwt.verifying_key_file")?),
-        (None, None) => None,
-    };
-    if jwt.algorithm.family() == jsonwebtoken::AlgorithmFamily::Hmac {
-        Key::hmac(jwt.algorithm, given.trim_end_matches('\n').as_bytes(), None)
-    } else {
-        Key::pair(jwt.algorithm, &given, public.as_deref())
-    }
 }

@@ -12,7 +12,8 @@ free_port() { tests/.venv/bin/python -c 'import socket; s = socket.socket(); s.b
 rust() { cargo test --no-fail-fast; }
 browser() { cargo test --test browser; }
 conformance() {
-    cargo build --bin portcullis || return
+    # The binary that the tests use: `cargo build` would build every dependency anew, with other features.
+    cargo test --no-run --test it || return
     # shellcheck disable=SC2086 # the list is meant to be split
     PYTHON=$PWD/tests/.venv/bin/python PORT=$(free_port) tests/conformance/portcullis.sh target/debug/portcullis $PROFILES
 }

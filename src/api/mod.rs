@@ -5,6 +5,7 @@
 pub mod account;
 pub mod articles;
 pub mod samples;
+pub mod services;
 pub mod session;
 pub mod sliding;
 pub mod tasks;
@@ -21,6 +22,7 @@ use crate::rest::view::{open_view, view};
 
 /// Every route of the API, and those that `more` adds wherever it is served.
 pub fn routes(app: &mut ServiceConfig, more: impl Fn(&mut ServiceConfig)) {
+    app.route("/.well-known/jwks.json", web::get().to(services::jwks));
     app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
     app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned).configure(&more));

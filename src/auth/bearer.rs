@@ -143,7 +143,7 @@ mod tests {
             let payload = serde_json::to_vec(&claims).unwrap();
             if let Some(quick) = Bearer::usual(&payload, NOW) {
                 let key = Key::hmac(jsonwebtoken::Algorithm::HS256, &[7; 32], None).unwrap();
-                let signer = Signer::new(KeyRing::of(key), Rules::default());
+                let signer = Signer::new(KeyRing::new(key, Vec::new()), Rules::default());
                 let claims = signer.read(&payload, NOW).unwrap();
                 Token::<Access>::check(&claims).unwrap();
                 let thorough = Bearer::of(&claims, &Jwt::default()).unwrap();

@@ -1,14 +1,13 @@
 //! The keys that tokens are signed with. The algorithm belongs to the key, never to a token's header (RFC 8725 §3.1).
 
-use std::str::FromStr;
-
 use anyhow::{Context, bail};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
-use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
 
 /// A key with its algorithm and, for keys of the ring, its name.
 pub struct Key {
@@ -18,6 +17,8 @@ pub struct Key {
     verifying: Verifying,
     /// The header of every token that this key signs, encoded.
     header: String,
+    /// Only tokens issued before are good: a secret that was brought in signs nothing new.
+    issued_before: Option<Timestamp>,
 }
 
 /// What verifies: for HMAC the key's state, prepared once, since the library would prepare it for every token.
@@ -26,9 +27,6 @@ enum Verifying {
     Public(DecodingKey),
 }
 
-/// Random bytes of a key that the server makes for itself: enough for HS512 (RFC 7518 §3.2).
-const MADE: usize = 64;
-
 impl Key {
     /// A key for HMAC. Keys of the ring have a `kid`, a key given by setting has none (CONTRACT 21).
     ///
@@ -36,7 +34,7 @@ impl Key {
     /// If `algorithm` is no HMAC.
     pub fn hmac(algorithm: Algorithm, secret: &[u8], kid: Option<String>) -> anyhow::Result<Self> {
         if algorithm.family() != AlgorithmFamily::Hmac {
-            bail!("jwt.algorithm is {algorithm:?}, which needs a private key in PEM form, not a secret");
+            bail!("{algorithm:?} needs a private key in PEM form, not a secret");
         }
         let prepared = match algorithm {
             Algorithm::HS384 => hmac::HMAC_SHA384,
@@ -47,21 +45,34 @@ impl Key {
         Ok(Self::new(algorithm, EncodingKey::from_secret(secret), verifying, kid))
     }
 
+    /// A secret that another server signed with: it verifies tokens without a `kid` that were issued before `at`.
+    ///
+    /// # Errors
+    /// If `algorithm` is no HMAC.
+    pub fn legacy(algorithm: Algorithm, secret: &[u8], at: Timestamp) -> anyhow::Result<Self> {
+        Ok(Self { issued_before: Some(at), ..Self::hmac(algorithm, secret, None)? })
+    }
+
     /// A key pair from a private key in PEM form; the public half comes from `public` or else from the private one.
     ///
     /// # Errors
     /// If a text is no key that suits `algorithm`.
-    pub fn pair(algorithm: Algorithm, private: &str, public: Option<&str>) -> anyhow::Result<Self> {
+    pub fn pair(
+        algorithm: Algorithm,
+        private: &str,
+        public: Option<&str>,
+        kid: Option<String>,
+    ) -> anyhow::Result<Self> {
         let pem = private.as_bytes();
         let signing = match algorithm.family() {
-            AlgorithmFamily::Hmac => bail!("jwt.algorithm is {algorithm:?}, which needs a secret, not a key in PEM form"),
+            AlgorithmFamily::Hmac => bail!("{algorithm:?} needs a secret, not a key in PEM form"),
             AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem),
             AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem),
             AlgorithmFamily::Ed => EncodingKey::from_ed_pem(pem),
         }
         .with_context(|| {
             format!(
-                "jwt.signing_key is no private key for {algorithm:?}; a key that begins with EC PRIVATE KEY becomes one \
+                "it is no private key for {algorithm:?}; a key that begins with EC PRIVATE KEY becomes one \
                  by: openssl pkcs8 -topk8 -nocrypt"
             )
         })?;
@@ -73,11 +84,11 @@ impl Key {
                 AlgorithmFamily::Rsa | AlgorithmFamily::Hmac => DecodingKey::from_rsa_pem(pem),
             },
         }
-        .with_context(|| format!("jwt.verifying_key is no public key for {algorithm:?}"))?;
-        let key = Self::new(algorithm, signing, Verifying::Public(verifying), None);
-        let probe = URL_SAFE_NO_PAD.decode(key.sign(b"probe").context("jwt.signing_key cannot sign")?)?;
+        .with_context(|| format!("the verifying key is no public key for {algorithm:?}"))?;
+        let key = Self::new(algorithm, signing, Verifying::Public(verifying), kid);
+        let probe = URL_SAFE_NO_PAD.decode(key.sign(b"probe").context("it cannot sign")?)?;
         if !key.verifies(b"probe", &probe) {
-            bail!("jwt.verifying_key is not the public half of jwt.signing_key");
+            bail!("the verifying key is not the public half of the signing key");
         }
         Ok(key)
     }
@@ -88,7 +99,28 @@ impl Key {
             object.insert("kid".into(), kid.as_str().into());
         }
         let header = URL_SAFE_NO_PAD.encode(header.to_string());
-        Self { kid, algorithm, signing, verifying, header }
+        Self { kid, algorithm, signing, verifying, header, issued_before: None }
+    }
+
+    /// Its name, if it has one.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Before when a token must have been issued to be good.
+    pub fn issued_before(&self) -> Option<Timestamp> {
+        self.issued_before
+    }
+
+    /// The public key as other services read it (RFC 7517); none for HMAC, which has no public part.
+    pub fn jwk(&self) -> Option<Jwk> {
+        if matches!(self.verifying, Verifying::Hmac(_)) {
+            return None;
+        }
+        let mut jwk = Jwk::from_encoding_key(&self.signing, self.algorithm).ok()?;
+        jwk.common.key_id = self.kid.clone();
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        Some(jwk)
     }
 
     /// `alg`, as it stands in a header.
@@ -128,14 +160,19 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A ring of one key.
-    pub fn of(active: Key) -> Self {
-        Self { active, verifying: Vec::new() }
+    /// A ring of the key that signs and those that verify beside it.
+    pub fn new(active: Key, verifying: Vec<Key>) -> Self {
+        Self { active, verifying }
     }
 
     /// The key that signs.
     pub fn active(&self) -> &Key {
         &self.active
+    }
+
+    /// All of them, the one that signs first.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.active).chain(&self.verifying)
     }
 
     /// The key that a header with this `kid` means. While there is one key and it has no name, any `kid` means it; a name
@@ -144,35 +181,8 @@ impl KeyRing {
         if self.verifying.is_empty() && self.active.kid.is_none() {
             return Some(&self.active);
         }
-        std::iter::once(&self.active).chain(&self.verifying).find(|key| key.kid.as_deref() == kid)
+        self.keys().find(|key| key.kid.as_deref() == kid)
     }
-}
-
-/// The text that a key file holds: one line `HS256 <kid> <secret in base64url>`.
-pub fn make_key_file() -> anyhow::Result<Zeroizing<String>> {
-    let mut secret = Zeroizing::new([0; MADE]);
-    let mut name = [0; 4];
-    aws_lc_rs::rand::fill(secret.as_mut()).context("the system has no random bytes")?;
-    aws_lc_rs::rand::fill(&mut name).context("the system has no random bytes")?;
-    Ok(Zeroizing::new(format!("HS256 k-{} {}\n", hex::encode(name), URL_SAFE_NO_PAD.encode(secret.as_ref()))))
-}
-
-/// Reads what [`make_key_file`] made.
-///
-/// # Errors
-/// If the text is of another form.
-pub fn read_key_file(text: &str) -> anyhow::Result<Key> {
-    let mut parts = text.split_whitespace();
-    let (Some(algorithm), Some(kid), Some(secret), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        bail!("it does not read: algorithm, key id, secret");
-    };
-    let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).context("its secret is not base64url")?);
-    if secret.len() < 32 {
-        bail!("its secret is shorter than 32 bytes");
-    }
-    let algorithm = Algorithm::from_str(algorithm).context("its algorithm is not known")?;
-    Key::hmac(algorithm, &secret, Some(kid.to_owned()))
 }
 
 #[cfg(test)]
@@ -210,14 +220,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_key_file_reads_back_with_its_name() {
-        let text = make_key_file().unwrap();
-        let key = read_key_file(&text).unwrap();
-        assert!(key.kid.as_deref().unwrap().starts_with("k-"));
-        assert!(read_key_file("HS256 k-1 c2hvcnQ").is_err());
-        assert!(read_key_file("").is_err());
     }
 }

@@ -24,6 +24,8 @@ use crate::settings::{self, Secret};
 
 /// After so long without work a thread gives its work area back.
 const IDLE: Duration = Duration::from_secs(5);
+/// So long the allocator waits until it may pass memory on, and a little more.
+const SETTLED: Duration = Duration::from_millis(1200);
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
@@ -57,13 +59,7 @@ impl Passwords {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = if settings.hashing_threads == 0 { (cores / 2).max(1) } else { settings.hashing_threads };
         for number in 0..threads {
-            let jobs = jobs.clone();
-            let work = move || {
-                let mut area = Area::new();
-                while turn(&jobs, &mut area, IDLE) {}
-            };
-            let thread = thread::Builder::new().name(format!("hash-{number}"));
-            thread.spawn(work).context("a thread for hashing passwords cannot be started")?;
+            start_thread(number, jobs.clone()).context("a thread for hashing passwords cannot be started")?;
         }
         Ok(Self { queue, recipe: Arc::new(recipe) })
     }
@@ -99,6 +95,26 @@ impl Passwords {
         self.queue.try_send(Box::new(job)).map_err(|_| Error::Unavailable)?;
         answered.await.unwrap_or_else(|_| Err(Error::internal("a password could not be hashed: the job panicked")))
     }
+}
+
+/// Starts a thread that hashes until there is nobody left who could ask.
+///
+/// The allocator passes memory on to the system when a thread ends, if it was given back a second before. So a thread that
+/// gives its work area back leaves its place to a fresh one, and ends a little later.
+fn start_thread(number: usize, jobs: Receiver<Job>) -> std::io::Result<()> {
+    let work = move || {
+        let mut area = Area::new();
+        let mut had_area = false;
+        while turn(&jobs, &mut area, IDLE) {
+            let gave_back = had_area && area.is_empty();
+            had_area = !area.is_empty();
+            if gave_back && start_thread(number, jobs.clone()).is_ok() {
+                drop(jobs);
+                return thread::sleep(SETTLED);
+            }
+        }
+    };
+    thread::Builder::new().name(format!("hash-{number}")).spawn(work).map(drop)
 }
 
 /// A thread's one round: a job, or a while without any. False when there will be none any more.

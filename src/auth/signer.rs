@@ -3,7 +3,7 @@
 //! The library checks signatures; everything that it is lenient about (critical headers, loose base64, dates, duplicate
 //! names) is checked here, in the order of CONTRACT 6.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -30,7 +30,7 @@ pub struct Rules {
 /// Signs and verifies with the keys of the ring. Cheap to clone.
 #[derive(Clone)]
 pub struct Signer {
-    ring: Arc<KeyRing>,
+    ring: Arc<RwLock<Arc<KeyRing>>>,
     rules: Arc<Rules>,
 }
 
@@ -40,7 +40,17 @@ const LONGEST: usize = 16 * 1024;
 impl Signer {
     /// A signer with these keys and rules.
     pub fn new(ring: KeyRing, rules: Rules) -> Self {
-        Self { ring: Arc::new(ring), rules: Arc::new(rules) }
+        Self { ring: Arc::new(RwLock::new(Arc::new(ring))), rules: Arc::new(rules) }
+    }
+
+    /// The keys in use.
+    pub fn ring(&self) -> Arc<KeyRing> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another ring in place of the present one, for all clones at once.
+    pub fn replace(&self, ring: KeyRing) {
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 
     /// The compact form of a token, signed by the active key.
@@ -48,7 +58,8 @@ impl Signer {
     /// # Errors
     /// [`Error::Internal`] if the key cannot sign.
     pub fn sign<K: Kind>(&self, token: &Token<K>) -> Result<String> {
-        let key = self.ring.active();
+        let ring = self.ring();
+        let key = ring.active();
         let payload = serde_json::to_vec(token.claims().object()).map_err(Error::internal)?;
         let mut text = String::with_capacity(key.header().len() + payload.len() * 4 / 3 + 48);
         text.push_str(key.header());
@@ -74,13 +85,14 @@ impl Signer {
     /// # Errors
     /// The first check that failed.
     pub fn open(&self, text: &str) -> Result<Vec<u8>, Reject> {
+        let ring = self.ring();
         let (message, signature) = text.rsplit_once('.').ok_or(Reject::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(Reject::Malformed)?;
         if text.len() > LONGEST || payload.contains('.') {
             return Err(Reject::Malformed);
         }
-        let key = if header == self.ring.active().header() {
-            self.ring.active() // our own header, byte for byte: there is nothing in it to read
+        let key = if header == ring.active().header() {
+            ring.active() // our own header, byte for byte: there is nothing in it to read
         } else {
             let header = object(&decode(header)?).ok_or(Reject::Malformed)?;
             let kid = match header.get("kid") {
@@ -91,7 +103,7 @@ impl Signer {
             if header.contains_key("crit") || header.get("b64").is_some_and(|b64| *b64 != Value::Bool(true)) {
                 return Err(Reject::Critical);
             }
-            let key = self.ring.find(kid).ok_or(Reject::UnknownKey)?;
+            let key = ring.find(kid).ok_or(Reject::UnknownKey)?;
             if header.get("alg").and_then(Value::as_str) != Some(key.algorithm().as_str()) {
                 return Err(Reject::Algorithm);
             }
@@ -100,7 +112,13 @@ impl Signer {
         if !key.verifies(message.as_bytes(), &decode(signature)?) {
             return Err(Reject::Signature);
         }
-        decode(payload)
+        let payload = decode(payload)?;
+        match key.issued_before() {
+            Some(at) if !object(&payload).map(Claims::new).is_some_and(|claims| claims.was_issued_before(at)) => {
+                Err(Reject::RetiredKey)
+            }
+            _ => Ok(payload),
+        }
     }
 
     /// Rows 2 to 5: the claims of a payload that was signed.

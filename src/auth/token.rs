@@ -101,6 +101,11 @@ impl Claims {
         self.0.get(name).and_then(moment)
     }
 
+    /// Whether `iat` says that it was issued before `at`.
+    pub fn was_issued_before(&self, at: Timestamp) -> bool {
+        self.moment("iat").is_some_and(|iat| iat < at)
+    }
+
     /// The user that the claim `name` names.
     pub fn user(&self, name: &str) -> Subject {
         match self.0.get(name) {

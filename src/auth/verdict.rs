@@ -17,6 +17,8 @@ pub enum Reject {
     Algorithm,
     /// No key has this `kid`.
     UnknownKey,
+    /// The key verifies older tokens alone.
+    RetiredKey,
     /// The signature is not ours.
     Signature,
     /// The payload is not one JSON object, or a claim is of the wrong type.
@@ -63,6 +65,7 @@ impl Reject {
             | Self::Critical
             | Self::Algorithm
             | Self::UnknownKey
+            | Self::RetiredKey
             | Self::Signature
             | Self::Payload
             | Self::NotYetValid

@@ -4,6 +4,7 @@ mod changepassword;
 mod config;
 mod createsuperuser;
 mod flush;
+mod keys;
 mod migrate;
 mod serve;
 mod user;
@@ -58,6 +59,8 @@ enum Verb {
     },
     /// Changes a user: active, staff, premium, password; or deletes one
     User(user::Arguments),
+    /// The keys that tokens are signed with: listed, added, rotated, retired
+    Keys(keys::Arguments),
     /// Deletes tokens and sessions that have expired (a running server does so by itself)
     Flushexpiredtokens,
     /// Shows every setting in force, and where it came from; secrets masked
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Verb::Createsuperuser(arguments) => createsuperuser::run(loaded.settings, arguments),
         Verb::Changepassword { username } => changepassword::run(loaded.settings, username),
         Verb::User(arguments) => user::run(loaded.settings, arguments),
+        Verb::Keys(arguments) => keys::run(loaded.settings, arguments),
         Verb::Flushexpiredtokens => flush::run(loaded.settings),
         Verb::Config => config::run(&loaded),
     });
@@ -115,8 +119,15 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
 {
-    let written = site.db.write(move |conn| Ok((work(conn)?, change::position(conn)?))).await;
-    let (done, position) = written.map_err(in_words)?;
+    let written = site.db.write(move |conn| {
+        let before = change::position(conn)?;
+        let done = work(conn)?;
+        let after = change::position(conn)?;
+        // What changes nobody's memory, a new user for instance, needs no confirmation, and would get none.
+        Ok((done, (after > before).then_some(after)))
+    });
+    let (done, position) = written.await.map_err(in_words)?;
+    let Some(position) = position else { return Ok(done) };
     let served = site.data_dir.is_served()? || !site.db.is_single();
     if served && !follower::wait_for_servers(&site.db, position, &site.clock).await? {
         bail!("it is done, but a running server has not confirmed it within five seconds: look at its log");
@@ -131,6 +142,7 @@ fn in_words(error: crate::error::Error) -> anyhow::Error {
             let complaints: Vec<String> = fields.into_iter().flat_map(|(_, complaints)| complaints).collect();
             anyhow!(complaints.join(" "))
         }
+        crate::error::Error::Conflict(words) => anyhow!(words),
         other => anyhow!(other),
     }
 }

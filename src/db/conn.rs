@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
 use anyhow::{Context, bail};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::{Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
@@ -141,6 +142,21 @@ pub fn commit(conn: &mut Conn) -> QueryResult<()> {
 /// Undoes the innermost transaction or savepoint.
 pub fn rollback(conn: &mut Conn) -> QueryResult<()> {
     Manager::<Conn>::rollback_transaction(conn)
+}
+
+/// Runs `work` as one transaction on a connection of one's own, outside the writer: for the start, before there is one.
+///
+/// # Errors
+/// What `work` returns, or the database's; then all of it is undone.
+pub fn in_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    begin(conn)?;
+    match work(conn) {
+        Ok(done) => commit(conn).map(|()| done).map_err(Error::from),
+        Err(error) => {
+            rollback(conn)?;
+            Err(error)
+        }
+    }
 }
 
 /// A number that differs when another connection has changed the database since the last look on this one; on

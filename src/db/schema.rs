@@ -74,6 +74,7 @@ diesel::table! {
         session_id -> Text,
         user_id -> Nullable<BigInt>,
         kind -> Text,
+        kid -> Nullable<Text>,
         created_at -> BigInt,
         expires_at -> BigInt,
         successor -> Nullable<Text>,
@@ -122,6 +123,19 @@ diesel::table! {
         id -> Text,
         position -> BigInt,
         seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    signing_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        state -> Text,
+        created_at -> BigInt,
+        activated_at -> Nullable<BigInt>,
+        replaced_at -> Nullable<BigInt>,
+        retired_at -> Nullable<BigInt>,
+        issued_before -> Nullable<BigInt>,
     }
 }
 
@@ -179,6 +193,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     followers,
     lifetimes,
+    signing_keys,
     articles,
     tasks,
 );

@@ -36,6 +36,8 @@ pub enum What {
     },
     /// A user's flags, permissions or generation have changed, or the user is gone.
     User(i64),
+    /// The key ring has changed.
+    Keys,
 }
 
 type Row = (i64, String, String, Option<i64>, Timestamp, Timestamp);
@@ -45,6 +47,7 @@ pub fn append(conn: &mut Conn, what: What, at: Timestamp, until: Timestamp) -> R
     let (kind, subject, user) = match what {
         What::Ended { session, user } => ("ended", session.to_string(), user),
         What::User(id) => ("user", id.to_string(), Some(id)),
+        What::Keys => ("keys", String::new(), None),
     };
     diesel::insert_into(changes::table)
         .values((
@@ -64,9 +67,10 @@ pub fn since(conn: &mut Conn, position: i64, most: i64) -> Result<Vec<Change>> {
     rows.into_iter().map(parse).collect()
 }
 
-/// The entries that still matter at `now`, oldest first: what a start replays.
-pub fn live(conn: &mut Conn, now: Timestamp) -> Result<Vec<Change>> {
-    let rows: Vec<Row> = changes::table.filter(changes::until.gt(now)).order(changes::id).load(conn)?;
+/// The entries after `position` that still matter at `now`, oldest first, at most `most` of them: what a start replays.
+pub fn live(conn: &mut Conn, now: Timestamp, position: i64, most: i64) -> Result<Vec<Change>> {
+    let live = changes::table.filter(changes::id.gt(position)).filter(changes::until.gt(now));
+    let rows: Vec<Row> = live.order(changes::id).limit(most).load(conn)?;
     rows.into_iter().map(parse).collect()
 }
 
@@ -122,6 +126,7 @@ fn parse((id, kind, subject, user, at, until): Row) -> Result<Change> {
     let what = match kind.as_str() {
         "ended" => What::Ended { session: subject.parse().map_err(|()| unknown())?, user },
         "user" => What::User(subject.parse().map_err(|_| unknown())?),
+        "keys" => What::Keys,
         _ => return Err(unknown()),
     };
     Ok(Change { id, what, at, until })

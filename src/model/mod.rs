@@ -8,6 +8,7 @@ pub mod lifetime;
 pub mod panel_session;
 pub mod role;
 pub mod session;
+pub mod signing_key;
 pub mod token;
 pub mod user;
 pub mod user_list;

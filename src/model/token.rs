@@ -27,6 +27,8 @@ pub struct OutstandingToken {
     pub user_id: Option<i64>,
     /// `refresh` or `sliding`.
     pub kind: String,
+    /// The key of the ring that signed it; none for a key without a name, and for one made elsewhere.
+    pub kid: Option<String>,
     /// When it was issued or, for one made elsewhere, first seen.
     pub created_at: Timestamp,
     /// When the last form of it expires.
@@ -53,6 +55,8 @@ pub struct NewOutstandingToken<'a> {
     pub user_id: Option<i64>,
     /// `refresh` or `sliding`.
     pub kind: &'a str,
+    /// The key of the ring that signs it.
+    pub kid: Option<&'a str>,
     /// Now.
     pub created_at: Timestamp,
     /// When the last form of it expires.
@@ -145,6 +149,17 @@ fn blacklist_all(conn: &mut Conn, ids: &[i64], why: Ended, by: Option<i64>, now:
         ended += usize::from(blacklist(conn, *id, why, by, now)?);
     }
     Ok(ended)
+}
+
+/// How many tokens that a key signed could still be exchanged.
+pub fn count_live_of_key(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<i64> {
+    Ok(outstanding_tokens::table
+        .inner_join(sessions::table)
+        .filter(outstanding_tokens::kid.eq(kid))
+        .filter(outstanding_tokens::expires_at.gt(now))
+        .filter(sessions::ended_at.is_null())
+        .count()
+        .get_result(conn)?)
 }
 
 /// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist; returns how many.

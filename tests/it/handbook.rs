@@ -43,8 +43,11 @@ fn the_recipe_of_the_readme_is_the_code_that_is_built() {
         let length = recipe[start..].find(to).unwrap_or_else(|| panic!("the recipe has no {to} after {from}"));
         recipe[start..start + length].trim_end()
     };
+    for key in ["INTEGER PRIMARY KEY AUTOINCREMENT", "BIGSERIAL PRIMARY KEY"] {
+        let table = between("CREATE TABLE", "\";").replace("INTEGER PRIMARY KEY", key);
+        assert!(readme.contains(&table), "README.md lacks this table:\n{table}");
+    }
     for piece in [
-        between("CREATE TABLE", "\";"),
         between("diesel::table!", "#[derive(Queryable"),
         between("#[derive(Queryable", "fn routes("),
         between("viewset::<Note>(api);", "}"),

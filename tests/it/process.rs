@@ -51,8 +51,12 @@ fn what_it_keeps_only_its_own_user_can_read() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let data = home.path().join("data");
     assert_eq!(mode(&data), 0o700);
-    let files: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let list = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let keys = data.join("keys");
+    assert_eq!(mode(&keys), 0o700);
+    let files: Vec<_> = [list(&data), list(&keys)].concat().into_iter().filter(|path| path.is_file()).collect();
     assert!(files.iter().any(|file| file.ends_with("portcullis.db")), "{files:?}");
+    assert!(files.iter().any(|file| file.parent() == Some(&keys)), "{files:?}");
     for file in files {
         assert_eq!(mode(&file), 0o600, "{file:?}");
     }

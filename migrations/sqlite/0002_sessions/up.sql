@@ -26,6 +26,7 @@ CREATE TABLE outstanding_tokens (
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     user_id BIGINT REFERENCES users (id) ON DELETE SET NULL,
     kind TEXT NOT NULL,
+    kid TEXT,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     successor TEXT,
@@ -35,6 +36,7 @@ CREATE TABLE outstanding_tokens (
 );
 CREATE INDEX outstanding_tokens_session ON outstanding_tokens (session_id);
 CREATE INDEX outstanding_tokens_user ON outstanding_tokens (user_id, id);
+CREATE INDEX outstanding_tokens_kid ON outstanding_tokens (kid, expires_at);
 CREATE INDEX outstanding_tokens_expires ON outstanding_tokens (expires_at, id);
 
 CREATE TABLE blacklisted_tokens (

@@ -31,7 +31,8 @@ impl Grants {
             },
             now,
         )?;
-        record(conn, refresh.claims(), sid, Some(user.id), Refresh::TYPE, now, exp)?;
+        let ring = self.signer.ring();
+        record(conn, refresh.claims(), sid, Some(user.id), Refresh::TYPE, ring.active().kid(), (now, exp))?;
         let access = refresh.access(now, self.access_exp(now, end))?;
         Ok((refresh, access))
     }
@@ -71,7 +72,8 @@ impl Grants {
         )?;
         // Its last form may outlive the end of its sliding by one lifetime.
         let last = refresh_exp + self.jwt.sliding_token_lifetime;
-        record(conn, token.claims(), sid, Some(user.id), Sliding::TYPE, now, last)?;
+        let ring = self.signer.ring();
+        record(conn, token.claims(), sid, Some(user.id), Sliding::TYPE, ring.active().kid(), (now, last))?;
         Ok(token)
     }
 

@@ -100,7 +100,7 @@ impl Grants {
         }
         let last = ["exp", "refresh_exp"].iter().filter_map(|name| claims.moment(name)).max().unwrap_or(now);
         let kind = claims.text("token_type").unwrap_or(Refresh::TYPE);
-        record(conn, claims, sid, user, kind, now, last)?;
+        record(conn, claims, sid, user, kind, None, (now, last))?;
         let row = token::by_jti(conn, jti)?.ok_or_else(lost)?;
         let session = session::by_id(conn, sid)?.ok_or_else(lost)?;
         Ok((row, session, sid))

@@ -100,7 +100,8 @@ impl Grants {
             });
         }
         let successor = given.successor(&jti, now, exp);
-        record(conn, successor.claims(), sid, row.user_id, Refresh::TYPE, now, exp)?;
+        let ring = self.signer.ring();
+        record(conn, successor.claims(), sid, row.user_id, Refresh::TYPE, ring.active().kid(), (now, exp))?;
         Ok(Ok(successor))
     }
 

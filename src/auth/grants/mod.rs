@@ -122,11 +122,11 @@ fn record(
     sid: SessionId,
     user: Option<i64>,
     kind: &str,
-    now: Timestamp,
-    expires: Timestamp,
+    kid: Option<&str>,
+    dates: (Timestamp, Timestamp),
 ) -> Result<()> {
     let jti = claims.jti().ok_or(Reject::NoId)?;
+    let (created_at, expires_at) = dates;
     let session_id = &sid.to_string();
-    let row = NewOutstandingToken { jti, session_id, user_id: user, kind, created_at: now, expires_at: expires };
-    token::insert(conn, &row)
+    token::insert(conn, &NewOutstandingToken { jti, session_id, user_id: user, kind, kid, created_at, expires_at })
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod articles;
+mod keys;
 mod lists;
 mod logout;
 mod overload;

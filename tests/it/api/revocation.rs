@@ -4,7 +4,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
+use futures_util::future::join;
+use portcullis::clock::Clock;
 use portcullis::db::schema::{blacklisted_tokens, changes, outstanding_tokens, sessions};
+use portcullis::follower::wait_for_servers;
+use portcullis::model::change;
 use portcullis::ops::sweeper;
 use serde_json::{Value, json};
 
@@ -97,6 +101,27 @@ async fn what_another_process_ends_is_refused_within_a_second() {
 #[actix_web::test]
 async fn what_another_process_ends_is_refused_within_a_second_on_postgresql() {
     told_within_a_second(TestApp::on_postgres().await).await;
+}
+
+/// O5: a command has taken effect in the server when it returns, whatever the server writes meanwhile.
+#[actix_web::test]
+async fn a_command_beside_a_busy_server_is_confirmed() {
+    let app = TestApp::new().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    app.site.follower.follow(app.site.db.target(), Clock::system()).unwrap();
+    let command = app.again().await;
+    for _ in 0..10 {
+        let (grants, id, now) = (command.site.grants.clone(), ann.id, command.clock.now());
+        let position = command.write(move |conn| {
+            grants.end_all_in(conn, id, now)?;
+            change::position(conn)
+        });
+        // The server's own commit may take the command's entry in before the thread that follows sees it.
+        let (position, ()) = join(position, bob.change(|changes| changes.is_premium = Some(true))).await;
+        let confirmed = wait_for_servers(&command.site.db, position, &Clock::system()).await;
+        assert!(confirmed.unwrap(), "not within five seconds");
+    }
+    app.site.follower.stop();
 }
 
 #[actix_web::test]

@@ -10,26 +10,10 @@ use portcullis::settings::TokenClaim;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, minutes, seconds};
-use crate::support::people::{PASSWORD, Pair, Person};
-use crate::support::token::{KEY, claims, header, not_valid, own_key, refused, seal, sealed, signed};
+use crate::support::people::{PASSWORD, Pair};
+use crate::support::token::{KEY, claims, header, not_valid, own_key, refused, seal, sealed, signed, token_of};
 
 const WRONG: &str = "Token has wrong type";
-
-/// A token as this server would make it for `person`, but signed by the test.
-fn token_of(app: &TestApp, person: &Person, kind: &str) -> Value {
-    let now = app.clock.now().seconds();
-    let mut claims = json!({
-        "token_type": kind,
-        "exp": now + 300,
-        "iat": now,
-        "jti": format!("{kind:0>32}"),
-        "user_id": person.id.to_string(),
-    });
-    if kind == Sliding::TYPE {
-        claims["refresh_exp"] = json!(now + 86_400);
-    }
-    claims
-}
 
 #[actix_web::test]
 async fn a_pair_says_who_when_and_of_which_session_and_no_more() {
@@ -105,14 +89,14 @@ async fn the_key_made_at_the_first_start_has_a_name_and_stays() {
 async fn a_name_that_no_key_of_the_ring_has_is_refused_even_over_the_right_secret() {
     let app = TestApp::new().await;
     let ann = app.user("ann").await;
-    let file = fs::read_to_string(app.site.data_dir.join("signing.key")).unwrap();
-    let [_, kid, secret] = file.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{file}") };
-    let secret = URL_SAFE_NO_PAD.decode(secret).unwrap();
+    let kid = app.site.signer.ring().active().kid().unwrap().to_owned();
+    let file = fs::read_to_string(app.site.data_dir.join(&format!("keys/{kid}.key"))).unwrap();
+    let secret = URL_SAFE_NO_PAD.decode(file.trim()).unwrap();
     let payload = token_of(&app, &ann, "access").to_string();
     let named = |kid: Value| sealed(&json!({ "alg": "HS256", "kid": kid }).to_string(), &payload, &secret);
 
     ann.with(&named(json!(kid))).get("/api/hello/").await.status(200);
-    for other in [json!("k-00000000"), json!(""), json!("../signing.key"), json!(null), json!(1)] {
+    for other in [json!("k-00000000"), json!(""), json!("../root.secret"), json!(null), json!(1)] {
         ann.with(&named(other)).get("/api/hello/").await.is(401, not_valid("Token is invalid"));
     }
     let nameless = sealed(r#"{"alg":"HS256"}"#, &payload, &secret);
@@ -503,4 +487,38 @@ async fn a_token_can_be_checked_by_anybody_who_has_it() {
     check(json!({ "token": null })).await.is(400, bad("Token is invalid"));
     app.clock.advance(minutes(5));
     check(json!({ "token": pair.access })).await.is(400, bad("Token is expired"));
+}
+
+/// `jwt.check_revoke_token` (CONTRACT 21): a mark that changes with the password and tells nothing of it.
+#[actix_web::test]
+async fn a_mark_of_the_password_ends_the_tokens_of_the_old_one() {
+    let app = TestApp::with(|settings| {
+        own_key(settings);
+        settings.jwt.check_revoke_token = true;
+    })
+    .await;
+    let ann = app.user("ann").await;
+    let pair = ann.obtain().await;
+    let mark = claims(&pair.access)["hash_password"].clone();
+    let text = mark.as_str().unwrap();
+    assert!(text.len() == 32 && text.bytes().all(|byte| b"0123456789ABCDEF".contains(&byte)), "{text}");
+    assert_eq!(claims(&ann.obtain().await.refresh)["hash_password"], mark);
+    ann.with(&pair.access).get("/api/hello/").await.status(200);
+
+    let changed = json!({ "detail": "The user's password has been changed.", "code": "password_changed" });
+    let marked = |mark: &str| {
+        let mut claims = token_of(&app, &ann, "access");
+        claims["hash_password"] = json!(mark);
+        signed(&claims)
+    };
+    ann.with(&marked(text)).get("/api/hello/").await.status(200);
+    for other in [&text.to_lowercase(), "", &"0".repeat(32)] {
+        ann.with(&marked(other)).get("/api/hello/").await.is(401, changed.clone());
+    }
+    ann.with(&signed(&token_of(&app, &ann, "access"))).get("/api/hello/").await.is(401, changed);
+
+    // A refresh token without its mark is refused, and spent by that.
+    let unmarked = signed(&token_of(&app, &ann, "refresh"));
+    ann.refresh(&unmarked).await.is(401, json!({ "detail": "The user's password has been changed." }));
+    ann.refresh(&unmarked).await.is(401, refused("Token is blacklisted"));
 }

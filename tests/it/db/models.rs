@@ -121,7 +121,10 @@ fn recorded(conn: &mut Conn, session: SessionId, user: Option<i64>, jti: &str) -
     let session = session.to_string();
     let (created_at, expires_at) = (NOON, NOON + hours(24));
     let kind = "refresh";
-    token::insert(conn, &NewOutstandingToken { jti, session_id: &session, user_id: user, kind, created_at, expires_at })
+    token::insert(
+        conn,
+        &NewOutstandingToken { jti, session_id: &session, user_id: user, kind, kid: None, created_at, expires_at },
+    )
 }
 
 #[tokio::test]
@@ -209,7 +212,8 @@ async fn changes() {
         let place = change::position(conn)?;
         assert_eq!(change::since(conn, place, 10)?, []);
         assert_eq!(change::since(conn, start, 1)?.len(), 1);
-        let live: Vec<_> = change::live(conn, NOON + minutes(5))?.into_iter().map(|change| change.what).collect();
+        let live: Vec<_> =
+            change::live(conn, NOON + minutes(5), 0, 10)?.into_iter().map(|change| change.what).collect();
         assert_eq!(live, [What::User(7)]);
 
         assert_eq!(change::slowest_follower(conn, NOON)?, None);

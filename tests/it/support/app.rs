@@ -98,7 +98,13 @@ impl TestApp {
 
     /// Another process over the same data: what a restart finds, or a second server.
     pub async fn again(&self) -> Self {
-        let settings = (*self.site.settings).clone();
+        self.again_with(|_| ()).await
+    }
+
+    /// Another process over the same data, with other settings.
+    pub async fn again_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = (*self.site.settings).clone();
+        change(&mut settings);
         Self::start(settings, self.clock.clone(), self.folder.clone(), |_| ()).await
     }
 

@@ -98,6 +98,7 @@ fn start() -> Server {
         .envs([("as", run_as), ("options", &options)])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     eventually("PostgreSQL's start", Duration::from_secs(60), || {

@@ -3,8 +3,12 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use portcullis::auth::token::{Kind, Sliding};
 use portcullis::settings::Settings;
 use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::people::Person;
 
 /// The secret of the tests that make tokens themselves: `TestApp::with(own_key)`.
 pub const KEY: &str = "the secret of these tests, known to nobody else";
@@ -59,4 +63,20 @@ pub fn not_valid(message: &str) -> Value {
 /// The 401 of a token in a body.
 pub fn refused(message: &str) -> Value {
     json!({ "detail": message, "code": "token_not_valid" })
+}
+
+/// The claims of a token as this server would make it for `person`, for the test to sign.
+pub fn token_of(app: &TestApp, person: &Person, kind: &str) -> Value {
+    let now = app.clock.now().seconds();
+    let mut claims = json!({
+        "token_type": kind,
+        "exp": now + 300,
+        "iat": now,
+        "jti": format!("{kind:0>32}"),
+        "user_id": person.id.to_string(),
+    });
+    if kind == Sliding::TYPE {
+        claims["refresh_exp"] = json!(now + 86_400);
+    }
+    claims
 }

@@ -20,6 +20,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::auth::principals::UserState;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
+use crate::middleware::edge::OfThePanel;
 use crate::model::{role, user};
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;
@@ -144,6 +145,7 @@ impl<N: Need> FromRequest for Staff<N> {
             let Some(seen) = seen else { return Err(nobody(&site, &request).await?) };
             let seen = Rc::new(seen);
             request.extensions_mut().insert(seen.clone());
+            request.extensions_mut().insert(OfThePanel(seen.id));
             let staff = Self { seen, visit, need: PhantomData };
             match N::permission() {
                 Some(needed) => staff.require(&site, needed).await.map(|()| staff),

@@ -75,6 +75,11 @@ impl Gate {
         Ok(Self { signer, memory, marks, header, jwt, verified_only })
     }
 
+    /// What signs and verifies.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
     /// The value of `WWW-Authenticate` on a 401.
     pub fn challenge(&self) -> String {
         format!("{} realm=\"api\"", self.jwt.auth_header_types.first().map_or("Bearer", String::as_str))
@@ -96,7 +101,10 @@ impl Gate {
     }
 
     /// Whose token this is, or what each class of tokens has against it.
-    async fn decide(&self, text: &str, now: Timestamp) -> Result<Result<Principal, Vec<Reject>>> {
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn decide(&self, text: &str, now: Timestamp) -> Result<Result<Principal, Vec<Reject>>> {
         let payload = match self.signer.open(text) {
             Ok(payload) => payload,
             Err(reject) => return Ok(Err(vec![reject])),
@@ -125,13 +133,16 @@ impl Gate {
         if let Some(mark) = &subject.mark
             && *mark != self.marks.of(subject.user, state.password_generation)
         {
-            return Err(Reject::PasswordChanged);
+            return Err(Reject::Unmarked);
         }
         if subject.generation < i64::from(state.password_generation) {
             return Err(Reject::PasswordChanged);
         }
-        if subject.generation < i64::from(state.generation) || self.is_ended(subject.session, &subject.jti) {
+        if subject.generation < i64::from(state.generation) {
             return Err(Reject::Blacklisted);
+        }
+        if self.is_ended(subject.session, &subject.jti) {
+            return Err(Reject::SessionEnded);
         }
         if self.verified_only && !state.email_verified {
             return Err(Reject::UnverifiedUser);

@@ -4,6 +4,7 @@ pub mod account_rules;
 pub mod bearer;
 pub mod gate;
 pub mod grants;
+pub mod inspect;
 pub mod key_changes;
 pub mod key_store;
 pub mod keyring;

@@ -2,10 +2,11 @@
 
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use serde_json::{Map, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::auth::gate::unverified;
-use crate::auth::grants::Grants;
+use crate::auth::grants::{Grants, Pair};
 use crate::auth::sign_in::{SignedIn, no_account};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -17,7 +18,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::Body;
-use crate::settings::Secret;
+use crate::settings::{ObtainMember, Secret};
 use crate::site::Site;
 
 /// A name and a password.
@@ -62,8 +63,31 @@ impl Input for GivenToken {
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
-    let begun = begin(&site, signed_in, client.device, Grants::begin_pair).await?;
-    Answer::ok(&site.grants.sign_pair(&begun)?)
+    let (begun, user) = begin(&site, signed_in, client.device, |grants, conn, user, device, now| {
+        Ok((grants.begin_pair(conn, user, device, now)?, user.clone()))
+    })
+    .await?;
+    let tokens = site.grants.sign_pair(&begun)?;
+    let more = more_members(&site.settings.jwt.obtain_response, &user);
+    Answer::ok(&Obtained { tokens, more })
+}
+
+/// What a sign-in answers: the tokens, and what settings add.
+#[derive(Serialize)]
+struct Obtained {
+    #[serde(flatten)]
+    tokens: Pair,
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
+
+/// The members that `jwt.obtain_response` adds. To add one of your own, add a variant to [`ObtainMember`] and its arm here.
+fn more_members(wanted: &[ObtainMember], user: &User) -> Map<String, Value> {
+    let member = |member: &ObtainMember| match member {
+        ObtainMember::UserId => ("user_id".to_owned(), user.id.into()),
+        ObtainMember::Username => ("username".to_owned(), user.username.as_str().into()),
+    };
+    wanted.iter().map(member).collect()
 }
 
 /// Begins a session of one kind or the other for somebody whose password was right.

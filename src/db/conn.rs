@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use anyhow::{Context, bail};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::sql_types::BigInt;
 use diesel::{Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
 
 pub use multi::{Conn, MultiBackend};
@@ -121,7 +122,7 @@ fn refuse_foreign_file(path: &Path) -> anyhow::Result<()> {
 
 #[derive(diesel::QueryableByName)]
 struct Count {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    #[diesel(sql_type = BigInt)]
     n: i64,
 }
 
@@ -144,6 +145,20 @@ pub fn rollback(conn: &mut Conn) -> QueryResult<()> {
     Manager::<Conn>::rollback_transaction(conn)
 }
 
+/// From here to the end of this transaction no other is about `what`, if it asks here too. On SQLite there is one at a time
+/// anyway; on PostgreSQL two would each miss what the other is about to write.
+///
+/// # Errors
+/// The database's.
+pub fn alone(conn: &mut Conn, what: i64) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(inner) => {
+            diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(what).execute(inner).map(drop)
+        }
+    }
+}
+
 /// Runs `work` as one transaction on a connection of one's own, outside the writer: for the start, before there is one.
 ///
 /// # Errors
@@ -164,7 +179,7 @@ pub fn in_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result
 pub fn data_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
     #[derive(diesel::QueryableByName)]
     struct Version {
-        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        #[diesel(sql_type = BigInt)]
         data_version: i64,
     }
     match conn {

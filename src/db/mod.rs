@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-pub use conn::{Conn, MultiBackend as Backend, Target, commits_in_order, data_version, in_transaction};
+pub use conn::{Conn, MultiBackend as Backend, Target, alone, commits_in_order, data_version, in_transaction};
 
 use crate::error::{Error, Result};
 use worker::{Job, Task};

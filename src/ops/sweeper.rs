@@ -34,20 +34,14 @@ pub async fn sweep(db: &Db, now: Timestamp, mut progress: impl FnMut(usize)) -> 
     let before = now - SLACK;
     let mut swept = Swept::default();
     loop {
-        let gone = db.write(move |conn| token::purge(conn, before, BATCH)).await?;
-        swept.tokens += gone;
+        let (tokens, sessions) = db.write(move |conn| token::purge(conn, before, BATCH)).await?;
+        swept.tokens += tokens;
+        swept.sessions += sessions;
         progress(swept.tokens);
-        if gone == 0 {
+        if tokens == 0 {
             break;
         }
         tokio::task::yield_now().await;
-    }
-    loop {
-        let gone = db.write(move |conn| token::purge_sessions(conn, before, BATCH)).await?;
-        swept.sessions += gone;
-        if gone == 0 {
-            break;
-        }
     }
     loop {
         let gone = db.write(move |conn| change::purge(conn, before, BATCH)).await?;

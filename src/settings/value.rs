@@ -241,7 +241,9 @@ pub mod rate {
 pub fn claims<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     fn is_json(value: &Value) -> bool {
         match value {
-            Value::Object(members) => members.iter().all(|(name, value)| !name.starts_with("$__toml") && is_json(value)),
+            Value::Object(members) => {
+                members.iter().all(|(name, value)| !name.starts_with("$__toml") && is_json(value))
+            }
             Value::Array(values) => values.iter().all(is_json),
             _ => true,
         }

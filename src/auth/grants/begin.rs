@@ -96,11 +96,6 @@ impl Grants {
         more.extend(self.jwt.static_claims.clone());
         more.extend(tokens::custom_claims(wanted, user, &roles));
         let id = if self.jwt.user_id_as_number { user.id.into() } else { user.id.to_string().into() };
-        Ok(Common {
-            user_claim: (self.jwt.user_id_claim.clone(), id),
-            sid,
-            generation: user.generation,
-            more,
-        })
+        Ok(Common { user_claim: (self.jwt.user_id_claim.clone(), id), sid, generation: user.generation, more })
     }
 }

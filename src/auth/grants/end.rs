@@ -1,6 +1,6 @@
 //! How a session ends: by its own token, by an administrator, or with all others of its user.
 
-use crate::auth::grants::{CLOCK_SLACK, Decision, Grants, row_of};
+use crate::auth::grants::{CLOCK_SLACK, Decision, Grants, held_row_of};
 use crate::auth::token::{Claims, Refresh, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -23,7 +23,7 @@ impl Grants {
     }
 
     fn revoke_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<()> {
-        let row = row_of(conn, &claims)?;
+        let row = held_row_of(conn, &claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
             self.follow_up(conn, reject, &claims, row, device, now)?;
             return Ok(Err(reject.into()));
@@ -61,6 +61,7 @@ impl Grants {
         by: Option<i64>,
         now: Timestamp,
     ) -> Result<bool> {
+        session::hold(conn, sid)?;
         if !session::end(conn, sid, why, by, now)? {
             return Ok(false);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::auth::grants::check::refusal;
-use crate::auth::grants::{Decision, Grants, Refreshed, record, row_of};
+use crate::auth::grants::{Decision, Grants, Refreshed, held_row_of, record};
 use crate::auth::token::{self as tokens, Access, Claims, Kind, Refresh, Sliding, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -14,6 +14,9 @@ use crate::model::token::{self, OutstandingToken};
 
 /// How often a session's last use is written, at most.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
+
+/// A successor that is given again within this time is the same to the letter; later its dates are new, and its id the same.
+const RENEWED_AFTER: Duration = Duration::from_secs(60);
 
 impl Grants {
     /// Exchanges a refresh token for an access token and, with rotation, its successor (CONTRACT 6, 9, 21).
@@ -38,7 +41,7 @@ impl Grants {
         device: &Device,
         now: Timestamp,
     ) -> Decision<(Token<Access>, Option<Token<Refresh>>)> {
-        let row = row_of(conn, &claims)?;
+        let row = held_row_of(conn, &claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
             self.follow_up(conn, reject, &claims, row, device, now)?;
             return Ok(Err(refusal(reject)));
@@ -73,7 +76,7 @@ impl Grants {
         }
     }
 
-    /// The successor of a live token: the one it has, or a new one.
+    /// The successor of a live token: the one it has, or a new one. Its session is held.
     fn successor(
         &self,
         conn: &mut Conn,
@@ -83,23 +86,16 @@ impl Grants {
         now: Timestamp,
         exp: Timestamp,
     ) -> Decision<Token<Refresh>> {
-        let heir = |row: &OutstandingToken| match (&row.successor, row.successor_iat, row.successor_exp) {
-            (Some(jti), Some(iat), Some(exp)) => Some(given.successor(jti, iat, exp)),
-            _ => None,
-        };
         if self.jwt.blacklist_after_rotation
-            && let Some(successor) = heir(row)
+            && let (Some(jti), Some(first), Some(last)) = (&row.successor, row.successor_iat, row.successor_exp)
         {
-            return Ok(Ok(successor));
+            // Who asks long after has missed the first answer, and must not be given what is near its end.
+            let late = now.since(first) >= RENEWED_AFTER && token::renew_successor(conn, row.id, jti, now, exp)?;
+            return Ok(Ok(if late { given.successor(jti, now, exp) } else { given.successor(jti, first, last) }));
         }
         let jti = tokens::new_jti()?;
         if self.jwt.blacklist_after_rotation && !token::set_successor(conn, row.id, &jti, now, exp, now)? {
-            // Another refresh came between, which only PostgreSQL allows: its successor stands.
-            let fresh = token::by_jti(conn, &row.jti)?;
-            return Ok(match fresh.as_ref().and_then(heir) {
-                Some(successor) if self.jwt.parallel_refresh => Ok(successor),
-                _ => Err(Reject::Blacklisted.into()),
-            });
+            return Ok(Err(Reject::Blacklisted.into()));
         }
         let successor = given.successor(&jti, now, exp);
         let ring = self.signer.ring();
@@ -120,7 +116,7 @@ impl Grants {
     }
 
     fn slide_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<Token<Sliding>> {
-        let row = row_of(conn, &claims)?;
+        let row = held_row_of(conn, &claims)?;
         if let Some(row) = &row
             && token::is_blacklisted(conn, row.id)?
         {

@@ -22,7 +22,7 @@ use crate::auth::verdict::Reject;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
-use crate::model::session::SessionId;
+use crate::model::session::{self, SessionId};
 use crate::model::token::{self, NewOutstandingToken, OutstandingToken};
 use crate::settings::Jwt;
 
@@ -104,6 +104,14 @@ impl Grants {
     fn until(&self, now: Timestamp) -> Timestamp {
         now + self.longest_bearer + CLOCK_SLACK
     }
+}
+
+/// The row of a token that is to be continued or ended; until that is done nobody else is at its session.
+fn held_row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<OutstandingToken>> {
+    if let Some(sid) = claims.session() {
+        session::hold(conn, sid)?;
+    }
+    row_of(conn, claims)
 }
 
 fn row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<OutstandingToken>> {

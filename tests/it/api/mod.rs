@@ -2,6 +2,7 @@
 
 mod accounts;
 mod articles;
+mod claims;
 mod keys;
 mod lists;
 mod logout;

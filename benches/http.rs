@@ -33,19 +33,20 @@ fn millis(time: Duration) -> f64 {
 }
 
 fn starts() {
-    let (mut first, mut later, mut rss, mut anon) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let [mut first, mut later, mut cpu, mut rss, mut anon] = [const { Vec::new() }; 5];
     for _ in 0..9 {
         let place = folder();
         let data = place.path().join("data");
         first.push(millis(Process::portcullis(&data, &[]).first_answer));
         let server = Process::portcullis(&data, &[]);
         later.push(millis(server.first_answer));
+        cpu.push(millis(server.cpu()));
         thread::sleep(Duration::from_millis(500));
         rss.push(server.memory("VmRSS"));
         anon.push(server.memory("RssAnon"));
     }
     row("first start to first answer, the schema made", format!("{:.0} ms", median(first)));
-    row("later start to first answer", format!("{:.0} ms", median(later)));
+    row("later start to first answer; CPU of it", format!("{:.0}; {:.0} ms", median(later), median(cpu)));
     row("idle memory: resident; of it anonymous", format!("{:.1}; {:.1} MiB", median(rss), median(anon)));
 }
 
@@ -93,8 +94,8 @@ struct Contestant {
 }
 
 impl Contestant {
-    fn new(name: &'static str, server: Process, path: &str, token: Option<&str>) -> Self {
-        Self { name, server, request: request("GET", path, token, None), micros: Vec::new(), rates: Vec::new() }
+    fn new(name: &'static str, server: Process, path: &str, token: &str) -> Self {
+        Self { name, server, request: request("GET", path, Some(token), None), micros: Vec::new(), rates: Vec::new() }
     }
 
     fn turn(&mut self, length: Duration) {
@@ -124,13 +125,12 @@ fn requests() {
     let (huge_lists, huge_list_token, _huge_lists) = served(1_000_000, 0, &[]);
     let (hello, tasks) = ("/api/hello/", "/api/tasks/");
     let mut all = [
-        Contestant::new("bare route", Process::bare(), hello, Some(&token)),
-        Contestant::new("hello, signed in", plain, hello, Some(&token)),
-        Contestant::new("hello, signed in, log on", logged, hello, Some(&logged_token)),
-        Contestant::new("hello, signed in, 1 M ended sessions", huge, hello, Some(&huge_token)),
-        Contestant::new("10 of 20 own rows and their count, out of 10 k", lists, tasks, Some(&list_token)),
-        Contestant::new("10 of 20 own rows and their count, out of 1 M", huge_lists, tasks, Some(&huge_list_token)),
-        Contestant::new("bare route, asked without a token", Process::bare(), hello, None),
+        Contestant::new("bare route", Process::bare(), hello, &token),
+        Contestant::new("hello, signed in", plain, hello, &token),
+        Contestant::new("hello, signed in, log on", logged, hello, &logged_token),
+        Contestant::new("hello, signed in, 1 M ended sessions", huge, hello, &huge_token),
+        Contestant::new("10 of 20 own rows and their count, out of 10 k", lists, tasks, &list_token),
+        Contestant::new("10 of 20 own rows and their count, out of 1 M", huge_lists, tasks, &huge_list_token),
     ];
     for contestant in &mut all {
         contestant.turn(TURN / 4);

@@ -17,7 +17,7 @@ const SECRET: &[u8] = b"sixty-four bytes of a secret for the bench, no more and 
 
 pub fn run() {
     let key = Key::hmac(Algorithm::HS256, SECRET, Some("k-bench".into())).unwrap();
-    let signer = Signer::new(KeyRing::of(key), Rules::default());
+    let signer = Signer::new(KeyRing::new(key, Vec::new()), Rules::default());
     let now = Clock::system().now();
     let Value::Object(more) = json!({ "username": "ann", "is_staff": false }) else { unreachable!() };
     let common =

@@ -8,6 +8,7 @@ pub mod key_changes;
 pub mod key_store;
 pub mod keyring;
 pub mod marks;
+pub mod memory;
 pub mod password;
 pub mod password_rules;
 pub mod permissions;

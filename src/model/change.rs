@@ -67,13 +67,6 @@ pub fn since(conn: &mut Conn, position: i64, most: i64) -> Result<Vec<Change>> {
     rows.into_iter().map(parse).collect()
 }
 
-/// The entries after `position` that still matter at `now`, oldest first, at most `most` of them: what a start replays.
-pub fn live(conn: &mut Conn, now: Timestamp, position: i64, most: i64) -> Result<Vec<Change>> {
-    let live = changes::table.filter(changes::id.gt(position)).filter(changes::until.gt(now));
-    let rows: Vec<Row> = live.order(changes::id).limit(most).load(conn)?;
-    rows.into_iter().map(parse).collect()
-}
-
 /// The place of the newest entry; zero in an empty log.
 pub fn position(conn: &mut Conn) -> Result<i64> {
     let newest: Option<i64> = changes::table.select(diesel::dsl::max(changes::id)).first(conn)?;

@@ -41,11 +41,11 @@ impl Grants {
 
     async fn is_dead(&self, claims: &Claims, now: Timestamp) -> Result<bool> {
         let ids = [claims.sid(), claims.jti().map(SessionId::of_token)];
-        if ids.into_iter().flatten().any(|id| self.revocations.covers(id)) {
+        if ids.into_iter().flatten().any(|id| self.memory.revocations.covers(id)) {
             return Ok(true);
         }
         if let Some(id) = claims.user(&self.jwt.user_id_claim).id()
-            && let Some(state) = self.principals.of(id).await?
+            && let Some(state) = self.memory.principals.of(id).await?
             && claims.generation() < i64::from(state.generation)
         {
             return Ok(true);

@@ -214,9 +214,6 @@ async fn changes() {
         let place = change::position(conn)?;
         assert_eq!(change::since(conn, place, 10)?, []);
         assert_eq!(change::since(conn, start, 1)?.len(), 1);
-        let live: Vec<_> =
-            change::live(conn, NOON + minutes(5), 0, 10)?.into_iter().map(|change| change.what).collect();
-        assert_eq!(live, [What::User(7)]);
 
         assert_eq!(change::slowest_follower(conn, NOON)?, None);
         change::follow(conn, "one", 5, NOON)?;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::auth::key_store::KeyStore;
-use crate::auth::principals::Principals;
-use crate::auth::revocations::Revocations;
+use crate::auth::memory::Memory;
 use crate::auth::signer::Signer;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Conn, Db, Target};
@@ -34,8 +33,7 @@ const OVERLAP: i64 = 500;
 
 /// Applies the change log to what is in memory.
 pub struct Follower {
-    principals: Arc<Principals>,
-    revocations: Arc<Revocations>,
+    memory: Memory,
     signer: Signer,
     keys: KeyStore,
     progress: Mutex<Progress>,
@@ -64,22 +62,9 @@ impl Follower {
     ///
     /// # Errors
     /// If the system has no random bytes.
-    pub fn new(
-        principals: Arc<Principals>,
-        revocations: Arc<Revocations>,
-        signer: Signer,
-        keys: KeyStore,
-    ) -> Result<Self> {
+    pub fn new(memory: Memory, signer: Signer, keys: KeyStore) -> Result<Self> {
         let name = SessionId::random()?.to_string();
-        Ok(Self {
-            principals,
-            revocations,
-            signer,
-            keys,
-            progress: Mutex::default(),
-            stopped: AtomicBool::new(false),
-            name,
-        })
+        Ok(Self { memory, signer, keys, progress: Mutex::default(), stopped: AtomicBool::new(false), name })
     }
 
     /// Writes how far this process has come, and that it lives.
@@ -144,8 +129,8 @@ impl Follower {
 
     fn apply(&self, conn: &mut Conn, change: &Change) {
         match change.what {
-            What::Ended { session, .. } => self.revocations.note(session, change.until),
-            What::User(user) => self.principals.forget(user),
+            What::Ended { session, .. } => self.memory.revocations.note(session, change.until),
+            What::User(user) => self.memory.principals.forget(user),
             What::Keys => match self.keys.load(conn) {
                 Ok(ring) => self.signer.replace(ring),
                 // The present ring goes on: what is wrong with the new one is for whoever made it.

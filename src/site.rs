@@ -9,9 +9,8 @@ use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
 use crate::auth::key_store::KeyStore;
 use crate::auth::marks::PasswordMarks;
+use crate::auth::memory::Memory;
 use crate::auth::password::Passwords;
-use crate::auth::principals::Principals;
-use crate::auth::revocations::Revocations;
 use crate::auth::secrets::RootSecret;
 use crate::auth::setup::SetupToken;
 use crate::auth::sign_in::SignIn;
@@ -40,10 +39,8 @@ pub struct Site {
     pub passwords: Passwords,
     /// The check of a name and a password.
     pub sign_in: SignIn,
-    /// The state of users, in memory.
-    pub principals: Arc<Principals>,
-    /// The ended sessions, in memory.
-    pub revocations: Arc<Revocations>,
+    /// Users and ended sessions, in memory.
+    pub memory: Memory,
     /// How often one may ask.
     pub throttle: Arc<Throttle>,
     /// What applies changes to memory.
@@ -92,9 +89,8 @@ impl Site {
         let signer = Signer::new(keys.load(&mut conn)?, rules);
         let marks = PasswordMarks::new(&secrets.derive("password marks"));
 
-        let principals = Arc::new(Principals::new(db.clone()));
-        let revocations = Arc::new(Revocations::default());
-        let follower = Arc::new(Follower::new(principals.clone(), revocations.clone(), signer.clone(), keys.clone())?);
+        let memory = Memory::new(db.clone());
+        let follower = Arc::new(Follower::new(memory.clone(), signer.clone(), keys.clone())?);
         follower.replay(&mut conn, clock.now())?;
         // Weak, since what it tells holds the database itself: a closed site must let go of its threads and connections.
         let hook = Arc::downgrade(&follower);
@@ -104,25 +100,9 @@ impl Site {
         }));
 
         let verified_only = settings.accounts.require_verified_email;
-        let gate = Gate::new(
-            signer.clone(),
-            principals.clone(),
-            revocations.clone(),
-            marks.clone(),
-            jwt.clone(),
-            verified_only,
-        )?;
+        let gate = Gate::new(signer.clone(), memory.clone(), marks.clone(), jwt.clone(), verified_only)?;
         let longest_bearer = lifetime::longest_bearer(&mut conn, jwt.longest_bearer())?;
-        let grants = Grants::new(
-            db.clone(),
-            clock.clone(),
-            signer.clone(),
-            marks,
-            principals.clone(),
-            revocations.clone(),
-            jwt,
-            longest_bearer,
-        );
+        let grants = Grants::new(db.clone(), clock.clone(), signer.clone(), marks, memory.clone(), jwt, longest_bearer);
         let passwords = Passwords::start(&settings.passwords)?;
         let throttle = Arc::new(Throttle::default());
         let sign_in =
@@ -135,8 +115,7 @@ impl Site {
             grants,
             passwords,
             sign_in,
-            principals,
-            revocations,
+            memory,
             throttle,
             follower,
             setup: SetupToken::default(),

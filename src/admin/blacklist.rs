@@ -242,7 +242,7 @@ pub async fn revoke(
         Revoked::Done { tokens, owner } => {
             let of = owner.map(|name| format!(" of {name}")).unwrap_or_default();
             let flash = Flash::done(format!("A session{of} was ended.")).adding(format!(
-                "{} revoked, its access tokens with them.",
+                "{} revoked, and the session's access tokens with it.",
                 count_words(tokens, "refresh token", "refresh tokens")
             ));
             staff.done(&site, &flash);

@@ -8,7 +8,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use askama::Template;
 
 use crate::admin::layout::{Frame, Gate, html};
@@ -16,6 +16,7 @@ use crate::admin::staff::Seen;
 use crate::admin::visit::Visit;
 use crate::auth::permissions::Permission;
 use crate::error::Error;
+use crate::middleware::edge::RequestId;
 
 /// Why a page of the panel was not shown, or a form not carried out.
 #[derive(Debug)]
@@ -223,6 +224,11 @@ pub async fn shown_as_pages(
         return Ok(response);
     }
     let (status, mut page) = (error.status_code(), error.page());
+    if status.is_server_error()
+        && let Some(RequestId(id)) = response.request().extensions().get::<RequestId>()
+    {
+        page.words.push(format!("This was request {id}."));
+    }
     let visit = Visit::of(response.request());
     let drawn = match Seen::of(response.request()) {
         Some(seen) => {

@@ -242,7 +242,7 @@ mod tests {
         let filled = form(&[("first_name", "Annabella"), ("is_active", "on")]).checked().err().unwrap();
         assert_eq!(filled.value("first_name"), "Annabella");
         assert!(filled.ticked("is_active"));
-        let complaint = &filled.errors()[0];
+        let complaint = filled.errors().first().unwrap();
         assert_eq!((complaint.label.as_ref(), complaint.anchor.as_str()), ("First name", "f-first_name"));
         assert_eq!(filled.error("first_name"), Some("Ensure this field has no more than 5 characters."));
         assert_eq!(filled.error("is_active"), None);

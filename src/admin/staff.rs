@@ -20,6 +20,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::auth::principals::UserState;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
+use crate::middleware::edge::OfThePanel;
 use crate::model::{role, user};
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;
@@ -144,6 +145,7 @@ impl<N: Need> FromRequest for Staff<N> {
             let Some(seen) = seen else { return Err(nobody(&site, &request).await?) };
             let seen = Rc::new(seen);
             request.extensions_mut().insert(seen.clone());
+            request.extensions_mut().insert(OfThePanel(seen.id));
             let staff = Self { seen, visit, need: PhantomData };
             match N::permission() {
                 Some(needed) => staff.require(&site, needed).await.map(|()| staff),
@@ -160,7 +162,7 @@ fn site(request: &HttpRequest) -> Result<web::Data<Site>> {
 /// The user of this session, if it is still good. A session that is not is ended here.
 async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>> {
     let Ok(id) = id.parse::<i64>() else { return Ok(None) };
-    let state = site.principals.of(id).await?;
+    let state = site.memory.principals.of(id).await?;
     let generation: Option<i32> = visit.session().get(GENERATION_KEY).ok().flatten();
     match state {
         Some(state) if state.active && state.staff && generation == Some(state.generation) => {

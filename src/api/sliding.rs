@@ -3,8 +3,8 @@
 use actix_web::web::Data;
 use serde_json::json;
 
-use crate::api::token::{Credentials, GivenToken};
-use crate::auth::gate::unverified;
+use crate::api::token::{Credentials, GivenToken, begin};
+use crate::auth::grants::Grants;
 use crate::auth::sign_in::no_account;
 use crate::error::Result;
 use crate::rest::answer::Answer;
@@ -19,17 +19,8 @@ use crate::site::Site;
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
-    let (grants, now) = (site.grants.clone(), site.clock.now());
-    let verified_only = site.settings.accounts.require_verified_email;
-    let begun = site.db.write(move |conn| {
-        let user = signed_in.confirm(conn)?.ok_or_else(no_account)?;
-        if verified_only && !user.email_verified {
-            return Err(unverified());
-        }
-        grants.note_login(conn, user.id, now)?;
-        grants.begin_sliding(conn, &user, &client.device, now)
-    });
-    Answer::ok(&json!({ "token": site.grants.sign(&begun.await?)? }))
+    let token = begin(&site, signed_in, client.device, Grants::begin_sliding).await?;
+    Answer::ok(&json!({ "token": site.grants.sign(&token)? }))
 }
 
 /// POST `/api/token/sliding/refresh/`: the same token with later dates.

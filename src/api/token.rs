@@ -5,11 +5,14 @@ use actix_web::web::Data;
 use serde_json::{Map, json};
 
 use crate::auth::gate::unverified;
-use crate::auth::grants::Pair;
+use crate::auth::grants::Grants;
 use crate::auth::sign_in::{SignedIn, no_account};
 use crate::auth::verdict::Reject;
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::session::Device;
+use crate::model::user::User;
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
@@ -59,11 +62,17 @@ impl Input for GivenToken {
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
-    Answer::ok(&begin(&site, signed_in, client.device).await?)
+    let begun = begin(&site, signed_in, client.device, Grants::begin_pair).await?;
+    Answer::ok(&site.grants.sign_pair(&begun)?)
 }
 
-/// Begins a session for somebody whose password was right.
-async fn begin(site: &Site, signed_in: SignedIn, device: Device) -> Result<Pair> {
+/// Begins a session of one kind or the other for somebody whose password was right.
+pub(super) async fn begin<T: Send + 'static>(
+    site: &Site,
+    signed_in: SignedIn,
+    device: Device,
+    kind: fn(&Grants, &mut Conn, &User, &Device, Timestamp) -> Result<T>,
+) -> Result<T> {
     let (grants, now) = (site.grants.clone(), site.clock.now());
     let verified_only = site.settings.accounts.require_verified_email;
     let begun = site.db.write(move |conn| {
@@ -72,9 +81,9 @@ async fn begin(site: &Site, signed_in: SignedIn, device: Device) -> Result<Pair>
             return Err(unverified());
         }
         grants.note_login(conn, user.id, now)?;
-        grants.begin_pair(conn, &user, &device, now)
+        kind(&grants, conn, &user, &device, now)
     });
-    site.grants.sign_pair(&begun.await?)
+    begun.await
 }
 
 /// POST `/api/login/`: an access token alone, as the older `djangorestframework-jwt` gave it.
@@ -89,8 +98,8 @@ pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answe
         Err(_) => return refused(),
     };
     let Some(signed_in) = site.sign_in.check(username, password, client.ip).await? else { return refused() };
-    match begin(&site, signed_in, client.device).await {
-        Ok(pair) => Answer::ok(&json!({ "token": pair.access })),
+    match begin(&site, signed_in, client.device, Grants::begin_pair).await {
+        Ok((_, access)) => Answer::ok(&json!({ "token": site.grants.sign(&access)? })),
         Err(Error::Unauthorized(_)) => refused(),
         Err(error) => Err(error),
     }

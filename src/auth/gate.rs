@@ -9,8 +9,8 @@ use anyhow::Context;
 
 use crate::auth::bearer::Bearer;
 use crate::auth::marks::PasswordMarks;
-use crate::auth::principals::{Principals, UserState};
-use crate::auth::revocations::Revocations;
+use crate::auth::memory::Memory;
+use crate::auth::principals::UserState;
 use crate::auth::signer::Signer;
 use crate::auth::token::{Access, Claims, Kind, Sliding, Token};
 use crate::auth::verdict::Reject;
@@ -52,8 +52,7 @@ pub struct Admitted {
 #[derive(Clone)]
 pub struct Gate {
     signer: Signer,
-    principals: Arc<Principals>,
-    revocations: Arc<Revocations>,
+    memory: Memory,
     marks: PasswordMarks,
     header: HeaderName,
     jwt: Arc<Jwt>,
@@ -67,14 +66,18 @@ impl Gate {
     /// If `jwt.auth_header_name` cannot be the name of a header.
     pub fn new(
         signer: Signer,
-        principals: Arc<Principals>,
-        revocations: Arc<Revocations>,
+        memory: Memory,
         marks: PasswordMarks,
         jwt: Arc<Jwt>,
         verified_only: bool,
     ) -> anyhow::Result<Self> {
         let header = HeaderName::from_bytes(jwt.auth_header_name.as_bytes()).context("jwt.auth_header_name")?;
-        Ok(Self { signer, principals, revocations, marks, header, jwt, verified_only })
+        Ok(Self { signer, memory, marks, header, jwt, verified_only })
+    }
+
+    /// What signs and verifies.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// The value of `WWW-Authenticate` on a 401.
@@ -98,7 +101,10 @@ impl Gate {
     }
 
     /// Whose token this is, or what each class of tokens has against it.
-    async fn decide(&self, text: &str, now: Timestamp) -> Result<Result<Principal, Vec<Reject>>> {
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn decide(&self, text: &str, now: Timestamp) -> Result<Result<Principal, Vec<Reject>>> {
         let payload = match self.signer.open(text) {
             Ok(payload) => payload,
             Err(reject) => return Ok(Err(vec![reject])),
@@ -110,7 +116,7 @@ impl Gate {
                 Err(rejects) => return Ok(Err(rejects)),
             },
         };
-        let Some(state) = self.principals.of(subject.user).await? else {
+        let Some(state) = self.memory.principals.of(subject.user).await? else {
             return Ok(Err(vec![Reject::UnknownUser]));
         };
         if let Err(reject) = self.check(&subject, &state) {
@@ -127,13 +133,16 @@ impl Gate {
         if let Some(mark) = &subject.mark
             && *mark != self.marks.of(subject.user, state.password_generation)
         {
-            return Err(Reject::PasswordChanged);
+            return Err(Reject::Unmarked);
         }
         if subject.generation < i64::from(state.password_generation) {
             return Err(Reject::PasswordChanged);
         }
-        if subject.generation < i64::from(state.generation) || self.is_ended(subject.session, &subject.jti) {
+        if subject.generation < i64::from(state.generation) {
             return Err(Reject::Blacklisted);
+        }
+        if self.is_ended(subject.session, &subject.jti) {
+            return Err(Reject::SessionEnded);
         }
         if self.verified_only && !state.email_verified {
             return Err(Reject::UnverifiedUser);
@@ -170,11 +179,11 @@ impl Gate {
     }
 
     fn is_ended(&self, session: Option<SessionId>, jti: &str) -> bool {
-        if self.revocations.is_empty() {
+        if self.memory.revocations.is_empty() {
             return false;
         }
-        session.is_some_and(|session| self.revocations.covers(session))
-            || self.revocations.covers(SessionId::of_token(jti))
+        session.is_some_and(|session| self.memory.revocations.covers(session))
+            || self.memory.revocations.covers(SessionId::of_token(jti))
     }
 
     /// The token's text, if the header names one of our schemes. Two headers are one with a comma between (RFC 9110 §5.2),

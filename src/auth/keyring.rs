@@ -23,7 +23,7 @@ pub struct Key {
 
 /// What verifies: for HMAC the key's state, prepared once, since the library would prepare it for every token.
 enum Verifying {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Public(DecodingKey),
 }
 
@@ -41,7 +41,7 @@ impl Key {
             Algorithm::HS512 => hmac::HMAC_SHA512,
             _ => hmac::HMAC_SHA256,
         };
-        let verifying = Verifying::Hmac(hmac::Key::new(prepared, secret));
+        let verifying = Verifying::Hmac(Box::new(hmac::Key::new(prepared, secret)));
         Ok(Self::new(algorithm, EncodingKey::from_secret(secret), verifying, kid))
     }
 

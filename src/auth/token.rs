@@ -61,6 +61,11 @@ impl Claims {
         Self(object)
     }
 
+    /// Claims read from the bytes of a payload, if they are one JSON object.
+    pub fn parse(payload: &[u8]) -> Option<Self> {
+        serde_json::from_slice(payload).ok().map(Self)
+    }
+
     /// One claim, whatever its type.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)

@@ -33,6 +33,10 @@ pub enum Reject {
     Audience,
     /// It, its session or its generation was ended.
     Blacklisted,
+    /// Its successor was refreshed: it is spent, and somebody has a copy.
+    Spent,
+    /// Its session was ended.
+    SessionEnded,
     /// There is no `exp`.
     NoExp,
     /// There is no `jti`.
@@ -53,6 +57,8 @@ pub enum Reject {
     InactiveUser,
     /// Its user has another password since.
     PasswordChanged,
+    /// It lacks the mark of its user's password, where that is asked for.
+    Unmarked,
     /// Its user has yet to verify an e-mail address, where that is required.
     UnverifiedUser,
 }
@@ -72,7 +78,7 @@ impl Reject {
             | Self::Issuer
             | Self::Audience => "Token is invalid",
             Self::Expired => "Token is expired",
-            Self::Blacklisted => "Token is blacklisted",
+            Self::Blacklisted | Self::Spent | Self::SessionEnded => "Token is blacklisted",
             Self::NoExp => "Token has no 'exp' claim",
             Self::NoId => "Token has no id",
             Self::NoType => "Token has no type",
@@ -82,8 +88,40 @@ impl Reject {
             Self::NoSubject => "Token contained no recognizable user identification",
             Self::UnknownUser => "User not found",
             Self::InactiveUser => "User is inactive",
-            Self::PasswordChanged => "The user's password has been changed.",
+            Self::PasswordChanged | Self::Unmarked => "The user's password has been changed.",
             Self::UnverifiedUser => "Email not verified.",
+        }
+    }
+
+    /// What is wrong, in a sentence for people.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Malformed => "it is not three parts of base64url with a JSON object in the first",
+            Self::Critical => "its header asks for an extension that is not understood (crit, b64)",
+            Self::Algorithm => "its header names another algorithm than its key's",
+            Self::UnknownKey => "no key of the ring has the id that its header names; the key may be retired",
+            Self::RetiredKey => "it was issued after its secret was replaced, which verifies older tokens alone",
+            Self::Signature => "the signature does not fit: another key has signed it, or it was changed",
+            Self::Payload => "its payload is not a JSON object, or a claim in it is of the wrong type",
+            Self::NotYetValid => "iat or nbf lies in the future: one of the clocks is wrong",
+            Self::Expired => "it has expired",
+            Self::Issuer => "it comes from another issuer than jwt.issuer",
+            Self::Audience => "it is meant for another audience than jwt.audience",
+            Self::Blacklisted => "it was blacklisted, or its user was signed out everywhere since",
+            Self::Spent => "it was exchanged, and its successor too: somebody holds an old copy",
+            Self::SessionEnded => "its session was ended: signed out, or ended by an administrator",
+            Self::NoExp => "it says nothing of when it expires (exp)",
+            Self::NoId => "it has no id (jti)",
+            Self::NoType => "it does not say what kind it is (token_type)",
+            Self::WrongType => "it is of another kind than is asked for here",
+            Self::NoRefreshExp => "it says nothing of how long it can be slid (refresh_exp)",
+            Self::RefreshExpired => "the time in which it could be slid is over",
+            Self::NoSubject => "it names no user",
+            Self::UnknownUser => "its user does not exist, or was deleted",
+            Self::InactiveUser => "its user is switched off",
+            Self::PasswordChanged => "its user has changed the password since",
+            Self::Unmarked => "it lacks the mark of its user's present password (jwt.check_revoke_token)",
+            Self::UnverifiedUser => "its user has yet to verify an e-mail address",
         }
     }
 
@@ -92,7 +130,7 @@ impl Reject {
         match self {
             Self::UnknownUser => "user_not_found",
             Self::InactiveUser => "user_inactive",
-            Self::PasswordChanged => "password_changed",
+            Self::PasswordChanged | Self::Unmarked => "password_changed",
             Self::UnverifiedUser => "email_not_verified",
             _ => "token_not_valid",
         }
@@ -102,7 +140,12 @@ impl Reject {
     pub const fn is_about_the_user(self) -> bool {
         matches!(
             self,
-            Self::NoSubject | Self::UnknownUser | Self::InactiveUser | Self::PasswordChanged | Self::UnverifiedUser
+            Self::NoSubject
+                | Self::UnknownUser
+                | Self::InactiveUser
+                | Self::PasswordChanged
+                | Self::Unmarked
+                | Self::UnverifiedUser
         )
     }
 }

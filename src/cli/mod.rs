@@ -7,6 +7,7 @@ mod flush;
 mod keys;
 mod migrate;
 mod serve;
+mod token;
 mod user;
 
 use std::io::{IsTerminal, Read, Write};
@@ -61,6 +62,8 @@ enum Verb {
     User(user::Arguments),
     /// The keys that tokens are signed with: listed, added, rotated, retired
     Keys(keys::Arguments),
+    /// Tells why a token is accepted or refused
+    Token(token::Arguments),
     /// Deletes tokens and sessions that have expired (a running server does so by itself)
     Flushexpiredtokens,
     /// Shows every setting in force, and where it came from; secrets masked
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Changepassword { username } => changepassword::run(loaded.settings, username),
         Verb::User(arguments) => user::run(loaded.settings, arguments),
         Verb::Keys(arguments) => keys::run(loaded.settings, arguments),
+        Verb::Token(arguments) => token::run(loaded.settings, arguments),
         Verb::Flushexpiredtokens => flush::run(loaded.settings),
         Verb::Config => config::run(&loaded),
     });

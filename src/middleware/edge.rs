@@ -17,6 +17,14 @@ use crate::error::Error as Fault;
 use crate::middleware::cors::Cors;
 use crate::middleware::{headers, unread};
 
+/// Left with a request by the panel: the user whose session it came in. For the log.
+#[derive(Clone, Copy, Debug)]
+pub struct OfThePanel(pub i64);
+
+/// Left with a request to the panel, whose error page tells it: its number. The API's requests are spared the cost.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestId(pub u64);
+
 /// Numbers the requests of this process, for the log and for `X-Request-ID`.
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,6 +84,9 @@ where
             return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
+        if request.path().starts_with("/admin/") {
+            request.extensions_mut().insert(RequestId(id));
+        }
         let unread = unread::share(&mut request);
         let answered = self.service.call(request);
         Box::pin(async move {
@@ -101,8 +112,9 @@ where
                 let took = edge.clock.monotonic().saturating_sub(begun);
                 let extensions = request.extensions();
                 let admitted = extensions.get::<Admitted>();
-                let user = admitted.and_then(|admitted| admitted.principal.as_ref()).map(|who| who.user);
-                let who = user.map_or_else(|| "-".to_owned(), |user| format!("user={user} by=jwt"));
+                let bearer = admitted.and_then(|admitted| admitted.principal.as_ref()).map(|who| (who.user, "jwt"));
+                let user = bearer.or(extensions.get::<OfThePanel>().map(|OfThePanel(user)| (*user, "panel")));
+                let who = user.map_or_else(|| "-".to_owned(), |(user, by)| format!("user={user} by={by}"));
                 // The path without its query, and never a link's token: see `redacted`.
                 let path = redacted(request.path());
                 log::info!(

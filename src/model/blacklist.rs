@@ -70,23 +70,49 @@ type Rows = diesel::helper_types::IntoBoxed<
     Backend,
 >;
 
-fn matching(query: &BlacklistQuery) -> Rows {
-    let mut rows = blacklisted_tokens::table.inner_join(outstanding_tokens::table).into_boxed();
-    if let Some(reason) = &query.reason {
-        rows = rows.filter(blacklisted_tokens::reason.eq(reason.clone()));
-    }
-    if query.search.is_empty() {
-        return rows;
-    }
-    let owner = users::table.filter(users::username.eq(query.search.clone())).select(users::id.nullable());
-    let owned = outstanding_tokens::user_id.eq_any(owner);
-    if query.search.chars().count() < SHORTEST_PREFIX {
-        return rows.filter(owned);
-    }
-    let escaped = query.search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let begins = outstanding_tokens::jti.like(format!("{escaped}%")).escape('\\');
-    rows.filter(begins.or(owned))
+/// What is searched for, as conditions that indexes answer.
+struct Wanted {
+    reason: Option<String>,
+    /// Ids of tokens from here on, and before there.
+    ids: Option<(String, String)>,
+    owner: Option<i64>,
+    everything: bool,
 }
+
+impl Wanted {
+    fn new(conn: &mut Conn, query: &BlacklistQuery) -> Result<Self> {
+        let search = &query.search;
+        let by_id = search.chars().count() >= SHORTEST_PREFIX;
+        let owner = users::table.filter(users::username.eq(search)).select(users::id).first(conn).optional()?;
+        Ok(Self {
+            reason: query.reason.clone(),
+            ids: by_id.then(|| (search.clone(), format!("{search}{}", char::MAX))),
+            owner,
+            everything: search.is_empty(),
+        })
+    }
+
+    fn rows(&self) -> Rows {
+        let mut rows = blacklisted_tokens::table.inner_join(outstanding_tokens::table).into_boxed();
+        if let Some(reason) = &self.reason {
+            rows = rows.filter(blacklisted_tokens::reason.eq(reason.clone()));
+        }
+        if self.everything {
+            return rows;
+        }
+        let owned = outstanding_tokens::user_id.eq(self.owner.unwrap_or(NOBODY));
+        match &self.ids {
+            Some((from, before)) => {
+                let begins = outstanding_tokens::jti.ge(from.clone()).and(outstanding_tokens::jti.lt(before.clone()));
+                rows.filter(begins.or(owned))
+            }
+            None => rows.filter(owned),
+        }
+    }
+}
+
+/// No user has this id.
+const NOBODY: i64 = -1;
 
 /// One page of those that are wanted.
 pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<Page<BlacklistLine>> {
@@ -100,8 +126,9 @@ pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<
         blacklisted_tokens::reason,
         outstanding_tokens::expires_at,
     );
+    let wanted = Wanted::new(conn, query)?;
     keyset.load(|piece| {
-        let rows = matching(query).filter(piece.condition::<Joined>()).order(piece.order()).limit(piece.limit);
+        let rows = wanted.rows().filter(piece.condition::<Joined>()).order(piece.order()).limit(piece.limit);
         Ok(rows.select(columns).load(conn)?)
     })
 }
@@ -113,5 +140,6 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
 
 /// How many are wanted, counted up to `most`.
 pub fn count(conn: &mut Conn, query: &BlacklistQuery, most: i64) -> Result<i64> {
-    Ok(count_of(matching(query).select(blacklisted_tokens::id).limit(most)).get_result(conn)?)
+    let wanted = Wanted::new(conn, query)?;
+    Ok(count_of(wanted.rows().select(blacklisted_tokens::id).limit(most)).get_result(conn)?)
 }

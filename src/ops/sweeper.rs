@@ -63,7 +63,7 @@ pub async fn run(site: actix_web::web::Data<Site>) {
     loop {
         tokio::time::sleep(EVERY).await;
         let now = site.clock.now();
-        site.revocations.sweep(now);
+        site.memory.revocations.sweep(now);
         match sweep(&site.db, now, |_| ()).await {
             Ok(swept) if swept != Swept::default() => log::info!("swept {swept:?}"),
             Ok(_) => {}

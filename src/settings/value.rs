@@ -184,8 +184,9 @@ pub mod duration {
     /// Writes `5m` and `90d`: in the largest unit that it is whole in. humantime would make months of the ninety days.
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         let seconds = duration.as_secs();
-        let whole =
-            |size: u64| (duration.subsec_nanos() == 0 && seconds > 0 && seconds % size == 0).then(|| seconds / size);
+        let whole = |size: u64| {
+            (duration.subsec_nanos() == 0 && seconds > 0 && seconds.is_multiple_of(size)).then(|| seconds / size)
+        };
         match [("d", 86400), ("h", 3600), ("m", 60)].into_iter().find_map(|(unit, size)| Some((whole(size)?, unit))) {
             Some((count, unit)) => serializer.collect_str(&format_args!("{count}{unit}")),
             None => serializer.collect_str(&humantime::format_duration(*duration)),

@@ -27,6 +27,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::model::panel_session;
 use crate::model::role::{self, Role};
 use crate::model::user_list::{self, HeldRole, UserLine, UserQuery, UserState};
 use crate::rest::payload::pairs;
@@ -194,6 +195,7 @@ fn load(
     asked: &[(String, String)],
     usual_rows: Option<usize>,
     must_be_verified: bool,
+    idle_since: Timestamp,
     now: Timestamp,
 ) -> Result<Loaded> {
     let asked = Asked::new(&USERS, asked, usual_rows, filters(&role::all(conn)?));
@@ -205,8 +207,10 @@ fn load(
     let found = Found::of(&page, total, matching, |user| user.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().map(|user| user.id).collect();
     let (mut roles, sessions) = (user_list::role_names(conn, &ids)?, user_list::session_counts(conn, &ids, now)?);
+    let in_panel = panel_session::live_counts(conn, &ids, now, idle_since)?;
     let row = |user: UserLine| {
-        let (held, live) = (roles.remove(&user.id).unwrap_or_default(), sessions.get(&user.id).copied().unwrap_or(0));
+        let held = roles.remove(&user.id).unwrap_or_default();
+        let live = [&sessions, &in_panel].into_iter().filter_map(|counts| counts.get(&user.id)).sum();
         Row::new(user, held, live, must_be_verified, now)
     };
     Ok(Loaded { rows: page.rows.into_iter().map(row).collect(), found, asked })
@@ -220,7 +224,8 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let (must_be_verified, now) = (site.settings.accounts.require_verified_email, site.clock.now());
-    let loaded = site.db.read(move |conn| load(conn, &asked, usual_rows, must_be_verified, now)).await?;
+    let idle_since = now - site.settings.admin.session_idle;
+    let loaded = site.db.read(move |conn| load(conn, &asked, usual_rows, must_be_verified, idle_since, now)).await?;
     let may_add = staff.may("users", Verb::Add);
     let first_act = may_add.then_some(("Add user", "/admin/users/new/"));
     let list = loaded.asked.view(&loaded.found, &bulk::offered(&staff));

@@ -1,7 +1,7 @@
 //! What is asked of every refresh and sliding token before it is honoured: is it spent, whose is it, which session's.
 
-use crate::auth::grants::{Decision, Grants, record};
-use crate::auth::token::{Claims, Kind, Refresh, Sliding, Subject};
+use crate::auth::grants::{Grants, record, row_of};
+use crate::auth::token::{Claims, Kind, Refresh, Sliding, Subject, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -10,68 +10,119 @@ use crate::model::session::{self, Device, Ended, NewSession, Session, SessionId,
 use crate::model::token::{self, OutstandingToken, Use};
 use crate::model::user;
 
-const NO_ACCOUNT: &str = "No active account found for the given token.";
-const PASSWORD_CHANGED: &str = "The user's password has been changed.";
+/// What the refresh views answer: about the user in their own words and without a code (CONTRACT 6, 17).
+pub(super) fn refusal(reject: Reject) -> Error {
+    match reject {
+        Reject::UnknownUser | Reject::InactiveUser => {
+            Error::unauthorized("No active account found for the given token.")
+        }
+        Reject::Unmarked | Reject::PasswordChanged => Error::unauthorized(Reject::PasswordChanged.message()),
+        reject => reject.into(),
+    }
+}
 
 impl Grants {
-    /// Row 6 of CONTRACT 6: blacklisted, or spent. A spent token that comes back was copied, and ends its session.
-    pub(super) fn check_spent(&self, conn: &mut Conn, row: Option<&OutstandingToken>, now: Timestamp) -> Decision<()> {
+    /// Row 6 of CONTRACT 6: a token that was blacklisted, or is spent.
+    pub(super) fn is_alive(
+        &self,
+        conn: &mut Conn,
+        row: Option<&OutstandingToken>,
+        now: Timestamp,
+    ) -> Result<Result<(), Reject>> {
         let Some(row) = row else { return Ok(Ok(())) };
         if token::is_blacklisted(conn, row.id)? {
-            return Ok(Err(Reject::Blacklisted.into()));
+            return Ok(Err(Reject::Blacklisted));
         }
-        if !self.is_spent(conn, row, now)? {
+        if !(self.jwt.rotate_refresh_tokens && self.jwt.blacklist_after_rotation) {
             return Ok(Ok(()));
         }
-        if self.jwt.reuse_ends_session
-            && let Ok(sid) = row.session_id.parse()
-            && self.end_in(conn, sid, row.user_id, Ended::ReuseSeen, None, now)?
-        {
-            log::warn!("a spent refresh token came back: its session was ended (user {:?})", row.user_id);
-        }
-        Ok(Err(Reject::Blacklisted.into()))
-    }
-
-    pub(super) fn is_spent(&self, conn: &mut Conn, row: &OutstandingToken, now: Timestamp) -> Result<bool> {
-        if !(self.jwt.rotate_refresh_tokens && self.jwt.blacklist_after_rotation) {
-            return Ok(false);
-        }
         let grace = self.jwt.parallel_refresh.then_some(self.jwt.rotation_grace);
-        Ok(token::usage(conn, row, grace, now)? == Use::Spent)
+        Ok(match token::usage(conn, row, grace, now)? {
+            Use::Live => Ok(()),
+            Use::Spent => Err(Reject::Spent),
+        })
     }
 
     /// The user of a refresh or sliding token, if it names one: known, active, of the same password and generation.
-    pub(super) fn check_user(
-        &self,
-        conn: &mut Conn,
-        claims: &Claims,
-        row: Option<&OutstandingToken>,
-        device: &Device,
-        now: Timestamp,
-    ) -> Decision<Option<i64>> {
+    pub(super) fn owner(&self, conn: &mut Conn, claims: &Claims) -> Result<Result<Option<i64>, Reject>> {
         let id = match claims.user(&self.jwt.user_id_claim) {
             Subject::Missing | Subject::Nobody => return Ok(Ok(None)),
-            Subject::Unknown => return Ok(Err(Error::unauthorized(NO_ACCOUNT))),
+            Subject::Unknown => return Ok(Err(Reject::UnknownUser)),
             Subject::User(id) => id,
         };
-        let Some(user) = user::by_id(conn, id)?.filter(|user| user.is_active) else {
-            return Ok(Err(Error::unauthorized(NO_ACCOUNT)));
-        };
-        if self.jwt.check_revoke_token
-            && claims.text(&self.jwt.revoke_token_claim) != Some(&self.marks.of(id, user.password_generation))
-        {
-            let (row, ..) = self.on_record(conn, claims, row.cloned(), Some(id), device, now)?;
-            token::blacklist(conn, row.id, Ended::PasswordChanged, None, now)?;
-            return Ok(Err(Error::unauthorized(PASSWORD_CHANGED)));
-        }
+        let Some(user) = user::by_id(conn, id)? else { return Ok(Err(Reject::UnknownUser)) };
+        let marked = claims.text(&self.jwt.revoke_token_claim) == Some(&self.marks.of(id, user.password_generation));
         let generation = claims.generation();
-        if generation < i64::from(user.password_generation) {
-            return Ok(Err(Error::unauthorized(PASSWORD_CHANGED)));
+        Ok(if !user.is_active {
+            Err(Reject::InactiveUser)
+        } else if self.jwt.check_revoke_token && !marked {
+            Err(Reject::Unmarked)
+        } else if generation < i64::from(user.password_generation) {
+            Err(Reject::PasswordChanged)
+        } else if generation < i64::from(user.generation) {
+            Err(Reject::Blacklisted)
+        } else {
+            Ok(Some(id))
+        })
+    }
+
+    /// The session, unless it is over.
+    pub(super) fn is_going_on(session: &Session, now: Timestamp) -> Result<(), Reject> {
+        if session.ended_at.is_some() {
+            return Err(Reject::SessionEnded);
         }
-        if generation < i64::from(user.generation) {
-            return Ok(Err(Reject::Blacklisted.into()));
+        if session.expires_at <= now { Err(Reject::Expired) } else { Ok(()) }
+    }
+
+    /// All that is asked of a refresh token, in the order of CONTRACT 21, with nothing written: what a refresh would be told.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn refresh_verdict(&self, conn: &mut Conn, claims: &Claims, now: Timestamp) -> Result<Result<(), Reject>> {
+        let row = row_of(conn, claims)?;
+        if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
+            return Ok(Err(reject));
         }
-        Ok(Ok(Some(id)))
+        if let Err(reject) = Token::<Refresh>::check(claims) {
+            return Ok(Err(reject));
+        }
+        if let Err(reject) = self.owner(conn, claims)? {
+            return Ok(Err(reject));
+        }
+        let session = match claims.session() {
+            Some(sid) => session::by_id(conn, sid)?,
+            None => None,
+        };
+        Ok(session.map_or(Ok(()), |session| Self::is_going_on(&session, now)))
+    }
+
+    /// What a refusal brings with it: a spent token that comes back was copied, and ends its session; a token that lacks its
+    /// password's mark is blacklisted, as simplejwt's main branch does.
+    pub(super) fn follow_up(
+        &self,
+        conn: &mut Conn,
+        reject: Reject,
+        claims: &Claims,
+        row: Option<OutstandingToken>,
+        device: &Device,
+        now: Timestamp,
+    ) -> Result<()> {
+        match (reject, row) {
+            (Reject::Spent, Some(row)) if self.jwt.reuse_ends_session => {
+                if let Ok(sid) = row.session_id.parse()
+                    && self.end_in(conn, sid, row.user_id, Ended::ReuseSeen, None, now)?
+                {
+                    log::warn!("a spent refresh token came back: its session was ended (user {:?})", row.user_id);
+                }
+                Ok(())
+            }
+            (Reject::Unmarked, row) => {
+                let user = claims.user(&self.jwt.user_id_claim).id();
+                let (row, ..) = self.on_record(conn, claims, row, user, device, now)?;
+                token::blacklist(conn, row.id, Ended::PasswordChanged, None, now).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The rows of a token and its session, made now for one that was made elsewhere.

@@ -24,8 +24,9 @@ impl Grants {
 
     fn revoke_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<()> {
         let row = row_of(conn, &claims)?;
-        if let Err(dead) = self.check_spent(conn, row.as_ref(), now)? {
-            return Ok(Err(dead));
+        if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
+            self.follow_up(conn, reject, &claims, row, device, now)?;
+            return Ok(Err(reject.into()));
         }
         let given = match Token::<Refresh>::from_verified(claims) {
             Ok(token) => token.into_claims(),

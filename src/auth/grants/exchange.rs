@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::auth::grants::check::refusal;
 use crate::auth::grants::{Decision, Grants, Refreshed, record, row_of};
 use crate::auth::token::{self as tokens, Access, Claims, Kind, Refresh, Sliding, Token};
 use crate::auth::verdict::Reject;
@@ -38,23 +39,24 @@ impl Grants {
         now: Timestamp,
     ) -> Decision<(Token<Access>, Option<Token<Refresh>>)> {
         let row = row_of(conn, &claims)?;
-        if let Err(dead) = self.check_spent(conn, row.as_ref(), now)? {
-            return Ok(Err(dead));
+        if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
+            self.follow_up(conn, reject, &claims, row, device, now)?;
+            return Ok(Err(refusal(reject)));
         }
         let given = match Token::<Refresh>::from_verified(claims) {
             Ok(token) => token,
-            Err(reject) => return Ok(Err(reject.into())),
+            Err(reject) => return Ok(Err(refusal(reject))),
         };
-        let user = match self.check_user(conn, given.claims(), row.as_ref(), device, now)? {
+        let user = match self.owner(conn, given.claims())? {
             Ok(user) => user,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(reject) => {
+                self.follow_up(conn, reject, given.claims(), row, device, now)?;
+                return Ok(Err(refusal(reject)));
+            }
         };
         let (row, session, sid) = self.on_record(conn, given.claims(), row, user, device, now)?;
-        if session.ended_at.is_some() {
-            return Ok(Err(Reject::Blacklisted.into()));
-        }
-        if session.expires_at <= now {
-            return Ok(Err(Reject::Expired.into()));
+        if let Err(reject) = Self::is_going_on(&session, now) {
+            return Ok(Err(refusal(reject)));
         }
         if now.since(session.last_seen_at) >= SEEN_EVERY {
             session::touch(conn, sid, now)?;
@@ -67,7 +69,7 @@ impl Grants {
         let exp = (now + self.jwt.refresh_token_lifetime).min(session.expires_at);
         match self.successor(conn, &given, &row, sid, now, exp)? {
             Ok(successor) => Ok(Ok((access, Some(successor)))),
-            Err(refusal) => Ok(Err(refusal)),
+            Err(error) => Ok(Err(error)),
         }
     }
 
@@ -128,8 +130,9 @@ impl Grants {
             Ok(token) => token,
             Err(reject) => return Ok(Err(reject.into())),
         };
-        if let Err(refusal) = self.check_user(conn, given.claims(), row.as_ref(), device, now)? {
-            return Ok(Err(refusal));
+        if let Err(reject) = self.owner(conn, given.claims())? {
+            self.follow_up(conn, reject, given.claims(), row, device, now)?;
+            return Ok(Err(refusal(reject)));
         }
         let session = match given.claims().session() {
             Some(sid) => session::by_id(conn, sid)?,

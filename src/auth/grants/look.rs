@@ -7,7 +7,6 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::session::{self, SessionId};
-use crate::model::token;
 
 impl Grants {
     /// Reads any token that is good, whatever its kind: for `/api/token/verify/`. Its session and generation count, its
@@ -30,6 +29,15 @@ impl Grants {
         Ok(Ok(claims))
     }
 
+    /// What a refresh would be told, without refreshing.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn look_at_refresh(&self, claims: Claims, now: Timestamp) -> Result<Result<(), Reject>> {
+        let this = self.clone();
+        self.db.read(move |conn| this.refresh_verdict(conn, &claims, now)).await
+    }
+
     /// Reads an access token that is good: for `/api/token/check/`.
     ///
     /// # Errors
@@ -41,11 +49,11 @@ impl Grants {
 
     async fn is_dead(&self, claims: &Claims, now: Timestamp) -> Result<bool> {
         let ids = [claims.sid(), claims.jti().map(SessionId::of_token)];
-        if ids.into_iter().flatten().any(|id| self.revocations.covers(id)) {
+        if ids.into_iter().flatten().any(|id| self.memory.revocations.covers(id)) {
             return Ok(true);
         }
         if let Some(id) = claims.user(&self.jwt.user_id_claim).id()
-            && let Some(state) = self.principals.of(id).await?
+            && let Some(state) = self.memory.principals.of(id).await?
             && claims.generation() < i64::from(state.generation)
         {
             return Ok(true);
@@ -53,9 +61,8 @@ impl Grants {
         // Memory forgets what only refresh and sliding tokens can still be about; the database does not.
         let (this, claims) = (self.clone(), claims.clone());
         let dead = move |conn: &mut Conn| {
-            if let Some(row) = row_of(conn, &claims)?
-                && (token::is_blacklisted(conn, row.id)? || this.is_spent(conn, &row, now)?)
-            {
+            let row = row_of(conn, &claims)?;
+            if this.is_alive(conn, row.as_ref(), now)?.is_err() {
                 return Ok(true);
             }
             let session = match claims.session() {

@@ -15,8 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::auth::marks::PasswordMarks;
-use crate::auth::principals::Principals;
-use crate::auth::revocations::Revocations;
+use crate::auth::memory::Memory;
 use crate::auth::signer::Signer;
 use crate::auth::token::{Access, Claims, Kind, Refresh, Token};
 use crate::auth::verdict::Reject;
@@ -34,8 +33,7 @@ pub struct Grants {
     clock: Clock,
     signer: Signer,
     marks: PasswordMarks,
-    principals: Arc<Principals>,
-    revocations: Arc<Revocations>,
+    memory: Memory,
     jwt: Arc<Jwt>,
     longest_bearer: Duration,
 }
@@ -75,12 +73,11 @@ impl Grants {
         clock: Clock,
         signer: Signer,
         marks: PasswordMarks,
-        principals: Arc<Principals>,
-        revocations: Arc<Revocations>,
+        memory: Memory,
         jwt: Arc<Jwt>,
         longest_bearer: Duration,
     ) -> Self {
-        Self { db, clock, signer, marks, principals, revocations, jwt, longest_bearer }
+        Self { db, clock, signer, marks, memory, jwt, longest_bearer }
     }
 
     /// Signs the tokens of a new session.

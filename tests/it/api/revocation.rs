@@ -86,7 +86,7 @@ async fn told_within_a_second(app: TestApp) {
     // Only the thread that follows can tell the other one.
     let session = claims(&pair.access)["sid"].as_str().unwrap().parse().unwrap();
     eventually("the other process hears of it", std::time::Duration::from_secs(1), || {
-        beside.site.revocations.covers(session).then_some(())
+        beside.site.memory.revocations.covers(session).then_some(())
     });
     hello(&beside, &pair).await.is(401, not_valid(DEAD));
     hello(&beside, &other).await.status(200);
@@ -130,18 +130,18 @@ async fn an_end_is_forgotten_once_no_token_can_be_about_it() {
     let ann = app.user("ann").await;
     let pair = ann.obtain().await;
     log_out(&ann, &pair).await;
-    let remembered = app.site.revocations.len();
+    let remembered = app.site.memory.revocations.len();
     assert!(remembered > 0);
 
     // The access token has expired, but a clock may be set back by an hour.
     app.clock.advance(minutes(64));
-    app.site.revocations.sweep(app.clock.now());
-    assert!(!app.site.revocations.is_empty());
+    app.site.memory.revocations.sweep(app.clock.now());
+    assert!(!app.site.memory.revocations.is_empty());
 
     app.clock.advance(days(2));
-    app.site.revocations.sweep(app.clock.now());
+    app.site.memory.revocations.sweep(app.clock.now());
     sweeper::sweep(&app.site.db, app.clock.now(), |_| ()).await.unwrap();
-    assert!(app.site.revocations.is_empty());
+    assert!(app.site.memory.revocations.is_empty());
     let left: (i64, i64, i64, i64) = app
         .read(|conn| {
             Ok((
@@ -155,7 +155,7 @@ async fn an_end_is_forgotten_once_no_token_can_be_about_it() {
     // The newest change stays: it holds the log's place.
     assert_eq!(left, (0, 0, 0, 1));
     ann.with(&pair.access).get("/api/hello/").await.is(401, not_valid("Token is expired"));
-    assert!(app.again().await.site.revocations.is_empty());
+    assert!(app.again().await.site.memory.revocations.is_empty());
 }
 
 /// A token as Django with simplejwt makes it: no session, no generation.
@@ -239,7 +239,7 @@ async fn a_clock_set_back_revives_no_dead_token() {
     let pair = ann.obtain().await;
     log_out(&ann, &pair).await;
     app.clock.advance(minutes(64));
-    app.site.revocations.sweep(app.clock.now());
+    app.site.memory.revocations.sweep(app.clock.now());
     sweeper::sweep(&app.site.db, app.clock.now(), |_| ()).await.unwrap();
     app.set_back(minutes(60));
     ann.with(&pair.access).get("/api/hello/").await.is(401, not_valid(DEAD));

@@ -137,7 +137,7 @@ async fn a_slid_tokens_end_outlives_its_last_form() {
     for _ in 0..8 {
         app.clock.advance(hours(1));
         let now = app.clock.now();
-        app.site.revocations.sweep(now);
+        app.site.memory.revocations.sweep(now);
         portcullis::ops::sweeper::sweep(&app.site.db, now, |_| ()).await.unwrap();
         assert_eq!(ann.with(&form).get("/api/hello/").await.status, 401);
         assert_eq!(slide(&app, &form).await.status, 401);

@@ -8,8 +8,10 @@ use portcullis::db::Conn;
 use portcullis::db::schema::{articles, blacklisted_tokens, tasks};
 use portcullis::error::Result;
 use portcullis::model::change::{self, What};
+use portcullis::model::lifetime;
 use portcullis::model::role;
 use portcullis::model::session::{self, Device, Ended, NewSession, SessionId, SessionKind};
+use portcullis::model::signing_key::{self, KeyState};
 use portcullis::model::token::{self, NewOutstandingToken, Use};
 use portcullis::model::user::{self, NewUser, User, UserChanges};
 
@@ -248,6 +250,51 @@ async fn resources() {
 
         user::delete(conn, ann.id)?;
         assert_eq!(tasks::table.count().get_result::<i64>(conn)? + articles::table.count().get_result::<i64>(conn)?, 0);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn signing_keys() {
+    on_both(|conn| {
+        signing_key::insert(conn, "k-1", "HS256", KeyState::Active, None, NOON)?;
+        signing_key::insert(conn, "k-2", "ES256", KeyState::Standby, None, NOON + seconds(1))?;
+        signing_key::insert(conn, "legacy-3", "HS256", KeyState::Verifying, Some(NOON), NOON + seconds(2))?;
+        let second = conn.transaction(|conn| signing_key::insert(conn, "k-4", "HS256", KeyState::Active, None, NOON));
+        assert!(second.is_err(), "one key signs");
+        assert!(!signing_key::retire(conn, "k-1", NOON)?, "the key that signs is not retired");
+
+        assert!(signing_key::activate(conn, "k-2", NOON + minutes(1))?);
+        assert!(signing_key::retire(conn, "k-1", NOON + minutes(2))?);
+        assert!(!signing_key::retire(conn, "k-1", NOON + minutes(3))?);
+
+        let keys = signing_key::all(conn)?;
+        let told: Vec<_> = keys.iter().map(|key| (key.kid.as_str(), key.state.as_str())).collect();
+        assert_eq!(told, [("k-1", "retired"), ("k-2", "active"), ("legacy-3", "verifying")]);
+        let first = signing_key::by_kid(conn, "k-1")?.unwrap();
+        assert_eq!((first.activated_at, first.replaced_at), (Some(NOON), Some(NOON + minutes(1))));
+        assert_eq!((first.retired_at, first.issued_before), (Some(NOON + minutes(2)), None));
+        assert_eq!((keys[1].activated_at, keys[2].issued_before), (Some(NOON + minutes(1)), Some(NOON)));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lifetimes() {
+    on_both(|conn| {
+        let (short, long) = (minutes(5), hours(1));
+        assert_eq!(lifetime::longest_bearer(conn, short)?, short);
+        lifetime::note_bearer(conn, long, NOON)?;
+        assert_eq!(lifetime::longest_bearer(conn, short)?, long);
+        // A shorter one counts once the last of the longer ones has expired.
+        for at in [NOON, NOON + minutes(59)] {
+            lifetime::note_bearer(conn, short, at)?;
+            assert_eq!(lifetime::longest_bearer(conn, short)?, long);
+        }
+        lifetime::note_bearer(conn, short, NOON + hours(1))?;
+        assert_eq!(lifetime::longest_bearer(conn, short)?, short);
         Ok(())
     })
     .await;

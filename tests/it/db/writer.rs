@@ -78,7 +78,10 @@ async fn jobs_that_wait_together_are_committed_together() {
         Ok(())
     }));
     let (go, wait) = mpsc::channel::<()>();
-    let first = db.write(move |_| Ok(wait.recv().unwrap()));
+    let first = db.write(move |_| {
+        wait.recv().unwrap();
+        Ok(())
+    });
     let others = join_all((0..50).map(|number| db.write(move |conn| made(conn, &format!("user{number}")))));
     let release = async { go.send(()).unwrap() };
     let (first, others, ()) = tokio::join!(first, others, release);

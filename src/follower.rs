@@ -75,7 +75,8 @@ impl Follower {
         change::follow(conn, &self.name, self.position(), now)
     }
 
-    fn position(&self) -> i64 {
+    /// How far in the change log this process has come.
+    pub fn position(&self) -> i64 {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).position
     }
 

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod articles;
+pub mod revocations;
 pub mod samples;
 pub mod services;
 pub mod session;
@@ -47,6 +48,7 @@ fn versioned(api: &mut ServiceConfig) {
     api.service(view::<IsAuthenticated>("Token Info").get(token::info).at(&["/token/info/"]));
     api.service(view::<samples::Admins>("Token Introspect").post(services::introspect).takes::<services::Asked>(Method::POST).at(&["/token/introspect/"]));
     api.service(view::<samples::Admins>("Token Revoke").post(services::revoke).takes::<services::Asked>(Method::POST).at(&["/token/revoke/"]));
+    api.service(view::<samples::Admins>("Revocations").get(revocations::feed).or_as("text/event-stream").at(&["/revocations/"]));
     api.service(view::<AllowAny>("Token Check").post(token::check).at(&["/token/check/"]));
 
     api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));

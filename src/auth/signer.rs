@@ -58,9 +58,16 @@ impl Signer {
     /// # Errors
     /// [`Error::Internal`] if the key cannot sign.
     pub fn sign<K: Kind>(&self, token: &Token<K>) -> Result<String> {
+        self.seal(&serde_json::to_vec(token.claims().object()).map_err(Error::internal)?)
+    }
+
+    /// The compact form of any payload, signed by the active key (RFC 7515 §3.1).
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the key cannot sign.
+    pub fn seal(&self, payload: &[u8]) -> Result<String> {
         let ring = self.ring();
         let key = ring.active();
-        let payload = serde_json::to_vec(token.claims().object()).map_err(Error::internal)?;
         let mut text = String::with_capacity(key.header().len() + payload.len() * 4 / 3 + 48);
         text.push_str(key.header());
         text.push('.');

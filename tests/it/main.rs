@@ -12,3 +12,4 @@ mod process;
 mod readme;
 mod recipe;
 mod support;
+mod verifier;

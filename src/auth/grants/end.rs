@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::change::{self, What};
 use crate::model::session::{self, Device, Ended, SessionId};
 use crate::model::{token, user};
+use crate::settings::TokenClass;
 
 impl Grants {
     /// Ends the session of a refresh token: blacklist and logout. Who holds the token may.
@@ -67,9 +68,12 @@ impl Grants {
             return Ok(Err(Reject::Blacklisted.into()));
         }
         token::blacklist(conn, row.id, Ended::SignedOut, None, now)?;
-        // The id is dead by itself too: another token may carry it without naming the session.
+        // The id is dead by itself too: another token may carry it without naming the session. A sliding one may live as
+        // long as this token would have.
+        let slides = self.jwt.auth_token_classes.contains(&TokenClass::Sliding);
+        let longest = if slides { row.expires_at + CLOCK_SLACK } else { now };
         let alone = What::Ended { session: SessionId::of_token(&row.jti), user };
-        change::append(conn, alone, now, self.until(now).max(row.expires_at + CLOCK_SLACK))?;
+        change::append(conn, alone, now, self.until(now).max(longest))?;
         self.end_in(conn, sid, user, Ended::SignedOut, None, now)?;
         Ok(Ok(()))
     }

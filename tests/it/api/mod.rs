@@ -9,6 +9,7 @@ mod overload;
 mod refresh;
 mod revocation;
 mod samples;
+mod services;
 mod sessions;
 mod sliding;
 mod statements;

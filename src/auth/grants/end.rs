@@ -22,6 +22,32 @@ impl Grants {
         self.db.write(move |conn| this.revoke_in(conn, claims, &device, now)).await?
     }
 
+    /// Ends the session of any token of ours (RFC 7009 §2): what is no token of ours, or is dead already, is left as it is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn revoke_any(&self, text: &str, by: i64) -> Result<()> {
+        let now = self.clock.now();
+        let Ok(claims) = self.signer.verify(text, now) else { return Ok(()) };
+        let this = self.clone();
+        let ended = move |conn: &mut Conn| {
+            let user = match claims.user(&this.jwt.user_id_claim).id() {
+                Some(id) => user::by_id(conn, id)?.map(|user| user.id),
+                None => None,
+            };
+            if let Some(sid) = claims.session()
+                && this.end_in(conn, sid, user, Ended::ByAdmin, Some(by), now)?
+            {
+                return Ok(());
+            }
+            // No session on record: a token that was made elsewhere ends by its own id.
+            let (Some(jti), Some(exp)) = (claims.jti(), claims.moment("exp")) else { return Ok(()) };
+            let alone = What::Ended { session: SessionId::of_token(jti), user };
+            change::append(conn, alone, now, this.until(now).max(exp + CLOCK_SLACK))
+        };
+        self.db.write(ended).await
+    }
+
     fn revoke_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<()> {
         let row = row_of(conn, &claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {

@@ -2,8 +2,6 @@
 //!
 //! It is the change log replayed. It holds only what tokens still alive could be about; what has expired needs no entry.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
 use papaya::HashMap;
 
 use crate::clock::Timestamp;
@@ -12,26 +10,7 @@ use crate::model::session::SessionId;
 /// The ended sessions, and single tokens by the session that would be theirs alone ([`SessionId::of_token`]).
 #[derive(Default)]
 pub struct Revocations {
-    ended: HashMap<SessionId, Timestamp, BuildHasherDefault<AsItIs>>,
-}
-
-/// The hash of a session's id is its own first half: ids are random, or digests, and none is anybody's choice.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, id: &[u8]) {
-        if let Some(half) = id.first_chunk() {
-            self.0 = u64::from_ne_bytes(*half);
-        }
-    }
-
-    /// The id's length, which is always the same.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    ended: HashMap<SessionId, Timestamp>,
 }
 
 impl Revocations {

@@ -2,15 +2,22 @@
 //!
 //! It is the change log replayed. It holds only what tokens still alive could be about; what has expired needs no entry.
 
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 use crate::clock::Timestamp;
 use crate::model::session::SessionId;
 
 /// The ended sessions, and single tokens by the session that would be theirs alone ([`SessionId::of_token`]).
-#[derive(Default)]
 pub struct Revocations {
     ended: HashMap<SessionId, Timestamp>,
+}
+
+impl Default for Revocations {
+    /// None yet. The table grows at once when it must: growing bit by bit, as is papaya's default, leaves several tables to
+    /// look into until enough was written, and makes a look-up ten times dearer.
+    fn default() -> Self {
+        Self { ended: HashMap::builder().resize_mode(ResizeMode::Blocking).build() }
+    }
 }
 
 impl Revocations {

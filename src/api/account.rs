@@ -204,7 +204,9 @@ pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body
         ..UserChanges::default()
     };
     let grants = site.grants.clone();
+    let who = caller.principal();
     let save = move |conn: &mut Conn| {
+        who.confirm(conn)?;
         let Ok(user) = user::update(conn, id, &changes)? else {
             return Err(Error::internal("the name has not changed"));
         };
@@ -245,7 +247,9 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
     check_new_password(&site.settings.passwords, "new_password", &new, &Own::of(&user))?;
     let hash = site.passwords.hash(new).await?;
     let grants = site.grants.clone();
+    let who = caller.principal();
     let save = move |conn: &mut Conn| {
+        who.confirm(conn)?;
         // The password that was confirmed must be the one that is replaced.
         let current = user::by_id(conn, id)?.filter(|current| current.password == user.password);
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::api::samples::Admins;
 use crate::clock::Timestamp;
-use crate::db::{self, Conn};
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::change::{self, Change, What};
 use crate::model::user;
@@ -31,8 +31,6 @@ use crate::site::Site;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often it says that it is still there, for proxies that close what is silent.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-/// How long a commit may be on its way on PostgreSQL, where ids may come out of order.
-const ON_ITS_WAY: Duration = Duration::from_millis(500);
 /// The most steps of one event.
 const PORTION: i64 = 500;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -159,12 +157,7 @@ impl Events {
     async fn step(&mut self, now: Timestamp) -> Result<Option<Bytes>> {
         let after = self.cursor;
         let read = move |conn: &mut Conn| {
-            let mut changes = change::since(conn, after, PORTION)?;
-            if !db::commits_in_order(conn) {
-                // One with a lower id may still be on its way: what is younger waits for it.
-                let settled = changes.iter().take_while(|change| change.at + ON_ITS_WAY <= now).count();
-                changes.truncate(settled);
-            }
+            let changes = change::since(conn, after, PORTION)?;
             let Some(cursor) = changes.last().map(|change| change.id) else { return Ok(None) };
             Step::of(conn, changes, Some(after), cursor, now).map(Some)
         };

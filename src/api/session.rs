@@ -116,7 +116,9 @@ pub async fn rename(site: Data<Site>, caller: Caller, id: Path<String>, body: Bo
     let asked = id.clone();
     site.db.read(move |conn| own(conn, user, &asked, now)).await?;
     let Name(name) = body.read().await?;
+    let who = caller.principal();
     let renamed = move |conn: &mut Conn| {
+        who.confirm(conn)?;
         let (sid, mut row) = own(conn, user, &id, now)?;
         if let Some(name) = name {
             session::rename(conn, sid, &name)?;

@@ -310,12 +310,13 @@ impl Default for Admin {
 /// What is written down.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Log {
-    /// What is logged, as `env_logger` reads it: `info`, `warn,portcullis=debug`. `info` is a line a request; actix tells of its threads only what is wrong.
+    /// What is logged, as `env_logger` reads it: `info`, `warn,portcullis=debug`. `info` is a line a request; actix says of its threads only what is wrong,
+    /// and nothing of strangers' malformed requests.
     pub level: String,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info,actix_server=warn".into() }
+        Self { level: "info,actix_server=warn,actix_http=off".into() }
     }
 }

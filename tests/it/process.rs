@@ -214,6 +214,46 @@ fn no_secret_is_in_its_log() {
     }
 }
 
+/// REV-01, ADM-06: what was asked for before a revocation and is finished after it is not done.
+#[test]
+fn a_body_that_arrives_after_the_logout_changes_nothing() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    let mut stream = TcpStream::connect(server.origin().strip_prefix("http://").unwrap()).unwrap();
+    let body = br#"{"title":"late"}"#;
+    let head = format!(
+        "POST /api/tasks/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        pair.access,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap(); // the handler waits for the body now
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+
+    http.post("/api/logout/", &pair.access, &json!({ "refresh": pair.refresh })).unwrap().is(205);
+    stream.write_all(body).unwrap();
+
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+#[test]
+fn another_programs_database_is_refused_and_left_as_it_is() {
+    let home = Home::new();
+    let data = home.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let file = data.join("portcullis.db");
+    for (content, why) in [(&b"not a database at all, only some text"[..], "not a SQLite database")] {
+        fs::write(&file, content).unwrap();
+        assert!(refusal(&home).contains(why));
+        assert_eq!(fs::read(&file).unwrap(), content);
+    }
+}
+
 /// API-08: a sender who never finishes a body gets an answer, and loses the connection.
 #[test]
 fn a_body_that_nobody_reads_does_not_keep_its_connection() {

@@ -84,7 +84,7 @@ fn writes(site: &Rc<Site>, clients: usize) -> f64 {
 /// clients at once.
 fn refreshes() {
     let (own, served) = (folder(), folder());
-    let mut tokens = |folder, sessions| {
+    let tokens = |folder, sessions| {
         let pairs = user(&site(folder), "ann", "correct horse 9", sessions);
         pairs.into_iter().map(|pair| pair.refresh).collect::<Vec<_>>()
     };

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::session::{self, Device, Ended, NewSession, Session, SessionId, SessionKind};
-use crate::model::token::{self, OutstandingToken, Use};
+use crate::model::token::{self, Found, OutstandingToken, Use};
 use crate::model::user;
 
 /// What the refresh views answer: about the user in their own words and without a code (CONTRACT 6, 17).
@@ -21,48 +21,52 @@ pub(super) fn refusal(reject: Reject) -> Error {
     }
 }
 
-/// What is on record of a refresh token that is good: no row and no session, if it was made elsewhere.
+/// What is on record of a refresh token that is good: no row, if it was made elsewhere.
 pub(super) struct Standing {
-    pub row: Option<OutstandingToken>,
+    pub row: Option<Found>,
     pub user: Option<i64>,
-    pub session: Option<Session>,
 }
 
 impl Grants {
     /// Row 6 of CONTRACT 6: a token that was blacklisted, or is spent.
-    pub(super) fn is_alive(
-        &self,
-        conn: &mut Conn,
-        row: Option<&OutstandingToken>,
-        now: Timestamp,
-    ) -> Result<Result<(), Reject>> {
+    pub(super) fn is_alive(&self, conn: &mut Conn, row: Option<&Found>, now: Timestamp) -> Result<Result<(), Reject>> {
         let Some(row) = row else { return Ok(Ok(())) };
-        if token::is_blacklisted(conn, row.id)? {
+        if row.is_blacklisted {
             return Ok(Err(Reject::Blacklisted));
         }
         if !(self.jwt.rotate_refresh_tokens && self.jwt.blacklist_after_rotation) {
             return Ok(Ok(()));
         }
         let grace = self.jwt.parallel_refresh.then_some(self.jwt.rotation_grace);
-        Ok(match token::usage(conn, row, grace, now)? {
+        Ok(match token::usage(conn, &row.token, grace, now)? {
             Use::Live => Ok(()),
             Use::Spent => Err(Reject::Spent),
         })
     }
 
     /// The user of a refresh or sliding token, if it names one: known, active, of the same password and generation.
-    pub(super) fn owner(&self, conn: &mut Conn, claims: &Claims) -> Result<Result<Option<i64>, Reject>> {
+    pub(super) fn owner(
+        &self,
+        conn: &mut Conn,
+        claims: &Claims,
+        row: Option<&Found>,
+    ) -> Result<Result<Option<i64>, Reject>> {
         let id = match claims.user(&self.jwt.user_id_claim) {
             Subject::Missing | Subject::Nobody => return Ok(Ok(None)),
             Subject::Unknown => return Ok(Err(Reject::UnknownUser)),
             Subject::User(id) => id,
         };
-        let Some(user) = user::by_id(conn, id)? else { return Ok(Err(Reject::UnknownUser)) };
-        let marked = claims.text(&self.jwt.revoke_token_claim) == Some(&self.marks.of(id, user.password_generation));
+        let known = row.and_then(|row| row.owner.as_ref()).filter(|owner| owner.id == id);
+        let user = match known {
+            Some(owner) => Some(owner.clone()),
+            None => user::by_id(conn, id)?,
+        };
+        let Some(user) = user else { return Ok(Err(Reject::UnknownUser)) };
+        let marked = || claims.text(&self.jwt.revoke_token_claim) == Some(&self.marks.of(id, user.password_generation));
         let generation = claims.generation();
         Ok(if !user.is_active {
             Err(Reject::InactiveUser)
-        } else if self.jwt.check_revoke_token && !marked {
+        } else if self.jwt.check_revoke_token && !marked() {
             Err(Reject::Unmarked)
         } else if generation < i64::from(user.password_generation) {
             Err(Reject::PasswordChanged)
@@ -91,7 +95,7 @@ impl Grants {
         conn: &mut Conn,
         claims: &Claims,
         now: Timestamp,
-    ) -> Result<Result<Standing, (Reject, Option<OutstandingToken>)>> {
+    ) -> Result<Result<Standing, (Reject, Option<Found>)>> {
         let row = row_of(conn, claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
             return Ok(Err((reject, row)));
@@ -99,17 +103,17 @@ impl Grants {
         if let Err(reject) = Token::<Refresh>::check(claims) {
             return Ok(Err((reject, row)));
         }
-        let user = match self.owner(conn, claims)? {
+        let user = match self.owner(conn, claims, row.as_ref())? {
             Ok(user) => user,
             Err(reject) => return Ok(Err((reject, row))),
         };
-        let sid = row.as_ref().and_then(|row| row.session_id.parse().ok()).or_else(|| claims.session());
-        let session = match sid {
-            Some(sid) => session::by_id(conn, sid)?,
-            None => None,
+        let session = match (&row, claims.session()) {
+            (Some(row), _) => Some(row.session.clone()),
+            (None, Some(sid)) => session::by_id(conn, sid)?,
+            (None, None) => None,
         };
-        match session.as_ref().map_or(Ok(()), |session| Self::is_going_on(session, now)) {
-            Ok(()) => Ok(Ok(Standing { row, user, session })),
+        match session.map_or(Ok(()), |session| Self::is_going_on(&session, now)) {
+            Ok(()) => Ok(Ok(Standing { row, user })),
             Err(reject) => Ok(Err((reject, row))),
         }
     }
@@ -121,16 +125,15 @@ impl Grants {
         conn: &mut Conn,
         reject: Reject,
         claims: &Claims,
-        row: Option<OutstandingToken>,
+        row: Option<Found>,
         device: &Device,
         now: Timestamp,
     ) -> Result<()> {
         match (reject, row) {
             (Reject::Spent, Some(row)) if self.jwt.reuse_ends_session => {
-                if let Ok(sid) = row.session_id.parse()
-                    && self.end_in(conn, sid, row.user_id, Ended::ReuseSeen, None, now)?
-                {
-                    log::warn!("a spent refresh token came back: its session was ended (user {:?})", row.user_id);
+                let user = row.token.user_id;
+                if self.end_in(conn, row.session.sid()?, user, Ended::ReuseSeen, None, now)? {
+                    log::warn!("a spent refresh token came back: its session was ended (user {user:?})");
                 }
                 Ok(())
             }
@@ -148,16 +151,15 @@ impl Grants {
         &self,
         conn: &mut Conn,
         claims: &Claims,
-        row: Option<OutstandingToken>,
+        row: Option<Found>,
         user: Option<i64>,
         device: &Device,
         now: Timestamp,
     ) -> Result<(OutstandingToken, Session, SessionId)> {
         let lost = || Error::internal("a token on record has lost its session");
-        if let Some(row) = row {
-            let sid = row.session_id.parse().map_err(|()| lost())?;
-            let session = session::by_id(conn, sid)?.ok_or_else(lost)?;
-            return Ok((row, session, sid));
+        if let Some(Found { token, session, .. }) = row {
+            let sid = session.sid()?;
+            return Ok((token, session, sid));
         }
         let (Some(jti), Some(sid)) = (claims.jti(), claims.session()) else { return Err(Reject::NoId.into()) };
         if session::by_id(conn, sid)?.is_none() {

@@ -8,7 +8,7 @@ use crate::auth::token::{self as tokens, Access, Claims, Kind, Refresh, Sliding,
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::session::{self, Device, SessionId};
 use crate::model::token::{self, OutstandingToken};
 
@@ -46,13 +46,7 @@ impl Grants {
             }
         };
         let given = Token::<Refresh>::from_verified(claims)?;
-        let (row, session, sid) = match (standing.row, standing.session) {
-            (Some(row), Some(session)) => {
-                let sid = session.sid()?;
-                (row, session, sid)
-            }
-            (row, _) => self.on_record(conn, given.claims(), row, standing.user, device, now)?,
-        };
+        let (row, session, sid) = self.on_record(conn, given.claims(), standing.row, standing.user, device, now)?;
         if now.since(session.last_seen_at) >= SEEN_EVERY {
             session::touch(conn, sid, now)?;
         }
@@ -89,12 +83,7 @@ impl Grants {
         }
         let jti = tokens::new_jti()?;
         if self.jwt.blacklist_after_rotation && !token::set_successor(conn, row.id, &jti, now, exp, now)? {
-            // Another refresh came between, which only PostgreSQL allows: its successor stands.
-            let fresh = token::by_jti(conn, &row.jti)?;
-            return Ok(match fresh.as_ref().and_then(heir) {
-                Some(successor) if self.jwt.parallel_refresh => Ok(successor),
-                _ => Err(Reject::Blacklisted.into()),
-            });
+            return Err(Error::internal("a token has got a successor in the middle of a transaction"));
         }
         let successor = given.successor(&jti, now, exp);
         let ring = self.signer.ring();
@@ -116,16 +105,14 @@ impl Grants {
 
     fn slide_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<Token<Sliding>> {
         let row = row_of(conn, &claims)?;
-        if let Some(row) = &row
-            && token::is_blacklisted(conn, row.id)?
-        {
+        if row.as_ref().is_some_and(|row| row.is_blacklisted) {
             return Ok(Err(Reject::Blacklisted.into()));
         }
         let given = match Token::<Sliding>::from_verified(claims) {
             Ok(token) => token,
             Err(reject) => return Ok(Err(reject.into())),
         };
-        if let Err(reject) = self.owner(conn, given.claims())? {
+        if let Err(reject) = self.owner(conn, given.claims(), row.as_ref())? {
             self.follow_up(conn, reject, given.claims(), row, device, now)?;
             return Ok(Err(refusal(reject)));
         }

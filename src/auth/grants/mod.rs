@@ -23,7 +23,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::model::session::SessionId;
-use crate::model::token::{self, NewOutstandingToken, OutstandingToken};
+use crate::model::token::{self, Found, NewOutstandingToken};
 use crate::settings::Jwt;
 
 /// Begins, continues and ends sessions. Cheap to clone.
@@ -106,9 +106,9 @@ impl Grants {
     }
 }
 
-fn row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<OutstandingToken>> {
+fn row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<Found>> {
     match claims.jti() {
-        Some(jti) => token::by_jti(conn, jti),
+        Some(jti) => token::find(conn, jti),
         None => Ok(None),
     }
 }

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::api::token::deliver_pair;
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -81,7 +82,7 @@ pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<An
         Err(user::Taken) => Ok(None),
     });
     match made.await? {
-        Some(pair) => Answer::created(&site.grants.sign_pair(&pair)?),
+        Some(begun) => deliver_pair(&site, StatusCode::CREATED, &begun),
         None => Answer::with(StatusCode::BAD_REQUEST, &json!({ "error": "Username already exists" })),
     }
 }
@@ -252,5 +253,5 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         grants.begin_pair(conn, &user, &client.device, now)
     };
-    Answer::ok(&site.grants.sign_pair(&site.db.write(save).await?)?)
+    deliver_pair(&site, StatusCode::OK, &site.db.write(save).await?)
 }

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod articles;
+pub mod refresh_cookie;
 pub mod revocations;
 pub mod samples;
 pub mod services;

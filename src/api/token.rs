@@ -1,11 +1,13 @@
 //! Tokens by username and password: obtained, exchanged, verified, blacklisted, and looked at.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use serde_json::{Map, json};
 
+use crate::api::refresh_cookie;
 use crate::auth::gate::unverified;
-use crate::auth::grants::Grants;
+use crate::auth::grants::{Grants, Unsigned};
 use crate::auth::sign_in::{SignedIn, no_account};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -63,7 +65,13 @@ pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answ
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
     let begun = begin(&site, signed_in, client.device, Grants::begin_pair).await?;
-    Answer::ok(&site.grants.sign_pair(&begun)?)
+    deliver_pair(&site, StatusCode::OK, &begun)
+}
+
+/// Signs the tokens of a new session and answers with them.
+pub(super) fn deliver_pair(site: &Site, status: StatusCode, begun: &Unsigned) -> Result<Answer> {
+    let pair = site.grants.sign_pair(begun)?;
+    refresh_cookie::deliver(site, status, Some(&pair.refresh), &pair, &pair.access)
 }
 
 /// Begins a session of one kind or the other for somebody whose password was right.
@@ -109,9 +117,10 @@ pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answe
 ///
 /// # Errors
 /// 401 with the reason.
-pub async fn refresh(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
-    let GivenRefresh(text) = body.read().await?;
-    Answer::ok(&site.grants.refresh(&text, client.device).await?)
+pub async fn refresh(site: Data<Site>, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
+    let text = refresh_cookie::given(&site, &request, body).await?;
+    let refreshed = site.grants.refresh(&text, client.device).await?;
+    refresh_cookie::deliver(&site, StatusCode::OK, refreshed.refresh.as_deref(), &refreshed, &refreshed.access)
 }
 
 /// POST `/api/token/verify/`: whether a token of any kind is good.
@@ -131,10 +140,10 @@ pub async fn verify(site: Data<Site>, body: Body) -> Result<Answer> {
 ///
 /// # Errors
 /// 401 with the reason.
-pub async fn blacklist(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
-    let GivenRefresh(text) = body.read().await?;
+pub async fn blacklist(site: Data<Site>, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
+    let text = refresh_cookie::given(&site, &request, body).await?;
     site.grants.revoke(&text, client.device).await?;
-    Answer::ok(&Map::new())
+    Ok(refresh_cookie::take_back(&site, Answer::ok(&Map::new())?))
 }
 
 /// GET `/api/token/info/`: the caller's own token.

@@ -2,35 +2,21 @@
 //!
 //! It is the change log replayed. It holds only what tokens still alive could be about; what has expired needs no entry.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 use crate::clock::Timestamp;
 use crate::model::session::SessionId;
 
 /// The ended sessions, and single tokens by the session that would be theirs alone ([`SessionId::of_token`]).
-#[derive(Default)]
 pub struct Revocations {
-    ended: HashMap<SessionId, Timestamp, BuildHasherDefault<AsItIs>>,
+    ended: HashMap<SessionId, Timestamp>,
 }
 
-/// The hash of a session's id is its own first half: ids are random, or digests, and none is anybody's choice.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, id: &[u8]) {
-        if let Some(half) = id.first_chunk() {
-            self.0 = u64::from_ne_bytes(*half);
-        }
-    }
-
-    /// The id's length, which is always the same.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
+impl Default for Revocations {
+    /// None yet. The table grows at once when it must: growing bit by bit, as is papaya's default, leaves several tables to
+    /// look into until enough was written, and makes a look-up ten times dearer.
+    fn default() -> Self {
+        Self { ended: HashMap::builder().resize_mode(ResizeMode::Blocking).build() }
     }
 }
 

@@ -136,6 +136,13 @@ pub struct Session {
     pub ended_by: Option<i64>,
 }
 
+impl Session {
+    /// The id, read back from its text.
+    pub fn sid(&self) -> Result<SessionId> {
+        self.id.parse().map_err(|()| Error::internal("a session's id is none"))
+    }
+}
+
 /// What a new session is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSession<'a> {

@@ -1,6 +1,7 @@
 //! Answers: a status and, for most, JSON.
 
 use actix_web::body::{BodyStream, BoxBody};
+use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Bytes;
@@ -15,6 +16,7 @@ use crate::rest::json;
 pub struct Answer {
     status: StatusCode,
     content: Content,
+    cookie: Option<Cookie<'static>>,
 }
 
 enum Content {
@@ -49,7 +51,7 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self { status, content: Content::Json(json::to_vec(body)?) })
+        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookie: None })
     }
 
     /// 200 with what goes on for as long as the stream does.
@@ -60,12 +62,19 @@ impl Answer {
         Self {
             status: StatusCode::OK,
             content: Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))),
+            cookie: None,
         }
+    }
+
+    /// The same answer with a cookie beside it.
+    pub fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
+        self.cookie = Some(cookie);
+        self
     }
 
     /// A status alone.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, content: Content::Nothing }
+        Self { status, content: Content::Nothing, cookie: None }
     }
 }
 
@@ -74,6 +83,11 @@ impl Responder for Answer {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::new(self.status);
+        if let Some(cookie) = self.cookie
+            && let Ok(value) = HeaderValue::from_str(&cookie.to_string())
+        {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
         match self.content {
             Content::Nothing => response,
             Content::Json(json) => {

@@ -67,6 +67,16 @@ pub struct Server {
     pub body_limit: usize,
 }
 
+impl Server {
+    /// Whether cookies are `Secure`: everywhere but where no TLS can be in front, on plain-HTTP loopback.
+    pub fn has_secure_cookies(&self) -> bool {
+        match &self.public_url {
+            Some(url) => !url.starts_with("http://"),
+            None => !self.bind.ip().is_loopback(),
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -153,6 +163,9 @@ pub struct Jwt {
     pub audience: Vec<String>,
     /// Who issues: written as `iss` and demanded, if set. None by default, as simplejwt.
     pub issuer: Option<String>,
+    /// Whether the refresh token travels in a cookie that no script can read, and never in a body: for pages in a browser.
+    /// Off: other clients keep no cookies.
+    pub refresh_cookie: bool,
     /// How far clocks may differ. Not at all, as simplejwt; at most a minute, for it also lengthens every token's life.
     #[serde(with = "value::duration")]
     pub leeway: Duration,
@@ -196,6 +209,7 @@ impl Default for Jwt {
             user_id_claim: "user_id".into(),
             audience: Vec::new(),
             issuer: None,
+            refresh_cookie: false,
             leeway: Duration::ZERO,
             check_revoke_token: false,
             revoke_token_claim: "hash_password".into(),

@@ -21,6 +21,13 @@ pub(super) fn refusal(reject: Reject) -> Error {
     }
 }
 
+/// What is on record of a refresh token that is good: no row and no session, if it was made elsewhere.
+pub(super) struct Standing {
+    pub row: Option<OutstandingToken>,
+    pub user: Option<i64>,
+    pub session: Option<Session>,
+}
+
 impl Grants {
     /// Row 6 of CONTRACT 6: a token that was blacklisted, or is spent.
     pub(super) fn is_alive(
@@ -74,26 +81,37 @@ impl Grants {
         if session.expires_at <= now { Err(Reject::Expired) } else { Ok(()) }
     }
 
-    /// All that is asked of a refresh token, in the order of CONTRACT 21, with nothing written: what a refresh would be told.
+    /// All that is asked of a refresh token, in the order of CONTRACT 21, with nothing written: a refresh and whoever only
+    /// looks are told the same. A refusal comes with the token's row, for what follows from it.
     ///
     /// # Errors
     /// The database's.
-    pub fn refresh_verdict(&self, conn: &mut Conn, claims: &Claims, now: Timestamp) -> Result<Result<(), Reject>> {
+    pub(super) fn refresh_verdict(
+        &self,
+        conn: &mut Conn,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Result<Result<Standing, (Reject, Option<OutstandingToken>)>> {
         let row = row_of(conn, claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
-            return Ok(Err(reject));
+            return Ok(Err((reject, row)));
         }
         if let Err(reject) = Token::<Refresh>::check(claims) {
-            return Ok(Err(reject));
+            return Ok(Err((reject, row)));
         }
-        if let Err(reject) = self.owner(conn, claims)? {
-            return Ok(Err(reject));
-        }
-        let session = match claims.session() {
+        let user = match self.owner(conn, claims)? {
+            Ok(user) => user,
+            Err(reject) => return Ok(Err((reject, row))),
+        };
+        let sid = row.as_ref().and_then(|row| row.session_id.parse().ok()).or_else(|| claims.session());
+        let session = match sid {
             Some(sid) => session::by_id(conn, sid)?,
             None => None,
         };
-        Ok(session.map_or(Ok(()), |session| Self::is_going_on(&session, now)))
+        match session.as_ref().map_or(Ok(()), |session| Self::is_going_on(session, now)) {
+            Ok(()) => Ok(Ok(Standing { row, user, session })),
+            Err(reject) => Ok(Err((reject, row))),
+        }
     }
 
     /// What a refusal brings with it: a spent token that comes back was copied, and ends its session; a token that lacks its

@@ -38,26 +38,21 @@ impl Grants {
         device: &Device,
         now: Timestamp,
     ) -> Decision<(Token<Access>, Option<Token<Refresh>>)> {
-        let row = row_of(conn, &claims)?;
-        if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
-            self.follow_up(conn, reject, &claims, row, device, now)?;
-            return Ok(Err(refusal(reject)));
-        }
-        let given = match Token::<Refresh>::from_verified(claims) {
-            Ok(token) => token,
-            Err(reject) => return Ok(Err(refusal(reject))),
-        };
-        let user = match self.owner(conn, given.claims())? {
-            Ok(user) => user,
-            Err(reject) => {
-                self.follow_up(conn, reject, given.claims(), row, device, now)?;
+        let standing = match self.refresh_verdict(conn, &claims, now)? {
+            Ok(standing) => standing,
+            Err((reject, row)) => {
+                self.follow_up(conn, reject, &claims, row, device, now)?;
                 return Ok(Err(refusal(reject)));
             }
         };
-        let (row, session, sid) = self.on_record(conn, given.claims(), row, user, device, now)?;
-        if let Err(reject) = Self::is_going_on(&session, now) {
-            return Ok(Err(refusal(reject)));
-        }
+        let given = Token::<Refresh>::from_verified(claims)?;
+        let (row, session, sid) = match (standing.row, standing.session) {
+            (Some(row), Some(session)) => {
+                let sid = session.sid()?;
+                (row, session, sid)
+            }
+            (row, _) => self.on_record(conn, given.claims(), row, standing.user, device, now)?,
+        };
         if now.since(session.last_seen_at) >= SEEN_EVERY {
             session::touch(conn, sid, now)?;
         }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod articles;
+mod browser_mode;
 mod keys;
 mod lists;
 mod logout;

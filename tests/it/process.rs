@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -132,6 +133,50 @@ fn a_misspelt_setting_stops_the_start_and_names_the_nearest() {
 fn a_value_that_is_none_stops_the_start_and_names_the_setting() {
     let words = refusal(&Home::new().with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "soon"));
     assert!(words.to_lowercase().contains("access_token_lifetime"), "{words}");
+}
+
+/// JWT-21.
+#[test]
+fn a_weak_or_unsuited_signing_key_stops_the_start_and_says_why() {
+    let rsa = |option: &str| vec!["-algorithm".to_owned(), "RSA".into(), "-pkeyopt".into(), option.into()];
+    let ec = |curve: &str| {
+        vec!["-algorithm".to_owned(), "EC".into(), "-pkeyopt".into(), format!("ec_paramgen_curve:{curve}")]
+    };
+    for (algorithm, made, told) in [
+        ("RS256", rsa("rsa_keygen_bits:1024"), "2048 bits"),
+        ("PS512", rsa("rsa_keygen_bits:2040"), "2048 bits"),
+        ("RS256", rsa("rsa_keygen_pubexp:3"), "exponent"),
+        ("ES256", ec("P-384"), "P-256 for ES256"),
+        ("ES384", ec("P-256"), "P-384 for ES384"),
+        ("ES256", ec("secp256k1"), "P-256 for ES256"),
+        ("ES256", rsa("rsa_keygen_bits:2048"), "no private key for ES256"),
+        ("RS256", ec("P-256"), "no private key for RS256"),
+        ("EdDSA", ec("P-256"), "no private key for EdDSA"),
+        ("HS256", ec("P-256"), "jwt.algorithm"),
+    ] {
+        let home = Home::new();
+        assert!(home.run(&["migrate"], "").status.success()); // a start that migrates says more than one sentence
+        let home =
+            home.with("PORTCULLIS_JWT__ALGORITHM", algorithm).with("PORTCULLIS_JWT__SIGNING_KEY_FILE", "key.pem");
+        let mut openssl = Command::new("openssl");
+        openssl.arg("genpkey").args(&made).args(["-out", "key.pem"]).current_dir(home.path());
+        let openssl = openssl.output().expect("openssl is missing: run make setup");
+        assert!(openssl.status.success(), "{}", String::from_utf8_lossy(&openssl.stderr));
+        let words = refusal(&home);
+        assert!(words.contains("jwt.signing_key") && words.contains(told), "{algorithm} {made:?}: {words}");
+    }
+    for (algorithm, secret, told) in [
+        ("HS256", "x1".repeat(15), "32 bytes"),
+        ("HS384", "x1".repeat(23), "48 bytes"),
+        ("HS512", "x1".repeat(31), "64 bytes"),
+        ("HS256", "x".repeat(40), "over and over"),
+    ] {
+        let home =
+            Home::new().with("PORTCULLIS_JWT__ALGORITHM", algorithm).with("PORTCULLIS_JWT__SIGNING_KEY", &secret);
+        let words = refusal(&home);
+        assert!(words.contains("jwt.signing_key") && words.contains(told), "{algorithm}: {words}");
+        assert!(!words.contains(&secret), "{words}");
+    }
 }
 
 #[test]

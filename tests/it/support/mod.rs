@@ -4,6 +4,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod http;
+pub mod keys;
 pub mod panel;
 pub mod people;
 pub mod postgres;

@@ -11,10 +11,10 @@ help: ## this list
 run: ## the server, in ./data
 	cargo run
 
-test: setup ## everything: unit, integration, crash and browser tests, then the conformance suite
-	@tests/run.sh rust conformance
+test: setup ## everything: unit, integration, crash and browser tests, the stories on PostgreSQL, then the conformance suite
+	@tests/run.sh rust postgres conformance
 
-setup: ## what the tests need beside Rust (Chromium, PostgreSQL, Python, axe-core); only what is missing
+setup: ## what the tests need beside Rust (Chromium, PostgreSQL, Python, Node); only what is missing
 	@tests/setup.sh
 
 conformance: setup ## the wire contract alone; PROFILES="default rotation" chooses

@@ -75,7 +75,7 @@ fn fill(site: &Site, tasks: u32, ended: u32) -> String {
         ),
         // 22 characters of base64url whose last has no spare bits: a session's id.
         format!(
-            "{} INSERT INTO changes (kind, subject, at, until) SELECT 'ended', printf('%021dA', i), {at}, {until} FROM n WHERE {ended} > 0;",
+            "{} INSERT INTO changes (kind, subject, at, until) SELECT 'ended', substr(hex(randomblob(11)), 1, 21) || 'A', {at}, {until} FROM n WHERE {ended} > 0;",
             numbers(ended.max(1))
         ),
         "PRAGMA wal_checkpoint(TRUNCATE);".into(),

@@ -23,8 +23,7 @@ const ROUNDS: usize = 5;
 pub fn run() {
     let folder = folder();
     let site = Rc::new(site(&folder));
-    let fsync = fsync(folder.path());
-    row("one fsync of 4 KiB appended, p50", format!("{fsync:.0} µs"));
+    row("one fsync of 4 KiB appended, p50", format!("{:.0} µs", fsync(folder.path())));
 
     let [mut one, mut some, mut many] = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
@@ -40,10 +39,8 @@ pub fn run() {
             format!("{:.0}, {:.1} times as many", median(rates.clone()), ratio(&rates, &one)),
         );
     }
-    let refreshes = user(&site, "ann", "correct horse 9", 1);
-    let one_by_one = one_by_one(&site, &refreshes[0].refresh);
     drop(site);
-    refreshes_over_http(one_by_one, fsync);
+    refreshes();
 }
 
 /// The median of the ratios within the turns.
@@ -51,7 +48,7 @@ fn ratio(these: &[f64], those: &[f64]) -> f64 {
     median(these.iter().zip(those).map(|(this, that)| this / that).collect())
 }
 
-/// What the disk takes at least: the median of 300 appends.
+/// What the disk takes at least: the median of 100 appends.
 fn fsync(folder: &Path) -> f64 {
     let mut file = File::create(folder.join("probe")).unwrap();
     let mut append = || {
@@ -61,7 +58,7 @@ fn fsync(folder: &Path) -> f64 {
         begun.elapsed().as_micros() as f64
     };
     append();
-    let micros = median((0..300).map(|_| append()).collect());
+    let micros = median((0..100).map(|_| append()).collect());
     drop(file.write_at(&[0], 0));
     micros
 }
@@ -83,60 +80,62 @@ fn writes(site: &Rc<Site>, clients: usize) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-/// Rotating refreshes a second where each has a transaction and a commit to itself: one after the other, without HTTP.
-fn one_by_one(site: &Rc<Site>, refresh: &str) -> f64 {
-    let mut refresh = refresh.to_owned();
-    let mut round = || {
-        block_on(async {
-            let (begun, mut count) = (Instant::now(), 0);
-            while begun.elapsed() < ROUND {
-                let answer = site.grants.refresh(&refresh, Device::default()).await.unwrap();
-                refresh = answer.refresh.unwrap();
-                count += 1;
-            }
-            f64::from(count) / begun.elapsed().as_secs_f64()
-        })
+/// Rotating refreshes: in this process one after the other, so that each has a commit to itself; and over HTTP from many
+/// clients at once.
+fn refreshes() {
+    let (own, served) = (folder(), folder());
+    let tokens = |folder, sessions| {
+        let pairs = user(&site(folder), "ann", "correct horse 9", sessions);
+        pairs.into_iter().map(|pair| pair.refresh).collect::<Vec<_>>()
     };
-    let rate = median((0..ROUNDS).map(|_| round()).collect());
-    row("rotating refreshes a second, a commit each, without HTTP", format!("{rate:.0}"));
-    rate
+    let (mut alone, mut kept) = (tokens(&own, 1).remove(0), tokens(&served, CLIENTS));
+    let site = site(&own);
+    let server = Process::portcullis(served.path(), &[]);
+    let [mut one, mut many, mut micros, mut disk, mut waits] = [const { Vec::new() }; 5];
+    for _ in 0..ROUNDS {
+        one.push(one_by_one(&site, &mut alone));
+        let before = server.cpu();
+        let (count, took) = round(&server, &mut kept, ROUND);
+        many.push(count as f64 / took.as_secs_f64());
+        micros.push((server.cpu() - before).as_micros() as f64 / count as f64);
+        disk.push(fsync(own.path()));
+        waits.push(wait(&server, kept.first_mut().unwrap()));
+    }
+    row("rotating refreshes a second, a commit each, without HTTP", format!("{:.0}", median(one.clone())));
+    let times = ratio(&many, &one);
+    row("– over HTTP, 32 clients", format!("{:.0}, {times:.1} times as many", median(many)));
+    row("– CPU of the server for each", format!("{:.0} µs", median(micros)));
+    let beside = median(waits.iter().zip(&disk).map(|(wait, disk)| wait - disk).collect());
+    let (disk, wait) = (median(disk), median(waits));
+    row("– p50 with one client; one fsync beside it", format!("{wait:.0}; {disk:.0} µs, so {beside:.0} µs more"));
 }
 
-fn refreshes_over_http(one_by_one: f64, fsync: f64) {
-    let folder = folder();
-    let site = site(&folder);
-    let mut tokens: Vec<String> =
-        user(&site, "ann", "correct horse 9", CLIENTS).into_iter().map(|pair| pair.refresh).collect();
-    drop(site);
-    let server = Process::portcullis(folder.path(), &[]);
-    let (mut rates, mut micros) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let before = server.cpu();
-        let (count, took) = round(&server, &mut tokens, ROUND);
-        rates.push(count as f64 / took.as_secs_f64());
-        micros.push((server.cpu() - before).as_micros() as f64 / count as f64);
-    }
-    let rate = median(rates);
-    row(
-        "rotating refreshes a second over HTTP, 32 clients",
-        format!("{rate:.0}, {:.1} times as many", rate / one_by_one),
-    );
-    row("– CPU of the server for each", format!("{:.0} µs", median(micros)));
+/// Refreshes a second of one session, each with a transaction and a commit to itself.
+fn one_by_one(site: &Site, refresh: &mut String) -> f64 {
+    block_on(async {
+        let (begun, mut count) = (Instant::now(), 0);
+        while begun.elapsed() < ROUND {
+            let answer = site.grants.refresh(refresh, Device::default()).await.unwrap();
+            *refresh = answer.refresh.unwrap();
+            count += 1;
+        }
+        f64::from(count) / begun.elapsed().as_secs_f64()
+    })
+}
 
-    let mut token = tokens.remove(0);
-    let waits = block_on(async {
+/// Microseconds that one client waits for a refresh, while there is no other: the median of 100.
+fn wait(server: &Process, token: &mut String) -> f64 {
+    block_on(async {
         let (mut client, mut waits) = (Client::connect(server.address).await, Vec::new());
-        for _ in 0..500 {
-            let request = refresh_request(&token);
+        for _ in 0..100 {
+            let request = refresh_request(token);
             let begun = Instant::now();
             let answer = client.ask(&request).await;
             waits.push(begun.elapsed().as_micros() as f64);
-            token = answer.text("refresh");
+            *token = answer.text("refresh");
         }
-        waits
-    });
-    let p50 = median(waits);
-    row("– p50 with one client", format!("{p50:.0} µs: one fsync and {:.0} µs", p50 - fsync));
+        median(waits)
+    })
 }
 
 fn refresh_request(token: &str) -> Vec<u8> {

@@ -41,6 +41,8 @@ pub enum Error {
     NotAcceptable,
     /// 409: the rule or the other change that stands in the way, in words.
     Conflict(String),
+    /// 410: it was there, and what to do now.
+    Gone(&'static str),
     /// 413.
     TooLarge,
     /// 415, with the media type as it was sent.
@@ -142,6 +144,7 @@ impl Error {
             Self::NotFound(words) => detail(words),
             Self::MethodNotAllowed(method) => detail(&format!("Method \"{method}\" not allowed.")),
             Self::NotAcceptable => detail("Could not satisfy the request Accept header."),
+            Self::Gone(words) => detail(words),
             Self::TooLarge => detail("The request body is too large."),
             Self::UnsupportedMediaType(kind) => detail(&format!("Unsupported media type \"{kind}\" in request.")),
             Self::Throttled { .. } => {
@@ -201,6 +204,7 @@ impl ResponseError for Error {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Gone(_) => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,

@@ -2,7 +2,6 @@
 //!
 //! Whatever ends or changes takes effect in memory here and nowhere else.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,25 +27,17 @@ const DEAD_AFTER: Duration = Duration::from_secs(5);
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How many entries are read at a time.
 const PORTION: i64 = 1000;
-/// On PostgreSQL an entry may be committed after one with a higher id: so far back it is looked for again.
-const OVERLAP: i64 = 500;
 
 /// Applies the change log to what is in memory.
 pub struct Follower {
     memory: Memory,
     signer: Signer,
     keys: KeyStore,
-    progress: Mutex<Progress>,
+    /// How far in the log we have come. Entries become visible in the order of their ids: writes take turns.
+    position: Mutex<i64>,
     stopped: AtomicBool,
     /// This process's name on the list of followers.
     name: String,
-}
-
-#[derive(Default)]
-struct Progress {
-    position: i64,
-    /// The entries applied of late, where ids may come out of order.
-    applied: BTreeSet<i64>,
 }
 
 /// What the thread that follows last saw and told.
@@ -64,7 +55,7 @@ impl Follower {
     /// If the system has no random bytes.
     pub fn new(memory: Memory, signer: Signer, keys: KeyStore) -> Result<Self> {
         let name = SessionId::random()?.to_string();
-        Ok(Self { memory, signer, keys, progress: Mutex::default(), stopped: AtomicBool::new(false), name })
+        Ok(Self { memory, signer, keys, position: Mutex::default(), stopped: AtomicBool::new(false), name })
     }
 
     /// Writes how far this process has come, and that it lives.
@@ -75,8 +66,9 @@ impl Follower {
         change::follow(conn, &self.name, self.position(), now)
     }
 
-    fn position(&self) -> i64 {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).position
+    /// How far in the change log this process has come.
+    pub fn position(&self) -> i64 {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replays what still matters at `now`: the start of a server.
@@ -84,9 +76,9 @@ impl Follower {
     /// # Errors
     /// The database's.
     pub fn replay(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         // The place is read first: what is appended meanwhile is read again, and applying twice changes nothing.
-        progress.position = change::position(conn)?;
+        *position = change::position(conn)?;
         let mut from = 0;
         loop {
             // In portions, since a million at once would be a hundred megabytes. By the key alone: asked for `until` too,
@@ -103,28 +95,18 @@ impl Follower {
     /// # Errors
     /// The database's.
     pub fn catch_up(&self, conn: &mut Conn) -> Result<Option<i64>> {
-        let overlap = if db::commits_in_order(conn) { 0 } else { OVERLAP };
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut moved = false;
-        let mut from = progress.position - overlap;
+        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *position;
         loop {
-            let changes = change::since(conn, from, PORTION)?;
+            let changes = change::since(conn, *position, PORTION)?;
             for change in &changes {
-                from = change.id;
-                if overlap > 0 && !progress.applied.insert(change.id) {
-                    continue;
-                }
                 self.apply(conn, change);
-                moved = true;
-                progress.position = progress.position.max(change.id);
+                *position = change.id;
             }
             if changes.len() < usize::try_from(PORTION).unwrap_or(usize::MAX) {
-                break;
+                return Ok((*position > before).then_some(*position));
             }
         }
-        let old = progress.position - 2 * OVERLAP;
-        progress.applied = progress.applied.split_off(&old);
-        Ok(moved.then_some(progress.position))
     }
 
     fn apply(&self, conn: &mut Conn, change: &Change) {
@@ -145,7 +127,7 @@ impl Follower {
     /// If the database cannot be opened once more.
     pub fn follow(self: &Arc<Self>, target: &Target, clock: Clock) -> anyhow::Result<()> {
         let mut conn = target.connect()?;
-        if db::commits_in_order(&conn) {
+        if matches!(target, Target::Sqlite(_)) {
             change::unfollow_all(&mut conn)?; // what a killed server left: this one is alone
         }
         self.report(&mut conn, clock.now())?;

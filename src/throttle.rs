@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
+
 use crate::error::{Error, Result};
 use crate::settings::Rate;
 
@@ -16,8 +18,8 @@ pub enum Subject {
     User(i64),
     /// A client's address; an IPv6 client is its /64 network, since it has all of it.
     Address(IpAddr),
-    /// An account as somebody tries to sign in to it, from one address.
-    Account(String, IpAddr),
+    /// An account as somebody tries to sign in to it, from one address: the digest of the name, which may be any text.
+    Account([u8; 32], IpAddr),
 }
 
 impl Subject {
@@ -28,7 +30,10 @@ impl Subject {
 
     /// The account `name` from this address.
     pub fn account(name: &str, ip: IpAddr) -> Self {
-        Self::Account(name.to_owned(), network(ip))
+        let mut name_digest = [0; 32];
+        let digest = digest::digest(&digest::SHA256, name.as_bytes());
+        name_digest.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        Self::Account(name_digest, network(ip))
     }
 }
 
@@ -79,8 +84,9 @@ impl Throttle {
     /// [`Error::Throttled`] with the time until the oldest counted request leaves the window; then nothing is counted.
     pub fn take(&self, scope: &'static str, who: Subject, rate: Rate, now: Duration) -> Result<()> {
         let key = (scope, who);
-        let place = usize::try_from(self.hasher.hash_one(&key) % 64).unwrap_or(0);
-        let Some(shard) = self.shards.get(place) else { return Ok(()) };
+        let shards = u64::try_from(self.shards.len()).unwrap_or(1);
+        let place = usize::try_from(self.hasher.hash_one(&key) % shards.max(1)).unwrap_or(0);
+        let shard = self.shards.get(place).ok_or_else(|| Error::internal("the throttle has no shards"))?;
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         shard.sweep(now);
         let log = shard.logs.entry(key).or_insert_with(|| Log { times: VecDeque::new(), per: rate.per });

@@ -1,11 +1,14 @@
 #!/bin/sh
 # usage: setup.sh   Brings everything that `make test` needs beside Rust, on Debian. Says nothing when all is there.
 #
-# From Debian: a C compiler, Chromium with its driver, PostgreSQL, Python with venv, npm, openssl, curl; only what is missing,
-# through sudo unless we are root. From PyPI and npm: the suite's requirements and axe-core, into folders that git ignores.
+# From Debian: a C compiler, Chromium with its driver, PostgreSQL, Python with venv, Node, npm, openssl, curl; only what is missing,
+# through sudo unless we are root. From PyPI and npm: what the suite and the tests with other packages require, axe-core and
+# jose, into folders that git ignores.
 set -eu
 cd "$(dirname "$0")"
 axe_version=4.14.1
+jose_version=6.2.18
+requirements='conformance/requirements.txt interop/requirements.txt'
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { printf 'setup: %s\n' "$*"; }
@@ -19,7 +22,8 @@ have chromium || need chromium
 have chromedriver || need chromium-driver
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
 if ! have python3 || ! python3 -c 'import ensurepip' 2>/dev/null; then need python3 python3-venv; fi
-[ -e .tools/node_modules/axe-core/package.json ] || have npm || need npm
+have node || need nodejs
+{ [ -e .tools/node_modules/axe-core ] && [ -e .tools/node_modules/jose ]; } || have npm || need npm
 
 if [ -n "$packages" ]; then
     say "installing from Debian:$packages"
@@ -36,16 +40,20 @@ if [ -n "$packages" ]; then
         { tail -20 "$log"; say "apt-get failed; the whole of it is in target/setup.log"; exit 1; }
 fi
 
-if [ ! -e .venv/done ] || ! cmp -s conformance/requirements.txt .venv/done; then
-    say "installing the conformance suite's Python packages into tests/.venv"
+# shellcheck disable=SC2086 # the list is meant to be split
+if ! cat $requirements | cmp -s - .venv/done; then
+    say "installing the tests' Python packages into tests/.venv"
     rm -rf .venv
     python3 -m venv .venv
-    .venv/bin/python -m pip install -q --disable-pip-version-check -r conformance/requirements.txt
-    cp conformance/requirements.txt .venv/done
+    .venv/bin/python -m pip install -q --disable-pip-version-check $(printf -- '-r %s ' $requirements)
+    cat $requirements >.venv/done
 fi
 
-if ! grep -qs "\"version\": \"$axe_version\"" .tools/node_modules/axe-core/package.json; then
-    say "installing axe-core $axe_version into tests/.tools"
+installed() { grep -qs "\"version\": \"$2\"" ".tools/node_modules/$1/package.json"; }
+if ! installed axe-core "$axe_version" || ! installed jose "$jose_version"; then
+    say "installing axe-core $axe_version and jose $jose_version into tests/.tools"
     mkdir -p .tools
-    npm install --prefix .tools --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error "axe-core@$axe_version" >/dev/null
+    # Both at once: npm takes away what it is not asked for.
+    npm install --prefix .tools --no-save --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error \
+        "axe-core@$axe_version" "jose@$jose_version" >/dev/null
 fi

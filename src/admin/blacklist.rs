@@ -20,9 +20,9 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::middleware::client_ip;
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
 use crate::model::session::{self, Ended, SessionId};
+use crate::model::user;
 use crate::model::{token, user_list};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::pairs;
@@ -203,7 +203,6 @@ enum Revoked {
 pub async fn revoke(
     site: web::Data<Site>,
     staff: Staff<Add<Blacklist>>,
-    request: HttpRequest,
     form: Form<Given>,
 ) -> Result<HttpResponse, PageError> {
     // What was pasted may be a token: it is not shown again, whatever comes of it.
@@ -227,15 +226,21 @@ pub async fn revoke(
                 ));
             }
         };
+        if let Some(owner) = claims.user(&site.settings.jwt.user_id_claim).id() {
+            let known = site.db.read(move |conn| Ok(user::by_id(conn, owner)?.is_some())).await?;
+            if known {
+                let target = site.db.read(move |conn| Target::load(conn, owner)).await?;
+                staff.actor().reach(&target)?;
+            }
+        }
         ids = claims.session().map(|sid| sid.to_string()).into_iter().collect();
         ids.extend(claims.jti().map(str::to_owned));
     }
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
-    let mut revoked = site.db.write(move |conn| end(conn, &grants, &actor, &ids, now)).await?;
+    let mut revoked = staff.write(&site, move |conn| end(conn, &grants, &actor, &ids, now)).await?;
     if is_token && matches!(revoked, Revoked::NotFound) {
-        // A good token that nobody has used here yet is put on record by being revoked.
-        let device = client_ip::device(&request, &site.settings.server.trusted_proxies);
-        site.grants.revoke(&given, device).await?;
+        // A good token that was made elsewhere and is not on record: it ends by its own id.
+        site.grants.revoke_any(&given, staff.id()).await?;
         revoked = Revoked::Done { tokens: 1, owner: None };
     }
     match revoked {

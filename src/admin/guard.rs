@@ -5,19 +5,19 @@ use actix_web::ResponseError;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 
 use crate::admin::error::PageError;
 use crate::error::Error;
 use crate::middleware::headers;
+use crate::middleware::origin::is_same_origin;
 use crate::rest::permission::is_safe;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'none'",
 );
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses what a page of another site has sent, as the browser says. A client that says nothing is no browser; the form's
 /// token still stands in its way.
@@ -29,15 +29,6 @@ pub async fn same_origin(
         return next.call(request).await;
     }
     Ok(request.error_response(PageError::OtherSite))
-}
-
-fn is_same_origin(headers: &HeaderMap) -> bool {
-    let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    match (text(&SEC_FETCH_SITE), text(&header::ORIGIN)) {
-        (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => origin.split_once("://").map(|(_, host)| host) == text(&header::HOST),
-        (None, None) => true,
-    }
 }
 
 /// The policy of every page. A session that could not be read or written is a 503: whatever was asked was not done.
@@ -57,34 +48,6 @@ pub async fn with_policy<B: MessageBody + 'static>(
             answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
             headers::harden(answer.status(), answer.headers_mut());
             Err(InternalError::from_response(error, answer).into())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
-    }
-
-    #[test]
-    fn a_browser_says_whose_page_has_sent_a_form() {
-        let host = (header::HOST, "auth.example");
-        for (given, expected) in [
-            (vec![(SEC_FETCH_SITE, "same-origin")], true),
-            (vec![(SEC_FETCH_SITE, "none")], true),
-            (vec![(SEC_FETCH_SITE, "same-site")], false),
-            (vec![(SEC_FETCH_SITE, "cross-site")], false),
-            (vec![(SEC_FETCH_SITE, "cross-site"), (header::ORIGIN, "https://auth.example")], false),
-            (vec![(header::ORIGIN, "https://auth.example")], true),
-            (vec![(header::ORIGIN, "https://evil.example")], false),
-            (vec![(header::ORIGIN, "null")], false),
-            (vec![], true),
-        ] {
-            let all: Vec<_> = given.iter().cloned().chain([host.clone()]).collect();
-            assert_eq!(is_same_origin(&headers(&all)), expected, "{given:?}");
         }
     }
 }

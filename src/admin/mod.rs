@@ -45,7 +45,7 @@ const COOKIE: &str = "portcullis_admin";
 
 /// Everything below `/admin`, with its sessions.
 pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
-    let rules = cookie_rules(site);
+    let rules = CookieRules { secure: site.settings.server.has_secure_cookies() };
     let admin = &site.settings.admin;
     let sessions = PanelSessions::new(site.db.clone(), site.clock.clone(), admin.session_idle, admin.session_lifetime);
     let key = Key::from(&site.secrets.derive("panel cookies"));
@@ -112,16 +112,6 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
 /// A page is read by GET, and by HEAD.
 fn page() -> Route {
     web::route().guard(only::Any(only::Get()).or(only::Head()))
-}
-
-/// Cookies are `Secure` but where no TLS can be in front: on plain-HTTP loopback.
-fn cookie_rules(site: &Site) -> CookieRules {
-    let server = &site.settings.server;
-    let secure = match &server.public_url {
-        Some(url) => !url.starts_with("http://"),
-        None => !server.bind.ip().is_loopback(),
-    };
-    CookieRules { secure }
 }
 
 fn host_of(public_url: &str) -> Option<String> {

@@ -18,6 +18,7 @@ use crate::admin::layout::{Face, Frame, Viewer};
 use crate::admin::visit::{Flash, Visit};
 use crate::auth::permissions::{Permission, Verb};
 use crate::auth::principals::UserState;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::middleware::edge::OfThePanel;
@@ -183,6 +184,29 @@ async fn nobody(site: &Site, request: &HttpRequest) -> Result<PageError> {
     }
     let next = Visit::of(request).here();
     Ok(if is_safe(request.method()) { PageError::SignedOut { next } } else { PageError::SessionEnded })
+}
+
+impl<N: Need> Staff<N> {
+    /// Writes what the viewer asked for, if the viewer may still ask for it: a body may take its time, and an
+    /// administrator may act meanwhile.
+    ///
+    /// # Errors
+    /// What `work` returns; 403 if the viewer may no longer.
+    pub async fn write<T, F>(&self, site: &Site, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let (id, seen) = (self.id(), self.state().clone());
+        let may_still = move |state: UserState| {
+            let same = state.active && state.staff && state.generation == seen.generation;
+            same && N::permission().is_none_or(|needed| state.permissions.holds(needed))
+        };
+        let checked = move |conn: &mut Conn| {
+            if UserState::load(conn, id)?.is_some_and(may_still) { work(conn) } else { Err(Error::Forbidden) }
+        };
+        site.db.write(checked).await
+    }
 }
 
 impl<N> Staff<N> {

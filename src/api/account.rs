@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::api::token::deliver_pair;
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -81,7 +82,7 @@ pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<An
         Err(user::Taken) => Ok(None),
     });
     match made.await? {
-        Some(pair) => Answer::created(&site.grants.sign_pair(&pair)?),
+        Some(begun) => deliver_pair(&site, StatusCode::CREATED, &begun),
         None => Answer::with(StatusCode::BAD_REQUEST, &json!({ "error": "Username already exists" })),
     }
 }
@@ -203,7 +204,9 @@ pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body
         ..UserChanges::default()
     };
     let grants = site.grants.clone();
+    let who = caller.principal();
     let save = move |conn: &mut Conn| {
+        who.confirm(conn)?;
         let Ok(user) = user::update(conn, id, &changes)? else {
             return Err(Error::internal("the name has not changed"));
         };
@@ -244,7 +247,9 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
     check_new_password(&site.settings.passwords, "new_password", &new, &Own::of(&user))?;
     let hash = site.passwords.hash(new).await?;
     let grants = site.grants.clone();
+    let who = caller.principal();
     let save = move |conn: &mut Conn| {
+        who.confirm(conn)?;
         // The password that was confirmed must be the one that is replaced.
         let current = user::by_id(conn, id)?.filter(|current| current.password == user.password);
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
@@ -252,5 +257,5 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         grants.begin_pair(conn, &user, &client.device, now)
     };
-    Answer::ok(&site.grants.sign_pair(&site.db.write(save).await?)?)
+    deliver_pair(&site, StatusCode::OK, &site.db.write(save).await?)
 }

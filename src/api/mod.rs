@@ -4,6 +4,8 @@
 
 pub mod account;
 pub mod articles;
+pub mod refresh_cookie;
+pub mod revocations;
 pub mod samples;
 pub mod services;
 pub mod session;
@@ -45,6 +47,9 @@ fn versioned(api: &mut ServiceConfig) {
     api.service(open_view("Token Obtain Sliding").post(sliding::obtain).takes::<token::Credentials>(Method::POST).at(&["/token/sliding/"]));
     api.service(open_view("Token Refresh Sliding").post(sliding::refresh).takes::<token::GivenToken>(Method::POST).at(&["/token/sliding/refresh/"]));
     api.service(view::<IsAuthenticated>("Token Info").get(token::info).at(&["/token/info/"]));
+    api.service(view::<samples::Admins>("Token Introspect").post(services::introspect).takes::<services::Asked>(Method::POST).at(&["/token/introspect/"]));
+    api.service(view::<samples::Admins>("Token Revoke").post(services::revoke).takes::<services::Asked>(Method::POST).at(&["/token/revoke/"]));
+    api.service(view::<samples::Admins>("Revocations").get(revocations::feed).or_as("text/event-stream").at(&["/revocations/"]));
     api.service(view::<AllowAny>("Token Check").post(token::check).at(&["/token/check/"]));
 
     api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));

@@ -1,10 +1,11 @@
 //! One's own sessions: looked at, named, and ended one by one, all others, or everywhere.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use serde::Serialize;
 
-use crate::api::token::GivenRefresh;
+use crate::api::refresh_cookie;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
@@ -21,13 +22,13 @@ use crate::site::Site;
 ///
 /// # Errors
 /// 503 if it could not be written down. Whatever is wrong with the body or its token is a 400 without a body (CONTRACT 9).
-pub async fn logout(site: Data<Site>, _: Caller, client: Client, body: Body) -> Result<Answer> {
-    let ended = match body.read().await {
-        Ok(GivenRefresh(text)) => site.grants.revoke(&text, client.device).await,
+pub async fn logout(site: Data<Site>, _: Caller, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
+    let ended = match refresh_cookie::given(&site, &request, body).await {
+        Ok(text) => site.grants.revoke(&text, client.device).await,
         Err(error) => Err(error),
     };
     match ended {
-        Ok(()) => Ok(Answer::empty(StatusCode::RESET_CONTENT)),
+        Ok(()) => Ok(refresh_cookie::take_back(&site, Answer::empty(StatusCode::RESET_CONTENT))),
         Err(error @ (Error::Unavailable | Error::Internal(_) | Error::TooLarge)) => Err(error),
         Err(_) => Ok(Answer::empty(StatusCode::BAD_REQUEST)),
     }
@@ -40,7 +41,7 @@ pub async fn logout(site: Data<Site>, _: Caller, client: Client, body: Body) -> 
 pub async fn logout_all(site: Data<Site>, caller: Caller) -> Result<Answer> {
     let (grants, user, now) = (site.grants.clone(), caller.user, site.clock.now());
     site.db.write(move |conn| grants.end_all_in(conn, user, now).map(drop)).await?;
-    Ok(Answer::empty(StatusCode::RESET_CONTENT))
+    Ok(refresh_cookie::take_back(&site, Answer::empty(StatusCode::RESET_CONTENT)))
 }
 
 /// A session as its user sees it (CONTRACT 22).
@@ -115,7 +116,9 @@ pub async fn rename(site: Data<Site>, caller: Caller, id: Path<String>, body: Bo
     let asked = id.clone();
     site.db.read(move |conn| own(conn, user, &asked, now)).await?;
     let Name(name) = body.read().await?;
+    let who = caller.principal();
     let renamed = move |conn: &mut Conn| {
+        who.confirm(conn)?;
         let (sid, mut row) = own(conn, user, &id, now)?;
         if let Some(name) = name {
             session::rename(conn, sid, &name)?;

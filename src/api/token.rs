@@ -1,12 +1,14 @@
 //! Tokens by username and password: obtained, exchanged, verified, blacklisted, and looked at.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::api::refresh_cookie;
 use crate::auth::gate::unverified;
-use crate::auth::grants::{Grants, Pair};
+use crate::auth::grants::{Grants, Pair, Unsigned};
 use crate::auth::sign_in::{SignedIn, no_account};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -69,14 +71,14 @@ pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answ
     .await?;
     let tokens = site.grants.sign_pair(&begun)?;
     let more = more_members(&site.settings.jwt.obtain_response, &user);
-    Answer::ok(&Obtained { tokens, more })
+    refresh_cookie::deliver(&site, StatusCode::OK, Some(&tokens.refresh), &Obtained { tokens: &tokens, more })
 }
 
 /// What a sign-in answers: the tokens, and what settings add.
 #[derive(Serialize)]
-struct Obtained {
+struct Obtained<'a> {
     #[serde(flatten)]
-    tokens: Pair,
+    tokens: &'a Pair,
     #[serde(flatten)]
     more: Map<String, Value>,
 }
@@ -88,6 +90,12 @@ fn more_members(wanted: &[ObtainMember], user: &User) -> Map<String, Value> {
         ObtainMember::Username => ("username".to_owned(), user.username.as_str().into()),
     };
     wanted.iter().map(member).collect()
+}
+
+/// Signs the tokens of a new session and answers with them.
+pub(super) fn deliver_pair(site: &Site, status: StatusCode, begun: &Unsigned) -> Result<Answer> {
+    let pair = site.grants.sign_pair(begun)?;
+    refresh_cookie::deliver(site, status, Some(&pair.refresh), &pair)
 }
 
 /// Begins a session of one kind or the other for somebody whose password was right.
@@ -133,9 +141,10 @@ pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answe
 ///
 /// # Errors
 /// 401 with the reason.
-pub async fn refresh(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
-    let GivenRefresh(text) = body.read().await?;
-    Answer::ok(&site.grants.refresh(&text, client.device).await?)
+pub async fn refresh(site: Data<Site>, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
+    let text = refresh_cookie::given(&site, &request, body).await?;
+    let refreshed = site.grants.refresh(&text, client.device).await?;
+    refresh_cookie::deliver(&site, StatusCode::OK, refreshed.refresh.as_deref(), &refreshed)
 }
 
 /// POST `/api/token/verify/`: whether a token of any kind is good.
@@ -155,10 +164,10 @@ pub async fn verify(site: Data<Site>, body: Body) -> Result<Answer> {
 ///
 /// # Errors
 /// 401 with the reason.
-pub async fn blacklist(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
-    let GivenRefresh(text) = body.read().await?;
+pub async fn blacklist(site: Data<Site>, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
+    let text = refresh_cookie::given(&site, &request, body).await?;
     site.grants.revoke(&text, client.device).await?;
-    Answer::ok(&Map::new())
+    Ok(refresh_cookie::take_back(&site, Answer::ok(&Map::new())?))
 }
 
 /// GET `/api/token/info/`: the caller's own token.

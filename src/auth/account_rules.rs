@@ -11,12 +11,17 @@ use crate::settings::{Passwords, Secret};
 const BAD_USERNAME: &str =
     "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
 
+const LONGEST_USERNAME: usize = 150;
+
 /// Django's rule for names: letters and digits of any script, and `@.+-_`. It holds for the stored form too.
 ///
 /// # Errors
 /// Django's words.
 pub fn is_username(text: &str) -> Result<(), &'static str> {
     let fits = |c: char| (is_letter_or_digit(c)) || "@.+-_".contains(c);
+    if text.nfkc().count() > LONGEST_USERNAME {
+        return Err("Ensure this field has no more than 150 characters."); // some characters become several
+    }
     if !text.is_empty() && text.chars().all(fits) && text.nfkc().all(fits) { Ok(()) } else { Err(BAD_USERNAME) }
 }
 

@@ -15,8 +15,10 @@ use crate::auth::signer::Signer;
 use crate::auth::token::{Access, Claims, Kind, Sliding, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, Result, Unauthorized};
-use crate::model::session::SessionId;
+use crate::model::session::{self, SessionId};
+use crate::model::user;
 use crate::settings::{Jwt, TokenClass};
 
 /// Somebody who was let in.
@@ -33,6 +35,29 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Whether the gate would still open, asked inside the transaction of a write: a body may take its time, and the session
+    /// may end meanwhile.
+    ///
+    /// # Errors
+    /// 401 if it would not.
+    pub fn confirm(&self, conn: &mut Conn) -> Result<()> {
+        let user = user::by_id(conn, self.user)?.ok_or(Reject::UnknownUser)?;
+        if !user.is_active {
+            return Err(Reject::InactiveUser.into());
+        }
+        if user.generation != self.state.generation {
+            return Err(Reject::Blacklisted.into());
+        }
+        let session = match self.session {
+            Some(sid) => session::by_id(conn, sid)?,
+            None => None,
+        };
+        if session.is_some_and(|session| session.ended_at.is_some()) {
+            return Err(Reject::SessionEnded.into());
+        }
+        Ok(())
+    }
+
     /// The claims of the token that opened the gate. Read anew at each call: few views ask.
     pub fn claims(&self) -> Claims {
         serde_json::from_slice(&self.payload).map(Claims::new).unwrap_or_default()

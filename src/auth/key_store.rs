@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -126,10 +126,7 @@ impl KeyStore {
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.trim()).context("its file is not base64url")?);
         match row.issued_before {
             Some(at) => Key::legacy(algorithm, &secret, at),
-            None => {
-                ensure!(secret.len() >= 32, "its secret is shorter than 32 bytes");
-                Key::hmac(algorithm, &secret, Some(kid))
-            }
+            None => Key::hmac(algorithm, &secret, Some(kid)),
         }
     }
 

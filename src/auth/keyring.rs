@@ -1,13 +1,14 @@
 //! The keys that tokens are signed with. The algorithm belongs to the key, never to a token's header (RFC 8725 §3.1).
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse, RSAKeyParameters};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
 
 use crate::clock::Timestamp;
+use crate::settings::rules;
 
 /// A key with its algorithm and, for keys of the ring, its name.
 pub struct Key {
@@ -31,11 +32,16 @@ impl Key {
     /// A key for HMAC. Keys of the ring have a `kid`, a key given by setting has none (CONTRACT 21).
     ///
     /// # Errors
-    /// If `algorithm` is no HMAC.
+    /// If `algorithm` is no HMAC, or the secret is too short for it.
     pub fn hmac(algorithm: Algorithm, secret: &[u8], kid: Option<String>) -> anyhow::Result<Self> {
+        Self::of_secret(algorithm, secret, kid, rules::shortest_secret(algorithm))
+    }
+
+    fn of_secret(algorithm: Algorithm, secret: &[u8], kid: Option<String>, shortest: usize) -> anyhow::Result<Self> {
         if algorithm.family() != AlgorithmFamily::Hmac {
             bail!("{algorithm:?} needs a private key in PEM form, not a secret");
         }
+        ensure!(secret.len() >= shortest, "its secret is shorter than {shortest} bytes");
         let prepared = match algorithm {
             Algorithm::HS384 => hmac::HMAC_SHA384,
             Algorithm::HS512 => hmac::HMAC_SHA512,
@@ -48,15 +54,16 @@ impl Key {
     /// A secret that another server signed with: it verifies tokens without a `kid` that were issued before `at`.
     ///
     /// # Errors
-    /// If `algorithm` is no HMAC.
+    /// If `algorithm` is no HMAC, or the secret is shorter than any should be: it signs nothing new, so that no more is asked.
     pub fn legacy(algorithm: Algorithm, secret: &[u8], at: Timestamp) -> anyhow::Result<Self> {
-        Ok(Self { issued_before: Some(at), ..Self::hmac(algorithm, secret, None)? })
+        let key = Self::of_secret(algorithm, secret, None, rules::SHORTEST_SECRET)?;
+        Ok(Self { issued_before: Some(at), ..key })
     }
 
     /// A key pair from a private key in PEM form; the public half comes from `public` or else from the private one.
     ///
     /// # Errors
-    /// If a text is no key that suits `algorithm`.
+    /// If a text is no key that suits `algorithm`, or one that can be broken.
     pub fn pair(
         algorithm: Algorithm,
         private: &str,
@@ -64,20 +71,25 @@ impl Key {
         kid: Option<String>,
     ) -> anyhow::Result<Self> {
         let pem = private.as_bytes();
+        let unsuited = || {
+            format!(
+                "it is no private key for {algorithm:?} (RSA of 2048 bits or more, P-256 for ES256, P-384 for ES384); a key \
+                 that begins with EC PRIVATE KEY becomes one by: openssl pkcs8 -topk8 -nocrypt"
+            )
+        };
         let signing = match algorithm.family() {
             AlgorithmFamily::Hmac => bail!("{algorithm:?} needs a secret, not a key in PEM form"),
             AlgorithmFamily::Rsa => EncodingKey::from_rsa_pem(pem),
             AlgorithmFamily::Ec => EncodingKey::from_ec_pem(pem),
             AlgorithmFamily::Ed => EncodingKey::from_ed_pem(pem),
         }
-        .with_context(|| {
-            format!(
-                "it is no private key for {algorithm:?}; a key that begins with EC PRIVATE KEY becomes one \
-                 by: openssl pkcs8 -topk8 -nocrypt"
-            )
-        })?;
+        .with_context(unsuited)?;
+        let jwk = Jwk::from_encoding_key(&signing, algorithm).with_context(unsuited)?;
+        if let AlgorithmParameters::RSA(rsa) = &jwk.algorithm {
+            check_rsa(rsa)?;
+        }
         let verifying = match public.map(str::as_bytes) {
-            None => DecodingKey::from_jwk(&Jwk::from_encoding_key(&signing, algorithm)?),
+            None => DecodingKey::from_jwk(&jwk),
             Some(pem) => match algorithm.family() {
                 AlgorithmFamily::Ec => DecodingKey::from_ec_pem(pem),
                 AlgorithmFamily::Ed => DecodingKey::from_ed_pem(pem),
@@ -151,6 +163,33 @@ impl Key {
             }
         }
     }
+}
+
+/// That an RSA key cannot be broken by what is known of its kind (RFC 8017, NIST SP 800-56B §6.2: 2048 bits, 65537).
+fn check_rsa(public: &RSAKeyParameters) -> anyhow::Result<()> {
+    let [n, e] = [&public.n, &public.e].map(|text| URL_SAFE_NO_PAD.decode(text).unwrap_or_default());
+    let n = n.strip_prefix(&[0]).unwrap_or(&n);
+    let long = n.len() > 256 || (n.len() == 256 && n.first().is_some_and(|byte| *byte >= 0x80));
+    ensure!(long, "its RSA key is too short: make one of 2048 bits or more");
+    let exponent = e.iter().try_fold(0_u64, |sum, byte| sum.checked_mul(256)?.checked_add(u64::from(*byte)));
+    ensure!(
+        exponent.is_some_and(|exponent| exponent >= 65_537 && exponent % 2 == 1),
+        "its RSA key has an unsafe public exponent: make one with 65537"
+    );
+    ensure!(!has_mark_of_roca(n), "its RSA key comes from a chip whose keys can be broken (ROCA, CVE-2017-15361)");
+    Ok(())
+}
+
+/// Whether a modulus looks like those of the chips whose primes were all powers of 65537 modulo small primes; of other keys
+/// one in 2^27 does.
+fn has_mark_of_roca(modulus: &[u8]) -> bool {
+    const PRIMES: [u16; 17] = [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157];
+    PRIMES.into_iter().all(|small| {
+        let prime = u32::from(small);
+        let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
+        let powers = std::iter::successors(Some(1), |power| Some(power * 65_537 % prime));
+        powers.take(usize::from(small)).any(|power| power == rest)
+    })
 }
 
 /// The keys in use: one signs, all verify.

@@ -164,6 +164,9 @@ impl Recipe {
             self.dummy.is_of(plain, area);
             return Verified::Wrong;
         };
+        if stored.is_cheaper_than(&self.params) {
+            self.dummy.is_of(plain, area); // or a quick answer would tell that there is such a user
+        }
         match (stored.is_of(plain, area), stored.is_made_with(&self.params)) {
             (false, _) => Verified::Wrong,
             (true, true) => Verified::Right,
@@ -207,6 +210,11 @@ impl Stored {
             hash: Some(self.hash),
         };
         Ok(phc.to_string())
+    }
+
+    fn is_cheaper_than(&self, params: &Params) -> bool {
+        let cost = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        cost(&self.params) < cost(params)
     }
 
     fn is_made_with(&self, params: &Params) -> bool {

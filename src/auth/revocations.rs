@@ -2,65 +2,83 @@
 //!
 //! It is the change log replayed. It holds only what tokens still alive could be about; what has expired needs no entry.
 
-use std::hash::{BuildHasherDefault, Hasher};
-
-use papaya::HashMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use crate::clock::Timestamp;
 use crate::model::session::SessionId;
 
+/// Tables of their own, so that one that grows holds up few look-ups, and for no long.
+const SHARDS: usize = 64;
+
+/// A part of the ended sessions, each with the second until which it matters: 21 bytes an entry, and the table's room.
+type Shard = RwLock<HashMap<[u8; 16], u32>>;
+
 /// The ended sessions, and single tokens by the session that would be theirs alone ([`SessionId::of_token`]).
-#[derive(Default)]
 pub struct Revocations {
-    ended: HashMap<SessionId, Timestamp, BuildHasherDefault<AsItIs>>,
+    shards: Vec<Shard>,
+    /// Chooses the shard, by a key of its own: ids can be chosen by whoever makes tokens elsewhere.
+    hasher: RandomState,
+    count: AtomicUsize,
 }
 
-/// The hash of a session's id is its own first half: ids are random, or digests, and none is anybody's choice.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, id: &[u8]) {
-        if let Some(half) = id.first_chunk() {
-            self.0 = u64::from_ne_bytes(*half);
-        }
-    }
-
-    /// The id's length, which is always the same.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
+impl Default for Revocations {
+    fn default() -> Self {
+        let shards = (0..SHARDS).map(|_| Shard::default()).collect();
+        Self { shards, hasher: RandomState::new(), count: AtomicUsize::new(0) }
     }
 }
 
 impl Revocations {
+    fn shard(&self, session: SessionId) -> Option<&Shard> {
+        let place = self.hasher.hash_one(session.0) % u64::try_from(self.shards.len()).unwrap_or(1).max(1);
+        self.shards.get(usize::try_from(place).unwrap_or(0))
+    }
+
     /// Whether the session has ended.
     pub fn covers(&self, session: SessionId) -> bool {
-        self.ended.pin().contains_key(&session)
+        let holds = |shard: &Shard| shard.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session.0);
+        self.shard(session).is_some_and(holds)
     }
 
     /// Notes an end, to be kept until `until`. Only after its commit.
     pub fn note(&self, session: SessionId, until: Timestamp) {
-        self.ended.pin().update_or_insert(session, |kept| until.max(*kept), until);
+        let Some(shard) = self.shard(session) else { return };
+        let until = u32::try_from(until.seconds().saturating_add(1)).unwrap_or(u32::MAX);
+        let mut ended = shard.write().unwrap_or_else(PoisonError::into_inner);
+        let before = ended.len();
+        let kept = ended.entry(session.0).or_insert(until);
+        *kept = until.max(*kept);
+        self.count.fetch_add(ended.len() - before, Ordering::Relaxed);
     }
 
     /// Drops what no living token can be about at `now`; returns how many entries that were.
     pub fn sweep(&self, now: Timestamp) -> usize {
-        let ended = self.ended.pin();
-        let before = ended.len();
-        ended.retain(|_, until| *until > now);
-        before.saturating_sub(ended.len())
+        let now = u32::try_from(now.seconds()).unwrap_or(0);
+        let swept = self.shards.iter().map(|shard| {
+            let mut ended = shard.write().unwrap_or_else(PoisonError::into_inner);
+            let before = ended.len();
+            ended.retain(|_, until| *until > now);
+            if ended.len() < ended.capacity() / 4 {
+                ended.shrink_to_fit(); // after a day of many ends the room is given back
+            }
+            before - ended.len()
+        });
+        let swept = swept.sum();
+        self.count.fetch_sub(swept, Ordering::Relaxed);
+        swept
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.ended.len()
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.ended.is_empty()
+        self.len() == 0
     }
 }
 
@@ -75,9 +93,10 @@ mod tests {
         ended.note(session, until);
         ended.note(session, Timestamp::from_seconds(10)); // a shorter note takes nothing back
         assert!(ended.covers(session));
-        assert_eq!(ended.sweep(Timestamp::from_seconds(299)), 0);
+        assert_eq!(ended.sweep(until), 0);
         assert!(ended.covers(session));
-        assert_eq!(ended.sweep(until), 1);
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended.sweep(Timestamp::from_seconds(301)), 1);
         assert!(ended.is_empty());
     }
 }

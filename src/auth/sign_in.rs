@@ -49,10 +49,10 @@ impl SignIn {
         let stored = found.as_ref().map(|user| user.password.clone());
         let verified = self.passwords.verify(password.clone(), stored).await?;
         let Some(user) = found.filter(|user| user.is_active && !matches!(verified, Verified::Wrong)) else {
-            // One stable line for ban tools; the name is not written, since people type passwords there.
-            log::warn!(target: "sign_in", "failed sign-in from {ip}");
+            failed(ip);
             return Ok(None);
         };
+        log::info!(target: "sign_in", "user={} signed in from {ip}", user.id);
         let renewed = match verified {
             Verified::RightButOld => Some(self.passwords.hash(password).await?),
             Verified::Right | Verified::Wrong => None,
@@ -67,7 +67,11 @@ impl SignIn {
     pub async fn confirms(&self, user: &User, password: Secret, ip: IpAddr) -> Result<bool> {
         self.count(Some(&user.username), ip)?;
         let verified = self.passwords.verify(password, Some(user.password.clone())).await?;
-        Ok(!matches!(verified, Verified::Wrong))
+        if matches!(verified, Verified::Wrong) {
+            failed(ip);
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// Counts one attempt from `ip`, at the account `username` or at none in particular.
@@ -75,6 +79,10 @@ impl SignIn {
     /// # Errors
     /// [`Error::Throttled`] if there were too many.
     pub fn count(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
+        self.take(username, ip).inspect_err(|_| log::warn!(target: "sign_in", "throttled sign-in from {ip}"))
+    }
+
+    fn take(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
         let Some(rate) = self.rate else { return Ok(()) };
         let now = self.clock.monotonic();
         let all = Rate { requests: rate.requests.saturating_mul(ACCOUNTS_OF_AN_ADDRESS), per: rate.per };
@@ -84,6 +92,11 @@ impl SignIn {
             None => Ok(()),
         }
     }
+}
+
+/// One stable line for ban tools. The name is not written, since people type passwords there.
+fn failed(ip: IpAddr) {
+    log::warn!(target: "sign_in", "failed sign-in from {ip}");
 }
 
 impl SignedIn {

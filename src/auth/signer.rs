@@ -61,10 +61,17 @@ impl Signer {
     /// # Errors
     /// [`Error::Internal`] if the key cannot sign.
     pub fn sign<K: Kind>(&self, token: &Token<K>) -> Result<String> {
+        let claims = self.rules.names.outward(token.claims().object());
+        self.seal(&serde_json::to_vec(claims.as_ref()).map_err(Error::internal)?)
+    }
+
+    /// The compact form of any payload, signed by the active key (RFC 7515 §3.1).
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the key cannot sign.
+    pub fn seal(&self, payload: &[u8]) -> Result<String> {
         let ring = self.ring();
         let key = ring.active();
-        let claims = self.rules.names.outward(token.claims().object());
-        let payload = serde_json::to_vec(claims.as_ref()).map_err(Error::internal)?;
         let mut text = String::with_capacity(key.header().len() + payload.len() * 4 / 3 + 48);
         text.push_str(key.header());
         text.push('.');

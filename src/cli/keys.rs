@@ -5,6 +5,7 @@ use clap::Subcommand;
 use jsonwebtoken::Algorithm;
 
 use crate::auth::key_changes;
+use crate::model::lifetime;
 use crate::model::signing_key::{self, KeyState};
 use crate::model::token;
 use crate::settings::{Settings, rules};
@@ -99,7 +100,8 @@ async fn bring_in(site: &Site, algorithm: Option<Algorithm>) -> anyhow::Result<(
     let secret = first_line()?;
     // Django marks the key of a new project so, although what follows is random.
     let random = secret.expose().strip_prefix("django-insecure-").unwrap_or(secret.expose());
-    if let Some(weakness) = rules::weakness(random, algorithm) {
+    // It signs nothing new, so that 32 bytes are enough, whatever its algorithm: many a Django key has 50.
+    if let Some(weakness) = rules::weakness(random, Algorithm::HS256) {
         bail!("the secret {weakness}");
     }
     let (kid, name, now) =
@@ -130,8 +132,13 @@ async fn rotate(site: &Site, algorithm: Option<Algorithm>) -> anyhow::Result<()>
 }
 
 async fn retire(site: &Site, kid: String, force: bool) -> anyhow::Result<()> {
-    let (named, bearer, now) = (kid.clone(), site.settings.jwt.longest_bearer(), site.clock.now());
-    write(site, move |conn| key_changes::retire(conn, &named, force, bearer, now)).await?;
+    let (named, present, now) = (kid.clone(), site.settings.jwt.longest_bearer(), site.clock.now());
+    write(site, move |conn| {
+        // The server's tokens may live longer than this command's settings say.
+        let bearer = lifetime::longest_bearer(conn, present)?;
+        key_changes::retire(conn, &named, force, bearer, now)
+    })
+    .await?;
     site.keys.destroy(&kid).context("the key is retired, but its file is still there")?;
     say(&format!("{kid} is retired: its tokens are refused, its file is deleted"))
 }

@@ -50,7 +50,8 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
             Act::Activate { name } => set_active(&site, name, true).await,
             Act::Staff { name } => set(&site, name, "is staff now", |changes| changes.is_staff = Some(true)).await,
             Act::Unstaff { name } => {
-                set(&site, name, "is no longer staff", |changes| changes.is_staff = Some(false)).await
+                let change = |changes: &mut UserChanges| changes.is_staff = Some(false);
+                set(&site, name, "is no longer staff", change).await
             }
             Act::Premium { name } => {
                 set(&site, name, "is premium now", |changes| changes.is_premium = Some(true)).await
@@ -74,7 +75,7 @@ fn named(conn: &mut Conn, name: &str) -> Result<User> {
 
 /// The server must keep somebody who can administer it.
 fn keep_a_superuser(conn: &mut Conn, user: &User) -> Result<()> {
-    if user.is_superuser && user.is_active && user::active_superusers(conn)? == 1 {
+    if user.is_superuser && user.is_active && user.is_staff && user::active_superusers(conn)? == 1 {
         let name = &user.username;
         return Err(Error::Conflict(format!("{name} is the last active superuser: make another one first")));
     }
@@ -87,6 +88,9 @@ async fn set(site: &Site, name: String, done: &str, change: fn(&mut UserChanges)
         let user = named(conn, &wanted)?;
         let mut changes = UserChanges { updated_at: now, ..UserChanges::default() };
         change(&mut changes);
+        if changes.is_staff == Some(false) {
+            keep_a_superuser(conn, &user)?;
+        }
         user::update(conn, user.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
         grants.changed_in(conn, user.id, now)
     })

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use anyhow::{Context, bail};
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use diesel::sql_types::BigInt;
 use diesel::{Connection, PgConnection, QueryResult, RunQueryDsl, SqliteConnection};
 
 pub use multi::{Conn, MultiBackend};
@@ -122,15 +122,21 @@ fn refuse_foreign_file(path: &Path) -> anyhow::Result<()> {
 
 #[derive(diesel::QueryableByName)]
 struct Count {
-    #[diesel(sql_type = BigInt)]
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
     n: i64,
 }
 
-/// Opens a transaction that may write. On SQLite it takes the write lock at once: a deferred one fails at random when it
+/// Opens a transaction that may write, and takes the write lock at once: a deferred one fails at random on SQLite when it
 /// turns from reading to writing.
 pub fn begin(conn: &mut Conn) -> QueryResult<()> {
     match conn {
-        Conn::Postgres(inner) => Manager::<PgConnection>::begin_transaction(inner),
+        Conn::Postgres(inner) => {
+            Manager::<PgConnection>::begin_transaction(inner)?;
+            // One transaction writes at a time, over all processes, as on SQLite: so "look, then write" needs no more
+            // thought here than there, and the change log's entries become visible in the order of their ids. What that
+            // costs, the group commit gives back. Let go of when the transaction ends.
+            inner.batch_execute("SELECT pg_advisory_xact_lock(7243002)")
+        }
         Conn::Sqlite(inner) => AnsiTransactionManager::begin_transaction_sql(inner, "BEGIN IMMEDIATE"),
     }
 }
@@ -143,20 +149,6 @@ pub fn commit(conn: &mut Conn) -> QueryResult<()> {
 /// Undoes the innermost transaction or savepoint.
 pub fn rollback(conn: &mut Conn) -> QueryResult<()> {
     Manager::<Conn>::rollback_transaction(conn)
-}
-
-/// From here to the end of this transaction no other is about `what`, if it asks here too. On SQLite there is one at a time
-/// anyway; on PostgreSQL two would each miss what the other is about to write.
-///
-/// # Errors
-/// The database's.
-pub fn alone(conn: &mut Conn, what: i64) -> QueryResult<()> {
-    match conn {
-        Conn::Sqlite(_) => Ok(()),
-        Conn::Postgres(inner) => {
-            diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(what).execute(inner).map(drop)
-        }
-    }
 }
 
 /// Runs `work` as one transaction on a connection of one's own, outside the writer: for the start, before there is one.
@@ -179,7 +171,7 @@ pub fn in_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result
 pub fn data_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
     #[derive(diesel::QueryableByName)]
     struct Version {
-        #[diesel(sql_type = BigInt)]
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
         data_version: i64,
     }
     match conn {
@@ -191,7 +183,8 @@ pub fn data_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
     }
 }
 
-/// Whether rows become visible in the order of their ids: on SQLite, where one transaction writes at a time.
-pub fn commits_in_order(conn: &Conn) -> bool {
-    matches!(conn, Conn::Sqlite(_))
+/// How many transactions and savepoints are open; `None` if the connection is in disorder.
+pub fn depth(conn: &mut Conn) -> Option<u32> {
+    let status = Manager::<Conn>::transaction_manager_status_mut(conn);
+    status.transaction_depth().ok().map(|depth| depth.map_or(0, NonZeroU32::get))
 }

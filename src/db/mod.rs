@@ -1,8 +1,8 @@
 //! The database: reads and writes as closures, and the only place that knows there are two kinds of it.
 //!
-//! Everything runs on threads of our own. A write is one closure and one transaction, answered after its commit; on SQLite
-//! one thread owns the one writing connection and commits whatever has gathered meanwhile together ([`worker`]). On
-//! PostgreSQL several threads do the same one by one. Callers cannot tell.
+//! Everything runs on threads of our own. A write is one closure and one transaction, answered after its commit: one thread
+//! owns the one writing connection and commits whatever has gathered meanwhile together ([`worker`]). On PostgreSQL the
+//! writers of several processes take turns by a lock. Callers cannot tell.
 
 mod conn;
 pub mod keyset;
@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-pub use conn::{Conn, MultiBackend as Backend, Target, alone, commits_in_order, data_version, in_transaction};
+pub use conn::{Conn, MultiBackend as Backend, Target, data_version, in_transaction};
 
 use crate::error::{Error, Result};
 use worker::{Job, Task};
@@ -48,10 +48,7 @@ impl Db {
         let after_commit = Arc::new(OnceLock::new());
         let (writes, write_queue) = bounded(QUEUE);
         let (reads, read_queue) = bounded(QUEUE);
-        let writers = if matches!(*target, Target::Sqlite(_)) { 1 } else { readers };
-        for _ in 0..writers {
-            worker::writer(target.clone(), write_queue.clone(), after_commit.clone())?;
-        }
+        worker::writer(target.clone(), write_queue, after_commit.clone())?;
         for _ in 0..readers {
             worker::reader(target.clone(), read_queue.clone())?;
         }

@@ -14,7 +14,7 @@ use diesel::Connection;
 use tokio::sync::oneshot;
 
 use super::AfterCommit;
-use super::conn::{Conn, Target, begin, commit, rollback};
+use super::conn::{Conn, Target, begin, commit, depth, rollback};
 use crate::error::{Error, Result};
 
 /// The most jobs that share a commit: enough to share a disk's wait, few enough that the first is not kept waiting.
@@ -52,9 +52,9 @@ where
     fn run_undoably(&mut self, conn: &mut Conn) {
         let Some(work) = self.work.take() else { return };
         self.result = catch_unwind(AssertUnwindSafe(|| conn.transaction(work))).unwrap_or_else(|_| {
-            // The panic left the savepoint open. If it cannot be undone, neither can the batch be committed.
-            let undone = rollback(conn);
-            Err(Error::internal(format!("a database job panicked; undone: {undone:?}")))
+            // The panic left its savepoints open. What cannot be undone keeps the batch from its commit, which sees to it.
+            while depth(conn).is_some_and(|depth| depth > 1) && rollback(conn).is_ok() {}
+            Err(Error::internal("a database job panicked"))
         });
     }
 
@@ -82,12 +82,11 @@ pub fn writer(
     hook: Arc<OnceLock<Box<AfterCommit>>>,
 ) -> anyhow::Result<()> {
     let mut conn = Some(target.connect()?);
-    let most = if matches!(*target, Target::Sqlite(_)) { BATCH } else { 1 };
     spawn("writer", move || {
         while let Ok(first) = queue.recv() {
             let mut jobs = Vec::new();
             let outcome = connected(&mut conn, &target)
-                .and_then(|conn| batch(conn, first, &mut jobs, &queue, most, hook.get().map(Box::as_ref)));
+                .and_then(|conn| batch(conn, first, &mut jobs, &queue, hook.get().map(Box::as_ref)));
             if let Err(error) = &outcome {
                 log::error!("a commit failed: {error}");
                 conn = None; // its state is unknown: the next batch starts on a new one
@@ -106,7 +105,6 @@ fn batch(
     first: Box<dyn Job>,
     jobs: &mut Vec<Box<dyn Job>>,
     queue: &Receiver<Box<dyn Job>>,
-    most: usize,
     hook: Option<&AfterCommit>,
 ) -> Result<()> {
     let begun = begin(conn);
@@ -116,9 +114,12 @@ fn batch(
             job.run_undoably(conn);
         }
         jobs.push(job);
-        next = if begun.is_ok() && jobs.len() < most { queue.try_recv().ok() } else { None };
+        next = if begun.is_ok() && jobs.len() < BATCH { queue.try_recv().ok() } else { None };
     }
     begun?;
+    if depth(conn) != Some(1) {
+        return Err(Error::internal("a job has left the transaction in disorder"));
+    }
     commit(conn)?;
     hook.map_or(Ok(()), |hook| hook(conn))
 }

@@ -11,6 +11,8 @@ use crate::settings;
 pub struct Cors {
     origins: Vec<HeaderValue>,
     headers: HeaderValue,
+    /// Whether pages may send cookies: only where the refresh token is one.
+    credentials: bool,
 }
 
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, PATCH, POST, PUT");
@@ -18,10 +20,10 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
 impl Cors {
     /// The rules of these settings, which hold only what can stand in a header.
-    pub fn new(settings: &settings::Cors) -> Self {
+    pub fn new(settings: &settings::Cors, credentials: bool) -> Self {
         let origins = settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
         let headers = HeaderValue::from_str(&settings.allowed_headers.join(", "));
-        Self { origins: origins.collect(), headers: headers.unwrap_or(HeaderValue::from_static("")) }
+        Self { origins: origins.collect(), headers: headers.unwrap_or(HeaderValue::from_static("")), credentials }
     }
 
     /// The answer to a preflight, whatever its path; `None` if the request is none.
@@ -44,6 +46,9 @@ impl Cors {
         let allowed = self.origins.contains(origin);
         if allowed {
             response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            if self.credentials {
+                response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            }
         }
         allowed
     }

@@ -10,6 +10,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage, ResponseError};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
+use percent_encoding::percent_decode_str;
 
 use crate::auth::gate::Admitted;
 use crate::clock::Clock;
@@ -78,7 +79,10 @@ where
         let id = REQUESTS.fetch_add(1, Ordering::Relaxed);
         let logs = log::log_enabled!(target: "access", log::Level::Info);
         let begun = logs.then(|| self.edge.clock.monotonic());
-        if let Some(mut answer) = self.edge.cors.preflight(request.method(), request.headers()) {
+        // The panel is for its own pages alone: to any other it says nothing.
+        let of_the_panel = request.path() == "/admin" || request.path().starts_with("/admin/");
+        let preflight = || self.edge.cors.preflight(request.method(), request.headers());
+        if let Some(mut answer) = if of_the_panel { None } else { preflight() } {
             let status = answer.status();
             headers::harden(status, answer.headers_mut());
             return Box::pin(ready(Ok(request.into_response(answer))));
@@ -103,7 +107,9 @@ where
             };
             let status = response.status();
             let (request, answer) = (response.request().clone(), response.response_mut());
-            edge.cors.allow(request.headers(), answer.headers_mut());
+            if !of_the_panel {
+                edge.cors.allow(request.headers(), answer.headers_mut());
+            }
             headers::harden(status, answer.headers_mut());
             if status.is_server_error() {
                 answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
@@ -137,7 +143,8 @@ where
 /// The path as the log may have it: control characters escaped, the secret of a one-time link left out.
 fn redacted(path: &str) -> String {
     const ONE_TIME: [&str; 3] = ["/admin/setup/", "/verify/", "/reset/"];
-    match ONE_TIME.iter().find(|link| path.starts_with(**link)) {
+    let plain = percent_decode_str(path).decode_utf8_lossy().replace("//", "/");
+    match ONE_TIME.iter().find(|link| plain.starts_with(**link)) {
         Some(link) => format!("{link}…"),
         None => path.escape_debug().to_string(),
     }
@@ -150,7 +157,9 @@ mod tests {
     #[test]
     fn a_path_in_the_log_is_one_line_and_tells_no_secret() {
         assert_eq!(redacted("/api/tasks/5/"), "/api/tasks/5/");
-        assert_eq!(redacted("/admin/setup/abc/"), "/admin/setup/…");
+        for path in ["/admin/setup/abc/", "/admin//setup/abc/", "/admin/%73etup/abc"] {
+            assert_eq!(redacted(path), "/admin/setup/…");
+        }
         assert_eq!(redacted("/a\nb"), "/a\\nb");
     }
 }

@@ -4,4 +4,5 @@ pub mod client_ip;
 pub mod cors;
 pub mod edge;
 pub mod headers;
+pub mod origin;
 pub mod unread;

@@ -67,6 +67,18 @@ pub fn since(conn: &mut Conn, position: i64, most: i64) -> Result<Vec<Change>> {
     rows.into_iter().map(parse).collect()
 }
 
+/// The entries that still matter at `now`, oldest first.
+pub fn live(conn: &mut Conn, now: Timestamp) -> Result<Vec<Change>> {
+    let rows: Vec<Row> = changes::table.filter(changes::until.gt(now)).order(changes::id).load(conn)?;
+    rows.into_iter().map(parse).collect()
+}
+
+/// Whether a reader who stands at `cursor` can go on from there: nothing after it was purged.
+pub fn reaches_back_to(conn: &mut Conn, cursor: i64) -> Result<bool> {
+    let oldest: Option<i64> = changes::table.select(diesel::dsl::min(changes::id)).first(conn)?;
+    Ok(oldest.is_none_or(|oldest| cursor + 1 >= oldest))
+}
+
 /// The place of the newest entry; zero in an empty log.
 pub fn position(conn: &mut Conn) -> Result<i64> {
     let newest: Option<i64> = changes::table.select(diesel::dsl::max(changes::id)).first(conn)?;

@@ -31,7 +31,8 @@ pub fn note_bearer(conn: &mut Conn, present: Duration, now: Timestamp) -> Result
     let next = match row {
         Some((kept, None)) if kept > micros => (kept, Some(now)),
         Some((kept, Some(at))) if kept > micros && now < at + Duration::from_micros(kept.try_into().unwrap_or(0)) => {
-            (kept, Some(at))
+            // From now on anew: a lifetime between the two may have been in force meanwhile.
+            (kept, Some(now))
         }
         _ => (micros, None),
     };

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::db::schema::{sessions, users};
-use crate::db::{self, Conn};
 use crate::error::{Error, Result};
 
 /// A session's id: 16 bytes, on the wire 22 characters of base64url.
@@ -136,6 +136,13 @@ pub struct Session {
     pub ended_by: Option<i64>,
 }
 
+impl Session {
+    /// The id, read back from its text.
+    pub fn sid(&self) -> Result<SessionId> {
+        self.id.parse().map_err(|()| Error::internal("a session's id is none"))
+    }
+}
+
 /// What a new session is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSession<'a> {
@@ -169,11 +176,6 @@ pub fn start(conn: &mut Conn, new: NewSession<'_>, now: Timestamp) -> Result<()>
         ))
         .execute(conn)?;
     Ok(())
-}
-
-/// Holds off, until the end of this transaction, whoever else would continue or end this session.
-pub fn hold(conn: &mut Conn, id: SessionId) -> Result<()> {
-    Ok(db::alone(conn, id.0.first_chunk().map_or(0, |half| i64::from_be_bytes(*half)))?)
 }
 
 /// The session with this id.

@@ -11,9 +11,10 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions};
+use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
 use crate::error::Result;
-use crate::model::session::{Ended, SessionId};
+use crate::model::session::{Ended, Session, SessionId};
+use crate::model::user::User;
 
 /// A row of `outstanding_tokens`.
 #[derive(Clone, Debug, Queryable)]
@@ -75,7 +76,38 @@ pub fn by_jti(conn: &mut Conn, jti: &str) -> Result<Option<OutstandingToken>> {
     Ok(outstanding_tokens::table.filter(outstanding_tokens::jti.eq(jti)).first(conn).optional()?)
 }
 
-/// Stores the successor of a token that has none yet; `false` if another refresh came first, whose successor stands.
+/// A token on record with all that is asked of it at a refresh: read at once, since a refresh waits for it.
+#[derive(Clone)]
+pub struct Found {
+    /// The token.
+    pub token: OutstandingToken,
+    /// Its session.
+    pub session: Session,
+    /// Its user, unless the account is gone or was never known here.
+    pub owner: Option<User>,
+    /// Whether it was put on the blacklist.
+    pub is_blacklisted: bool,
+}
+
+/// The token with this jti, with its session, its user and its place on the blacklist.
+pub fn find(conn: &mut Conn, jti: &str) -> Result<Option<Found>> {
+    let row: Option<(OutstandingToken, Session, Option<User>, Option<i64>)> = outstanding_tokens::table
+        .inner_join(sessions::table)
+        .left_join(users::table.on(outstanding_tokens::user_id.eq(users::id.nullable())))
+        .left_join(blacklisted_tokens::table)
+        .filter(outstanding_tokens::jti.eq(jti))
+        .select((
+            outstanding_tokens::all_columns,
+            sessions::all_columns,
+            users::all_columns.nullable(),
+            blacklisted_tokens::id.nullable(),
+        ))
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|(token, session, owner, place)| Found { token, session, owner, is_blacklisted: place.is_some() }))
+}
+
+/// Stores the successor of a token that has none yet; `false` if it has one.
 pub fn set_successor(
     conn: &mut Conn,
     id: i64,

@@ -125,8 +125,8 @@ pub fn by_username(conn: &mut Conn, username: &str) -> Result<Option<User>> {
     Ok(users::table.filter(users::username.eq(username)).first(conn).optional()?)
 }
 
-/// The username of whoever signs in by this name or e-mail address. An address that several accounts have names none of
-/// them.
+/// The username of whoever signs in by this name or e-mail address: an address counts where exactly one active account has
+/// it verified (CONTRACT 21), so that nobody can claim another's by registering with it.
 pub fn name_for_login(conn: &mut Conn, login: &str) -> Result<Option<String>> {
     if let Some(user) = by_username(conn, login)? {
         return Ok(Some(user.username));
@@ -134,8 +134,8 @@ pub fn name_for_login(conn: &mut Conn, login: &str) -> Result<Option<String>> {
     if !login.contains('@') {
         return Ok(None);
     }
-    let mut names: Vec<String> =
-        users::table.filter(users::email.eq(login)).limit(2).select(users::username).load(conn)?;
+    let owners = users::table.filter(users::email.eq(login)).filter(users::email_verified.and(users::is_active));
+    let mut names: Vec<String> = owners.limit(2).select(users::username).load(conn)?;
     Ok(names.pop().filter(|_| names.is_empty()))
 }
 
@@ -230,7 +230,8 @@ pub fn role_names(conn: &mut Conn, id: i64) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
-/// How many users could still administer the server: active superusers.
+/// How many users could still administer the server: active superusers who may open the panel.
 pub fn active_superusers(conn: &mut Conn) -> Result<i64> {
-    Ok(users::table.filter(users::is_superuser.and(users::is_active)).count().get_result(conn)?)
+    let able = users::is_superuser.and(users::is_active).and(users::is_staff);
+    Ok(users::table.filter(able).count().get_result(conn)?)
 }

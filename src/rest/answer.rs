@@ -1,20 +1,30 @@
 //! Answers: a status and, for most, JSON.
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BodyStream, BoxBody};
+use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder};
+use futures_util::Stream;
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::rest::json;
 
 /// What a handler answers.
-#[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
-    /// JSON as it is sent; `None` is an empty answer.
-    json: Option<Vec<u8>>,
+    content: Content,
+    cookie: Option<Cookie<'static>>,
+}
+
+enum Content {
+    Nothing,
+    /// JSON as it is sent.
+    Json(Vec<u8>),
+    /// Something that goes on, with its media type.
+    Stream(&'static str, BoxBody),
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -41,12 +51,30 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self { status, json: Some(json::to_vec(body)?) })
+        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookie: None })
+    }
+
+    /// 200 with what goes on for as long as the stream does.
+    pub fn stream<S>(media_type: &'static str, stream: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes>> + 'static,
+    {
+        Self {
+            status: StatusCode::OK,
+            content: Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))),
+            cookie: None,
+        }
+    }
+
+    /// The same answer with a cookie beside it.
+    pub fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
+        self.cookie = Some(cookie);
+        self
     }
 
     /// A status alone.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, json: None }
+        Self { status, content: Content::Nothing, cookie: None }
     }
 }
 
@@ -55,11 +83,20 @@ impl Responder for Answer {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::new(self.status);
-        match self.json {
-            None => response,
-            Some(json) => {
+        if let Some(cookie) = self.cookie
+            && let Ok(value) = HeaderValue::from_str(&cookie.to_string())
+        {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+        match self.content {
+            Content::Nothing => response,
+            Content::Json(json) => {
                 response.headers_mut().insert(header::CONTENT_TYPE, JSON);
                 response.set_body(BoxBody::new(json))
+            }
+            Content::Stream(media_type, body) => {
+                response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+                response.set_body(body)
             }
         }
     }

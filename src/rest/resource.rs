@@ -120,7 +120,11 @@ async fn retrieve<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, id: 
 async fn create<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, body: Body) -> Result<Answer> {
     let input: R::Input = body.read().await?;
     let (who, now) = (caller.principal(), site.clock.now());
-    Answer::created(&site.db.write(move |conn| R::insert(conn, &who, &input, now)).await?)
+    let made = move |conn: &mut Conn| {
+        who.confirm(conn)?;
+        R::insert(conn, &who, &input, now)
+    };
+    Answer::created(&site.db.write(made).await?)
 }
 
 async fn update<R: Resource>(
@@ -137,13 +141,20 @@ async fn update<R: Resource>(
     let input: R::Input = body.read().await?;
     let now = site.clock.now();
     // ... and again in the transaction, since it may have changed meanwhile.
-    let updated = move |conn: &mut Conn| allowed::<R>(conn, &who, &method, &id)?.update(conn, &input, now);
+    let updated = move |conn: &mut Conn| {
+        who.confirm(conn)?;
+        allowed::<R>(conn, &who, &method, &id)?.update(conn, &input, now)
+    };
     Answer::ok(&site.db.write(updated).await?)
 }
 
 async fn destroy<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, id: Id) -> Result<Answer> {
     let who = caller.principal();
-    site.db.write(move |conn| allowed::<R>(conn, &who, &Method::DELETE, &id)?.delete(conn)).await?;
+    let gone = move |conn: &mut Conn| {
+        who.confirm(conn)?;
+        allowed::<R>(conn, &who, &Method::DELETE, &id)?.delete(conn)
+    };
+    site.db.write(gone).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }
 

@@ -46,6 +46,8 @@ pub struct View<P> {
     handlers: Vec<(Method, Handler)>,
     fields: Vec<(Method, Map<String, Value>)>,
     may_put: Option<Question>,
+    /// A media type beside JSON that clients may ask for.
+    beside: Option<&'static str>,
     permission: PhantomData<P>,
 }
 
@@ -62,7 +64,7 @@ pub fn open_view(name: &'static str) -> View<()> {
 impl<P: 'static> View<P> {
     fn new(name: Cow<'static, str>, credentials: Credentials, allows: Allows) -> Self {
         let (handlers, fields) = (Vec::new(), Vec::new());
-        Self { name, credentials, allows, handlers, fields, may_put: None, permission: PhantomData }
+        Self { name, credentials, allows, handlers, fields, may_put: None, beside: None, permission: PhantomData }
     }
 
     /// A view for those whom `P` allows to do what is asked of some object.
@@ -151,6 +153,12 @@ impl<P: 'static> View<P> {
         self
     }
 
+    /// Also answers those who ask for this media type alone; the handler looks what is asked for.
+    pub fn or_as(mut self, media_type: &'static str) -> Self {
+        self.beside = Some(media_type);
+        self
+    }
+
     /// The service that answers these paths; `{format}` in one is the suffix that names the format.
     pub fn at<S: AsRef<str>>(self, paths: &[S]) -> Resource {
         let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
@@ -186,7 +194,10 @@ impl<P: 'static> Mounted<P> {
         let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
             return Error::internal("a view was mounted without its site").error_response();
         };
-        let rendering = negotiation::accept(&request, request.match_info().get("format"));
+        let rendering = match negotiation::accept(&request, request.match_info().get("format")) {
+            Err(Error::NotAcceptable) if self.is_asked_beside(&request) => Ok(Rendering::Json),
+            rendering => rendering,
+        };
         let indented = rendering.as_ref().ok().copied().unwrap_or_default();
         let answered = match rendering {
             Ok(_) => self.handle(&site, request, payload).await,
@@ -201,6 +212,11 @@ impl<P: 'static> Mounted<P> {
         response.headers_mut().insert(header::ALLOW, self.allow.clone());
         response.headers_mut().append(header::VARY, ACCEPT);
         indent(response, indented)
+    }
+
+    fn is_asked_beside(&self, request: &HttpRequest) -> bool {
+        let mut accepted = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+        self.view.beside.is_some_and(|beside| accepted.any(|ranges| ranges.contains(beside)))
     }
 
     async fn handle(&self, site: &Site, request: HttpRequest, payload: Payload) -> Result<HttpResponse> {

@@ -69,6 +69,16 @@ pub struct Server {
     pub body_limit: usize,
 }
 
+impl Server {
+    /// Whether cookies are `Secure`: everywhere but where no TLS can be in front, on plain-HTTP loopback.
+    pub fn has_secure_cookies(&self) -> bool {
+        match &self.public_url {
+            Some(url) => !url.starts_with("http://"),
+            None => !self.bind.ip().is_loopback(),
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -163,6 +173,9 @@ pub struct Jwt {
     pub audience: Vec<String>,
     /// Who issues: written as `iss` and demanded, if set. None by default, as simplejwt.
     pub issuer: Option<String>,
+    /// Whether the refresh token travels in a cookie that no script can read, and never in a body: for pages in a browser.
+    /// Off: other clients keep no cookies.
+    pub refresh_cookie: bool,
     /// How far clocks may differ. Not at all, as simplejwt; at most a minute, for it also lengthens every token's life.
     #[serde(with = "value::duration")]
     pub leeway: Duration,
@@ -215,6 +228,7 @@ impl Default for Jwt {
             sliding_token_refresh_exp_claim: "refresh_exp".into(),
             audience: Vec::new(),
             issuer: None,
+            refresh_cookie: false,
             leeway: Duration::ZERO,
             check_revoke_token: false,
             revoke_token_claim: "hash_password".into(),
@@ -317,12 +331,13 @@ impl Default for Admin {
 /// What is written down.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Log {
-    /// What is logged, as `env_logger` reads it: `info`, `warn,portcullis=debug`. `info` is a line a request; actix tells of its threads only what is wrong.
+    /// What is logged, as `env_logger` reads it: `info`, `warn,portcullis=debug`. `info` is a line a request; actix says of its threads only what is wrong,
+    /// and nothing of strangers' malformed requests.
     pub level: String,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info,actix_server=warn".into() }
+        Self { level: "info,actix_server=warn,actix_http=off".into() }
     }
 }

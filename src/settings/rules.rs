@@ -9,8 +9,8 @@ use super::{Jwt, Settings};
 /// A key, and what is wrong with its value.
 pub(super) type Complaint = (&'static str, String);
 
-/// The fewest bytes of an HMAC secret: what SHA-256 has (RFC 7518 §3.2).
-const SHORTEST_SECRET: usize = 32;
+/// The fewest bytes of any HMAC secret: what SHA-256 has.
+pub const SHORTEST_SECRET: usize = 32;
 /// The most that clocks may differ: more would keep expired tokens alive.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 /// The most memory of one hash: a gigabyte is beyond any advice, and a slip of the hand would take the machine down.
@@ -136,6 +136,15 @@ impl Jwt {
     }
 }
 
+/// The fewest bytes of a secret that signs with `algorithm`: as many as its hash has (RFC 7518 §3.2).
+pub const fn shortest_secret(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::HS384 => 48,
+        Algorithm::HS512 => 64,
+        _ => SHORTEST_SECRET,
+    }
+}
+
 /// Why `key` must not sign with `algorithm`; what a file brings is asked too. That a PEM key can be read is for the key
 /// ring to find out.
 pub fn weakness(key: &str, algorithm: Algorithm) -> Option<String> {
@@ -148,6 +157,8 @@ pub fn weakness(key: &str, algorithm: Algorithm) -> Option<String> {
     }
     let mut characters = trimmed.chars();
     let first = characters.next();
+    let shortest = shortest_secret(algorithm);
+    let short = format!("is shorter than {shortest} bytes, so it can be guessed");
     let why = if trimmed.starts_with("-----BEGIN") {
         // A public key is known to all: as an HMAC secret it would let anyone sign (RFC 8725 §2.1).
         return Some(format!(
@@ -155,8 +166,8 @@ pub fn weakness(key: &str, algorithm: Algorithm) -> Option<String> {
         ));
     } else if SAMPLE_SECRETS.iter().any(|sample| trimmed.starts_with(sample)) {
         "is a sample that anyone can know"
-    } else if key.len() < SHORTEST_SECRET {
-        "is shorter than 32 bytes, so it can be guessed"
+    } else if key.trim_end_matches('\n').len() < shortest {
+        &short // the last line's end is no part of it
     } else if characters.all(|character| Some(character) == first) {
         "is one character over and over, so it can be guessed"
     } else {
@@ -196,12 +207,13 @@ mod tests {
 
     #[test]
     fn no_two_claims_have_one_name() {
-        let told = |change: fn(&mut Jwt)| {
+        type Change = fn(&mut Jwt);
+        let told = |change: Change| {
             let mut settings = Settings::default();
             change(&mut settings.jwt);
             settings.complaints().join("\n")
         };
-        let cases: [(&str, fn(&mut Jwt)); 9] = [
+        let cases: [(&str, Change); 9] = [
             ("jwt.user_id_claim: must not be blank", |jwt| jwt.user_id_claim = " ".into()),
             ("jwt.user_id_claim: must not be a claim", |jwt| jwt.user_id_claim = "jti".into()),
             ("jwt.revoke_token_claim: \"user_id\" is", |jwt| jwt.revoke_token_claim = "user_id".into()),
@@ -247,6 +259,13 @@ mod tests {
             assert!(weak(key).is_some(), "{key}");
         }
         assert_eq!(weak("thirty-two-bytes-are-just-enough"), None);
+        assert!(weak("thirty-one-bytes-are-one-to-few\n").is_some());
+        let long = "0123456789abcdef".repeat(4);
+        for (algorithm, enough) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)] {
+            let of = |length: usize| weakness(long.get(..length).unwrap_or_default(), algorithm);
+            assert_eq!(of(enough), None, "{algorithm:?}");
+            assert!(of(enough - 1).is_some_and(|told| told.contains(&enough.to_string())), "{algorithm:?}");
+        }
         assert_eq!(weakness("-----BEGIN PRIVATE KEY-----", Algorithm::RS256), None);
         assert!(weakness(" ", Algorithm::RS256).is_some());
     }

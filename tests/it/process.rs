@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -134,6 +135,50 @@ fn a_value_that_is_none_stops_the_start_and_names_the_setting() {
     assert!(words.to_lowercase().contains("access_token_lifetime"), "{words}");
 }
 
+/// JWT-21.
+#[test]
+fn a_weak_or_unsuited_signing_key_stops_the_start_and_says_why() {
+    let rsa = |option: &str| vec!["-algorithm".to_owned(), "RSA".into(), "-pkeyopt".into(), option.into()];
+    let ec = |curve: &str| {
+        vec!["-algorithm".to_owned(), "EC".into(), "-pkeyopt".into(), format!("ec_paramgen_curve:{curve}")]
+    };
+    for (algorithm, made, told) in [
+        ("RS256", rsa("rsa_keygen_bits:1024"), "2048 bits"),
+        ("PS512", rsa("rsa_keygen_bits:2040"), "2048 bits"),
+        ("RS256", rsa("rsa_keygen_pubexp:3"), "exponent"),
+        ("ES256", ec("P-384"), "P-256 for ES256"),
+        ("ES384", ec("P-256"), "P-384 for ES384"),
+        ("ES256", ec("secp256k1"), "P-256 for ES256"),
+        ("ES256", rsa("rsa_keygen_bits:2048"), "no private key for ES256"),
+        ("RS256", ec("P-256"), "no private key for RS256"),
+        ("EdDSA", ec("P-256"), "no private key for EdDSA"),
+        ("HS256", ec("P-256"), "jwt.algorithm"),
+    ] {
+        let home = Home::new();
+        assert!(home.run(&["migrate"], "").status.success()); // a start that migrates says more than one sentence
+        let home =
+            home.with("PORTCULLIS_JWT__ALGORITHM", algorithm).with("PORTCULLIS_JWT__SIGNING_KEY_FILE", "key.pem");
+        let mut openssl = Command::new("openssl");
+        openssl.arg("genpkey").args(&made).args(["-out", "key.pem"]).current_dir(home.path());
+        let openssl = openssl.output().expect("openssl is missing: run make setup");
+        assert!(openssl.status.success(), "{}", String::from_utf8_lossy(&openssl.stderr));
+        let words = refusal(&home);
+        assert!(words.contains("jwt.signing_key") && words.contains(told), "{algorithm} {made:?}: {words}");
+    }
+    for (algorithm, secret, told) in [
+        ("HS256", "x1".repeat(15), "32 bytes"),
+        ("HS384", "x1".repeat(23), "48 bytes"),
+        ("HS512", "x1".repeat(31), "64 bytes"),
+        ("HS256", "x".repeat(40), "over and over"),
+    ] {
+        let home =
+            Home::new().with("PORTCULLIS_JWT__ALGORITHM", algorithm).with("PORTCULLIS_JWT__SIGNING_KEY", &secret);
+        let words = refusal(&home);
+        assert!(words.contains("jwt.signing_key") && words.contains(told), "{algorithm}: {words}");
+        assert!(!words.contains(&secret), "{words}");
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_said_in_one_sentence() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -211,6 +256,46 @@ fn no_secret_is_in_its_log() {
     let log = server.log();
     for secret in [PASSWORD, "wrong horse 8", &pair.access, &pair.refresh] {
         assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
+    }
+}
+
+/// REV-01, ADM-06: what was asked for before a revocation and is finished after it is not done.
+#[test]
+fn a_body_that_arrives_after_the_logout_changes_nothing() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    let mut stream = TcpStream::connect(server.origin().strip_prefix("http://").unwrap()).unwrap();
+    let body = br#"{"title":"late"}"#;
+    let head = format!(
+        "POST /api/tasks/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        pair.access,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap(); // the handler waits for the body now
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+
+    http.post("/api/logout/", &pair.access, &json!({ "refresh": pair.refresh })).unwrap().is(205);
+    stream.write_all(body).unwrap();
+
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+#[test]
+fn another_programs_database_is_refused_and_left_as_it_is() {
+    let home = Home::new();
+    let data = home.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let file = data.join("portcullis.db");
+    for (content, why) in [(&b"not a database at all, only some text"[..], "not a SQLite database")] {
+        fs::write(&file, content).unwrap();
+        assert!(refusal(&home).contains(why));
+        assert_eq!(fs::read(&file).unwrap(), content);
     }
 }
 

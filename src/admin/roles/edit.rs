@@ -226,7 +226,7 @@ pub async fn make(
         return Err(PageError::Refused(words));
     }
     let make = move |conn: &mut Conn| role::insert(conn, &typed.name, &typed.description, &names(wanted), now);
-    match site.db.write(make).await? {
+    match staff.write(&site, make).await? {
         Ok(_) => {
             staff.done(&site, &Flash::done(format!("The role {name} was added.")).adding("Nobody holds it yet."));
             Ok(see_other("/admin/roles/"))
@@ -262,7 +262,7 @@ pub async fn save(
     let (actor, grants, wanted, name) =
         (staff.actor(), site.grants.clone(), with_view(sent.values("p")), typed.name.clone());
     let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, wanted, now);
-    match site.db.write(write).await? {
+    match staff.write(&site, write).await? {
         Saved::Done { holders } => {
             let touched = format!("It acts on {} from their next request on.", count_words(holders, "user", "users"));
             staff.done(&site, &Flash::done(format!("The role {name} was saved.")).adding(touched));

@@ -80,7 +80,7 @@ pub async fn delete(
         return ask.refused(frame(&staff, &role), form.sent);
     }
     let (grants, now) = (site.grants.clone(), site.clock.now());
-    let holders = site.db.write(move |conn| remove(conn, &grants, id, now)).await?;
+    let holders = staff.write(&site, move |conn| remove(conn, &grants, id, now)).await?;
     let flash = Flash::done(format!("The role {} was deleted.", role.name))
         .adding(format!("{} held it.", count_words(holders, "user", "users")));
     staff.done(&site, &flash);

@@ -120,7 +120,7 @@ pub async fn sign_out(
         }
         Ok(Ok((target.state.username, end_all(conn, &grants, id, now)?)))
     };
-    let (username, ended) = site.db.write(end).await??;
+    let (username, ended) = staff.write(&site, end).await??;
     let flash = Flash::done(format!("{username} was signed out everywhere."))
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
     staff.done(&site, &flash);
@@ -167,7 +167,7 @@ pub async fn deactivate(
         let ended = panel_session::end_all(conn, id)? + grants.set_active_in(conn, id, false, now)?;
         Ok(Ok((target.state.username, ended)))
     };
-    let (username, ended) = site.db.write(switch_off).await??;
+    let (username, ended) = staff.write(&site, switch_off).await??;
     let flash = Flash::done(format!("{username} was deactivated."))
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
     staff.done(&site, &flash);
@@ -251,7 +251,7 @@ pub async fn delete(
         user::delete(conn, id)?;
         Ok(Ok((target.state.username, ended, revoked)))
     };
-    let (username, ended, revoked) = site.db.write(delete).await??;
+    let (username, ended, revoked) = staff.write(&site, delete).await??;
     let flash = Flash::done(format!("{username} was deleted.")).adding(format!(
         "{} ended, {} revoked.",
         count_words(ended, "session", "sessions"),

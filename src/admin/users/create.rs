@@ -111,7 +111,7 @@ pub async fn make(
         }
         Ok(Ok(Some(made.id)))
     };
-    match site.db.write(make).await?? {
+    match staff.write(&site, make).await?? {
         Some(id) => {
             staff.done(&site, &Flash::done(format!("{username} was added.")));
             Ok(see_other(&format!("/admin/users/{id}/")))

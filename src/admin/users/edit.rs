@@ -178,7 +178,7 @@ pub async fn save(
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let username = typed.username.clone();
     let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, &wanted, now);
-    match site.db.write(write).await? {
+    match staff.write(&site, write).await? {
         Saved::Done { ended, new_email } => {
             let flash = Flash::done(format!("{username} was saved.")).adding(consequences(ended, new_email));
             staff.done(&site, &flash);

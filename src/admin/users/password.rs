@@ -100,7 +100,7 @@ pub async fn set(
         }
         Ok(Ok(panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, &hash, now)?))
     };
-    let ended = site.db.write(set).await??;
+    let ended = staff.write(&site, set).await??;
     let flash = Flash::done(format!("{} has a new password.", user.username))
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
     staff.done(&site, &flash);

@@ -43,7 +43,8 @@ impl Target {
     /// 404 if there is none.
     pub fn load(conn: &mut Conn, id: i64) -> Result<Self> {
         let state = UserState::load(conn, id)?.ok_or(Error::not_found())?;
-        let is_last_superuser = state.superuser && state.active && user::active_superusers(conn)? <= 1;
+        let is_able = state.superuser && state.active && state.staff;
+        let is_last_superuser = is_able && user::active_superusers(conn)? <= 1;
         Ok(Self { id, state, is_last_superuser })
     }
 
@@ -66,9 +67,6 @@ impl Actor {
         }
         if target.state.superuser {
             return Some(format!("{} is a superuser. Only a superuser can change that account.", target.name()));
-        }
-        if !target.state.staff {
-            return None;
         }
         let beyond = target.state.permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

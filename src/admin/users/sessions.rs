@@ -160,7 +160,7 @@ pub async fn sign_out(
         let ended = end_one(conn, &grants, &session, id, &actor, now)?;
         Ok(Ok((ended, target.state.username)))
     };
-    let (ended, username) = site.db.write(end).await??;
+    let (ended, username) = staff.write(&site, end).await??;
     let flash = match ended {
         Some(device) => Flash::done(format!("{username} was signed out of {device}."))
             .adding("Access tokens already handed out ended with it."),

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::session::{self, Device, Ended, NewSession, Session, SessionId, SessionKind};
-use crate::model::token::{self, OutstandingToken, Use};
+use crate::model::token::{self, Found, OutstandingToken, Use};
 use crate::model::user;
 
 /// What the refresh views answer: about the user in their own words and without a code (CONTRACT 6, 17).
@@ -21,41 +21,52 @@ pub(super) fn refusal(reject: Reject) -> Error {
     }
 }
 
+/// What is on record of a refresh token that is good: no row, if it was made elsewhere.
+pub(super) struct Standing {
+    pub row: Option<Found>,
+    pub user: Option<i64>,
+}
+
 impl Grants {
     /// Row 6 of CONTRACT 6: a token that was blacklisted, or is spent.
-    pub(super) fn is_alive(
-        &self,
-        conn: &mut Conn,
-        row: Option<&OutstandingToken>,
-        now: Timestamp,
-    ) -> Result<Result<(), Reject>> {
+    pub(super) fn is_alive(&self, conn: &mut Conn, row: Option<&Found>, now: Timestamp) -> Result<Result<(), Reject>> {
         let Some(row) = row else { return Ok(Ok(())) };
-        if token::is_blacklisted(conn, row.id)? {
+        if row.is_blacklisted {
             return Ok(Err(Reject::Blacklisted));
         }
         if !(self.jwt.rotate_refresh_tokens && self.jwt.blacklist_after_rotation) {
             return Ok(Ok(()));
         }
         let grace = self.jwt.parallel_refresh.then_some(self.jwt.rotation_grace);
-        Ok(match token::usage(conn, row, grace, now)? {
+        Ok(match token::usage(conn, &row.token, grace, now)? {
             Use::Live => Ok(()),
             Use::Spent => Err(Reject::Spent),
         })
     }
 
     /// The user of a refresh or sliding token, if it names one: known, active, of the same password and generation.
-    pub(super) fn owner(&self, conn: &mut Conn, claims: &Claims) -> Result<Result<Option<i64>, Reject>> {
+    pub(super) fn owner(
+        &self,
+        conn: &mut Conn,
+        claims: &Claims,
+        row: Option<&Found>,
+    ) -> Result<Result<Option<i64>, Reject>> {
         let id = match claims.user(&self.jwt.user_id_claim) {
             Subject::Missing | Subject::Nobody => return Ok(Ok(None)),
             Subject::Unknown => return Ok(Err(Reject::UnknownUser)),
             Subject::User(id) => id,
         };
-        let Some(user) = user::by_id(conn, id)? else { return Ok(Err(Reject::UnknownUser)) };
-        let marked = claims.text(&self.jwt.revoke_token_claim) == Some(&self.marks.of(id, user.password_generation));
+        let known = row.and_then(|row| row.owner.as_ref()).filter(|owner| owner.id == id);
+        let user = match known {
+            Some(owner) => Some(owner.clone()),
+            None => user::by_id(conn, id)?,
+        };
+        let Some(user) = user else { return Ok(Err(Reject::UnknownUser)) };
+        let marked = || claims.text(&self.jwt.revoke_token_claim) == Some(&self.marks.of(id, user.password_generation));
         let generation = claims.generation();
         Ok(if !user.is_active {
             Err(Reject::InactiveUser)
-        } else if self.jwt.check_revoke_token && !marked {
+        } else if self.jwt.check_revoke_token && !marked() {
             Err(Reject::Unmarked)
         } else if generation < i64::from(user.password_generation) {
             Err(Reject::PasswordChanged)
@@ -74,26 +85,37 @@ impl Grants {
         if session.expires_at <= now { Err(Reject::Expired) } else { Ok(()) }
     }
 
-    /// All that is asked of a refresh token, in the order of CONTRACT 21, with nothing written: what a refresh would be told.
+    /// All that is asked of a refresh token, in the order of CONTRACT 21, with nothing written: a refresh and whoever only
+    /// looks are told the same. A refusal comes with the token's row, for what follows from it.
     ///
     /// # Errors
     /// The database's.
-    pub fn refresh_verdict(&self, conn: &mut Conn, claims: &Claims, now: Timestamp) -> Result<Result<(), Reject>> {
+    pub(super) fn refresh_verdict(
+        &self,
+        conn: &mut Conn,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Result<Result<Standing, (Reject, Option<Found>)>> {
         let row = row_of(conn, claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
-            return Ok(Err(reject));
+            return Ok(Err((reject, row)));
         }
         if let Err(reject) = Token::<Refresh>::check(claims) {
-            return Ok(Err(reject));
+            return Ok(Err((reject, row)));
         }
-        if let Err(reject) = self.owner(conn, claims)? {
-            return Ok(Err(reject));
-        }
-        let session = match claims.session() {
-            Some(sid) => session::by_id(conn, sid)?,
-            None => None,
+        let user = match self.owner(conn, claims, row.as_ref())? {
+            Ok(user) => user,
+            Err(reject) => return Ok(Err((reject, row))),
         };
-        Ok(session.map_or(Ok(()), |session| Self::is_going_on(&session, now)))
+        let session = match (&row, claims.session()) {
+            (Some(row), _) => Some(row.session.clone()),
+            (None, Some(sid)) => session::by_id(conn, sid)?,
+            (None, None) => None,
+        };
+        match session.map_or(Ok(()), |session| Self::is_going_on(&session, now)) {
+            Ok(()) => Ok(Ok(Standing { row, user })),
+            Err(reject) => Ok(Err((reject, row))),
+        }
     }
 
     /// What a refusal brings with it: a spent token that comes back was copied, and ends its session; a token that lacks its
@@ -103,16 +125,15 @@ impl Grants {
         conn: &mut Conn,
         reject: Reject,
         claims: &Claims,
-        row: Option<OutstandingToken>,
+        row: Option<Found>,
         device: &Device,
         now: Timestamp,
     ) -> Result<()> {
         match (reject, row) {
             (Reject::Spent, Some(row)) if self.jwt.reuse_ends_session => {
-                if let Ok(sid) = row.session_id.parse()
-                    && self.end_in(conn, sid, row.user_id, Ended::ReuseSeen, None, now)?
-                {
-                    log::warn!("a spent refresh token came back: its session was ended (user {:?})", row.user_id);
+                let user = row.token.user_id;
+                if self.end_in(conn, row.session.sid()?, user, Ended::ReuseSeen, None, now)? {
+                    log::warn!("a spent refresh token came back: its session was ended (user {user:?})");
                 }
                 Ok(())
             }
@@ -130,16 +151,15 @@ impl Grants {
         &self,
         conn: &mut Conn,
         claims: &Claims,
-        row: Option<OutstandingToken>,
+        row: Option<Found>,
         user: Option<i64>,
         device: &Device,
         now: Timestamp,
     ) -> Result<(OutstandingToken, Session, SessionId)> {
         let lost = || Error::internal("a token on record has lost its session");
-        if let Some(row) = row {
-            let sid = row.session_id.parse().map_err(|()| lost())?;
-            let session = session::by_id(conn, sid)?.ok_or_else(lost)?;
-            return Ok((row, session, sid));
+        if let Some(Found { token, session, .. }) = row {
+            let sid = session.sid()?;
+            return Ok((token, session, sid));
         }
         let (Some(jti), Some(sid)) = (claims.jti(), claims.session()) else { return Err(Reject::NoId.into()) };
         if session::by_id(conn, sid)?.is_none() {

@@ -1,6 +1,6 @@
 //! How a session ends: by its own token, by an administrator, or with all others of its user.
 
-use crate::auth::grants::{CLOCK_SLACK, Decision, Grants, held_row_of};
+use crate::auth::grants::{CLOCK_SLACK, Decision, Grants, row_of};
 use crate::auth::token::{Claims, Refresh, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::change::{self, What};
 use crate::model::session::{self, Device, Ended, SessionId};
 use crate::model::{token, user};
+use crate::settings::TokenClass;
 
 impl Grants {
     /// Ends the session of a refresh token: blacklist and logout. Who holds the token may.
@@ -22,8 +23,34 @@ impl Grants {
         self.db.write(move |conn| this.revoke_in(conn, claims, &device, now)).await?
     }
 
+    /// Ends the session of any token of ours (RFC 7009 §2): what is no token of ours, or is dead already, is left as it is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn revoke_any(&self, text: &str, by: i64) -> Result<()> {
+        let now = self.clock.now();
+        let Ok(claims) = self.signer.verify(text, now) else { return Ok(()) };
+        let this = self.clone();
+        let ended = move |conn: &mut Conn| {
+            let user = match claims.user(&this.jwt.user_id_claim).id() {
+                Some(id) => user::by_id(conn, id)?.map(|user| user.id),
+                None => None,
+            };
+            if let Some(sid) = claims.session()
+                && this.end_in(conn, sid, user, Ended::ByAdmin, Some(by), now)?
+            {
+                return Ok(());
+            }
+            // No session on record: a token that was made elsewhere ends by its own id.
+            let (Some(jti), Some(exp)) = (claims.jti(), claims.moment("exp")) else { return Ok(()) };
+            let alone = What::Ended { session: SessionId::of_token(jti), user };
+            change::append(conn, alone, now, this.until(now).max(exp + CLOCK_SLACK))
+        };
+        self.db.write(ended).await
+    }
+
     fn revoke_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<()> {
-        let row = held_row_of(conn, &claims)?;
+        let row = row_of(conn, &claims)?;
         if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
             self.follow_up(conn, reject, &claims, row, device, now)?;
             return Ok(Err(reject.into()));
@@ -41,9 +68,12 @@ impl Grants {
             return Ok(Err(Reject::Blacklisted.into()));
         }
         token::blacklist(conn, row.id, Ended::SignedOut, None, now)?;
-        // The id is dead by itself too: another token may carry it without naming the session.
+        // The id is dead by itself too: another token may carry it without naming the session. A sliding one may live as
+        // long as this token would have.
+        let slides = self.jwt.auth_token_classes.contains(&TokenClass::Sliding);
+        let longest = if slides { row.expires_at + CLOCK_SLACK } else { now };
         let alone = What::Ended { session: SessionId::of_token(&row.jti), user };
-        change::append(conn, alone, now, self.until(now).max(row.expires_at + CLOCK_SLACK))?;
+        change::append(conn, alone, now, self.until(now).max(longest))?;
         self.end_in(conn, sid, user, Ended::SignedOut, None, now)?;
         Ok(Ok(()))
     }
@@ -61,7 +91,6 @@ impl Grants {
         by: Option<i64>,
         now: Timestamp,
     ) -> Result<bool> {
-        session::hold(conn, sid)?;
         if !session::end(conn, sid, why, by, now)? {
             return Ok(false);
         }

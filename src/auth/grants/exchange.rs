@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::auth::grants::check::refusal;
-use crate::auth::grants::{Decision, Grants, Refreshed, held_row_of, record};
+use crate::auth::grants::{Decision, Grants, Refreshed, record, row_of};
 use crate::auth::token::{self as tokens, Access, Claims, Kind, Refresh, Sliding, Token};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::session::{self, Device, SessionId};
 use crate::model::token::{self, OutstandingToken};
 
@@ -41,26 +41,15 @@ impl Grants {
         device: &Device,
         now: Timestamp,
     ) -> Decision<(Token<Access>, Option<Token<Refresh>>)> {
-        let row = held_row_of(conn, &claims)?;
-        if let Err(reject) = self.is_alive(conn, row.as_ref(), now)? {
-            self.follow_up(conn, reject, &claims, row, device, now)?;
-            return Ok(Err(refusal(reject)));
-        }
-        let given = match Token::<Refresh>::from_verified(claims) {
-            Ok(token) => token,
-            Err(reject) => return Ok(Err(refusal(reject))),
-        };
-        let user = match self.owner(conn, given.claims())? {
-            Ok(user) => user,
-            Err(reject) => {
-                self.follow_up(conn, reject, given.claims(), row, device, now)?;
+        let standing = match self.refresh_verdict(conn, &claims, now)? {
+            Ok(standing) => standing,
+            Err((reject, row)) => {
+                self.follow_up(conn, reject, &claims, row, device, now)?;
                 return Ok(Err(refusal(reject)));
             }
         };
-        let (row, session, sid) = self.on_record(conn, given.claims(), row, user, device, now)?;
-        if let Err(reject) = Self::is_going_on(&session, now) {
-            return Ok(Err(refusal(reject)));
-        }
+        let given = Token::<Refresh>::from_verified(claims)?;
+        let (row, session, sid) = self.on_record(conn, given.claims(), standing.row, standing.user, device, now)?;
         if now.since(session.last_seen_at) >= SEEN_EVERY {
             session::touch(conn, sid, now)?;
         }
@@ -76,7 +65,7 @@ impl Grants {
         }
     }
 
-    /// The successor of a live token: the one it has, or a new one. Its session is held.
+    /// The successor of a live token: the one it has, or a new one.
     fn successor(
         &self,
         conn: &mut Conn,
@@ -95,7 +84,7 @@ impl Grants {
         }
         let jti = tokens::new_jti()?;
         if self.jwt.blacklist_after_rotation && !token::set_successor(conn, row.id, &jti, now, exp, now)? {
-            return Ok(Err(Reject::Blacklisted.into()));
+            return Err(Error::internal("a token has got a successor in the middle of a transaction"));
         }
         let successor = given.successor(&jti, now, exp);
         let ring = self.signer.ring();
@@ -116,17 +105,15 @@ impl Grants {
     }
 
     fn slide_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<Token<Sliding>> {
-        let row = held_row_of(conn, &claims)?;
-        if let Some(row) = &row
-            && token::is_blacklisted(conn, row.id)?
-        {
+        let row = row_of(conn, &claims)?;
+        if row.as_ref().is_some_and(|row| row.is_blacklisted) {
             return Ok(Err(Reject::Blacklisted.into()));
         }
         let given = match Token::<Sliding>::from_verified(claims) {
             Ok(token) => token,
             Err(reject) => return Ok(Err(reject.into())),
         };
-        if let Err(reject) = self.owner(conn, given.claims())? {
+        if let Err(reject) = self.owner(conn, given.claims(), row.as_ref())? {
             self.follow_up(conn, reject, given.claims(), row, device, now)?;
             return Ok(Err(refusal(reject)));
         }

@@ -35,7 +35,8 @@ impl Grants {
     /// The database's.
     pub async fn look_at_refresh(&self, claims: Claims, now: Timestamp) -> Result<Result<(), Reject>> {
         let this = self.clone();
-        self.db.read(move |conn| this.refresh_verdict(conn, &claims, now)).await
+        let verdict = self.db.read(move |conn| this.refresh_verdict(conn, &claims, now)).await?;
+        Ok(verdict.map(drop).map_err(|(reject, _)| reject))
     }
 
     /// Reads an access token that is good: for `/api/token/check/`.

@@ -22,8 +22,8 @@ use crate::auth::verdict::Reject;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
-use crate::model::session::{self, SessionId};
-use crate::model::token::{self, NewOutstandingToken, OutstandingToken};
+use crate::model::session::SessionId;
+use crate::model::token::{self, Found, NewOutstandingToken};
 use crate::settings::Jwt;
 
 /// Begins, continues and ends sessions. Cheap to clone.
@@ -106,17 +106,9 @@ impl Grants {
     }
 }
 
-/// The row of a token that is to be continued or ended; until that is done nobody else is at its session.
-fn held_row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<OutstandingToken>> {
-    if let Some(sid) = claims.session() {
-        session::hold(conn, sid)?;
-    }
-    row_of(conn, claims)
-}
-
-fn row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<OutstandingToken>> {
+fn row_of(conn: &mut Conn, claims: &Claims) -> Result<Option<Found>> {
     match claims.jti() {
-        Some(jti) => token::by_jti(conn, jti),
+        Some(jti) => token::find(conn, jti),
         None => Ok(None),
     }
 }

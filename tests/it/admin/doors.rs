@@ -7,6 +7,8 @@ use portcullis::settings::Rate;
 use serde_json::json;
 
 use super::paths;
+use portcullis::model::user::UserChanges;
+
 use crate::support::panel::{PASSWORD, Panel};
 
 const REFUSED: &str = "Wrong username or password, or this account may not open the panel.";
@@ -45,10 +47,17 @@ async fn whoever_may_not_come_in_is_told_the_same() {
 }
 
 #[actix_web::test]
-async fn an_address_that_is_one_accounts_signs_in_like_its_name() {
+async fn an_address_that_is_one_accounts_and_verified_signs_in_like_its_name() {
     let panel = Panel::new().await;
+    let verified = |changes: &mut UserChanges| changes.email_verified = Some(true);
+    panel.browser().sign_in("root@example.org", PASSWORD).await.is(422).says(REFUSED);
+    panel.change(1, verified).await;
     panel.browser().sign_in("root@example.org", PASSWORD).await.leads_to("/admin/");
-    panel.user("twin", |new| new.email = "root@example.org".into()).await;
+    // Whoever registers with somebody else's address takes nothing from them ...
+    let twin = panel.user("twin", |new| new.email = "root@example.org".into()).await;
+    panel.browser().sign_in("root@example.org", PASSWORD).await.leads_to("/admin/");
+    // ... and an address that two have verified is nobody's name.
+    panel.change(twin, verified).await;
     panel.browser().sign_in("root@example.org", PASSWORD).await.is(422).says(REFUSED);
 }
 
@@ -78,6 +87,7 @@ async fn one_goes_on_to_where_one_wanted_but_never_out_of_the_panel() {
 async fn guessing_is_slowed_and_the_right_password_looks_no_different_meanwhile() {
     let rate = Rate { requests: 3, per: Duration::from_secs(60) };
     let panel = Panel::with(|settings| settings.throttle.login = Some(rate)).await;
+    panel.change(1, |changes| changes.email_verified = Some(true)).await;
     for spelling in ["root", "root@example.org", "root"] {
         panel.browser().sign_in(spelling, "wrong horse 9").await.is(422);
     }

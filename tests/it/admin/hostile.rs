@@ -1,5 +1,7 @@
 //! What people type is shown as they typed it, and runs nowhere.
 
+use actix_web::http::Method;
+
 use super::paths;
 use crate::support::panel::{PASSWORD, Panel};
 use serde_json::json;
@@ -80,9 +82,30 @@ async fn every_page_says_that_it_runs_nothing_but_our_script_and_is_kept_by_nobo
             ] {
                 assert_eq!(answer.header(name), value, "{path} {name}");
             }
-            assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
         }
     }
+}
+
+/// COR-02: whatever the API allows, the panel is for its own pages alone.
+#[actix_web::test]
+async fn no_page_of_another_site_may_read_the_panel() {
+    let origin = "https://app.example";
+    let panel = Panel::with(|settings| {
+        settings.cors.allowed_origins = vec![origin.into()];
+        settings.jwt.refresh_cookie = true;
+    })
+    .await;
+    let root = panel.signed_in("root").await;
+    let preflight = [("origin", origin), ("access-control-request-method", "POST")];
+    for path in ["/admin", "/admin/login/", "/admin/users/"] {
+        let answer = root.ask(Method::GET, path, None, &[("origin", origin)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+        let answer = root.ask(Method::OPTIONS, path, None, &preflight).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
+    let answer = root.ask(Method::GET, "/api/hello/", None, &[("origin", origin)]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), origin);
 }
 
 #[actix_web::test]

@@ -86,6 +86,23 @@ async fn nobody_touches_a_superuser_without_being_one() {
     assert!(row.is_active && row.username == "other" && row.generation == 0);
 }
 
+/// ADM-09: an account with a role is out of reach even while it is not staff, or it would be a ladder.
+#[actix_web::test]
+async fn nobody_takes_over_an_account_that_may_do_more_by_making_it_staff() {
+    let panel = Panel::new().await;
+    let boss = panel.role("Boss", &["users.view", "users.delete", "roles.change"]).await;
+    let former = panel.user("former", |_| ()).await;
+    panel.give(boss, former).await;
+    panel.staff("ann", &[&SUPPORT[..], &["grants.view", "grants.change"]].concat()).await;
+    let ann = panel.signed_in("ann").await;
+    let path = format!("/admin/users/{former}/");
+    let password = [("password", "another horse 9"), ("password2", "another horse 9")];
+    ann.send("/admin/users/", &format!("{path}password/"), &password).await.is(403);
+    let promoted = [("username", "former"), ("version", "0"), ACTIVE, STAFF];
+    ann.send("/admin/users/", &path, &promoted).await.is(403);
+    assert!(!panel.row(former).await.unwrap().is_staff);
+}
+
 #[actix_web::test]
 async fn nobody_gives_what_they_do_not_have() {
     let panel = Panel::new().await;

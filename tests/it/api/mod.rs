@@ -2,6 +2,7 @@
 
 mod accounts;
 mod articles;
+mod browser_mode;
 mod claims;
 mod keys;
 mod lists;
@@ -10,6 +11,7 @@ mod overload;
 mod refresh;
 mod revocation;
 mod samples;
+mod services;
 mod sessions;
 mod sliding;
 mod statements;

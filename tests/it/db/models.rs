@@ -286,12 +286,12 @@ async fn lifetimes() {
         assert_eq!(lifetime::longest_bearer(conn, short)?, short);
         lifetime::note_bearer(conn, long, NOON)?;
         assert_eq!(lifetime::longest_bearer(conn, short)?, long);
-        // A shorter one counts once the last of the longer ones has expired.
+        // A shorter one counts at a start so long after the last that the longest there was between them has expired.
         for at in [NOON, NOON + minutes(59)] {
             lifetime::note_bearer(conn, short, at)?;
             assert_eq!(lifetime::longest_bearer(conn, short)?, long);
         }
-        lifetime::note_bearer(conn, short, NOON + hours(1))?;
+        lifetime::note_bearer(conn, short, NOON + minutes(59) + hours(1))?;
         assert_eq!(lifetime::longest_bearer(conn, short)?, short);
         Ok(())
     })

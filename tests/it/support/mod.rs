@@ -5,6 +5,7 @@ pub mod client;
 pub mod database;
 pub mod dice;
 pub mod http;
+pub mod keys;
 pub mod panel;
 pub mod people;
 pub mod postgres;

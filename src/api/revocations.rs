@@ -87,7 +87,7 @@ pub async fn feed(site: Data<Site>, caller: Caller<Admins>, query: ListQuery, re
     let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let cursor = resumed.or(query.param("cursor")).unwrap_or("0");
     let cursor: i64 = cursor.parse().map_err(|_| Error::field("cursor", "A valid integer is required."))?;
-    let reachable = move |conn: &mut Conn| Ok(change::reaches_back_to(conn, cursor)?);
+    let reachable = move |conn: &mut Conn| change::reaches_back_to(conn, cursor);
     if !site.db.read(reachable).await? {
         return Err(Error::Gone("The log no longer reaches back to this cursor: take a new snapshot."));
     }

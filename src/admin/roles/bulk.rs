@@ -58,7 +58,7 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         }
         Ok(outcome)
     };
-    let outcome = staff.write(&site, delete).await?;
+    let outcome = staff.write(site, delete).await?;
     let roles = count_words(outcome.done, "role", "roles");
     let flash = Flash::done(format!("{roles} {} deleted.", if outcome.done == 1 { "was" } else { "were" }))
         .adding(format!("They were held {}.", count_words(outcome.also, "time", "times")));

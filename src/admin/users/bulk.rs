@@ -150,7 +150,7 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
     }
 
     let (actor, grants, now, ids) = (staff.actor(), site.grants.clone(), site.clock.now(), answer.ids.clone());
-    let outcome = staff.write(&site, move |conn| carry_out(conn, &grants, &actor, act, &ids, role, now)).await?;
+    let outcome = staff.write(site, move |conn| carry_out(conn, &grants, &actor, act, &ids, role, now)).await?;
     let users = count_words(outcome.done, "user", "users");
     let mut flash =
         Flash::done(act.done(&users, outcome.done == 1, &chosen)).adding(outcome.in_words("session", "sessions"));

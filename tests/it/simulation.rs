@@ -259,7 +259,7 @@ impl World {
             }
         };
         let before = ended(&self.app).await;
-        assert!(self.ask(&[copy.refresh.clone()]).await.pop().unwrap().is_err(), "the copy is good");
+        assert!(self.ask(std::slice::from_ref(&copy.refresh)).await.pop().unwrap().is_err(), "the copy is good");
         self.stolen += 1;
 
         let mut after = ended(&self.app).await;

@@ -18,11 +18,16 @@ const LONGEST_USERNAME: usize = 150;
 /// # Errors
 /// Django's words.
 pub fn is_username(text: &str) -> Result<(), &'static str> {
-    let fits = |c: char| (is_letter_or_digit(c)) || "@.+-_".contains(c);
-    if text.nfkc().count() > LONGEST_USERNAME {
-        return Err("Ensure this field has no more than 150 characters."); // some characters become several
+    let fits = |c: char| is_letter_or_digit(c) || "@.+-_".contains(c);
+    if text.is_empty() || !text.chars().all(fits) || !text.nfkc().all(fits) {
+        return Err(BAD_USERNAME);
     }
-    if !text.is_empty() && text.chars().all(fits) && text.nfkc().all(fits) { Ok(()) } else { Err(BAD_USERNAME) }
+    // The stored form can be the longer one: NFKC makes three letters of one ligature.
+    if text.nfkc().count() > LONGEST_USERNAME {
+        Err("Ensure this field has no more than 150 characters.")
+    } else {
+        Ok(())
+    }
 }
 
 /// What Python calls alphanumeric. Rust counts marks and enclosed letters in, which can make two names look alike.
@@ -94,6 +99,9 @@ mod tests {
         for name in ["", "two words", "semi;colon", "a\u{200d}b", "a\u{301}", "😀", "Ⓐ", "a\u{00ad}b", "⑴"] {
             assert_eq!(is_username(name), Err(BAD_USERNAME), "{name}");
         }
+        assert_eq!(is_username(&"x".repeat(150)), Ok(()));
+        assert!(is_username(&"ﷺ".repeat(9)).is_err(), "its spaces");
+        assert!(is_username(&"ﬃ".repeat(51)).is_err_and(|told| told.contains("150")), "153 letters once stored");
     }
 
     #[test]

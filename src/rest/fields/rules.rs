@@ -119,7 +119,10 @@ pub(super) fn read_text(given: &Given<'_>, rules: &Rules) -> Result<String, Vec<
     let mut complaints: Vec<String> = Vec::new();
     complaints.extend(rules.validators.iter().filter_map(|check| check(&value).err()).map(str::to_owned));
     if let Some(max) = rules.max.filter(|max| value.chars().count() > *max) {
-        complaints.push(format!("Ensure this field has no more than {max} characters."));
+        let told = format!("Ensure this field has no more than {max} characters.");
+        if !complaints.contains(&told) {
+            complaints.push(told); // a validator may count what is stored, which can be longer than what is sent
+        }
     }
     if value.contains('\0') {
         complaints.push("Null characters are not allowed.".to_owned());

@@ -140,6 +140,13 @@ async fn a_name_that_cannot_be_one_is_told_by_field() {
         let answer = register(&app, json!({ "username": name, "password": PASSWORD })).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["username"][0]), (400, &json!(told)), "{name}");
     }
+    let long = "Ensure this field has no more than 150 characters.";
+    for (name, told) in
+        [("a".repeat(151), json!([long])), ("ﬃ".repeat(51), json!([long])), ("a ".repeat(99), json!([invalid, long]))]
+    {
+        let given = json!({ "username": name, "password": PASSWORD });
+        register(&app, given).await.is(400, json!({ "username": told }));
+    }
     register(&app, json!({}))
         .await
         .is(400, json!({ "username": ["This field is required."], "password": ["This field is required."] }));

@@ -9,6 +9,7 @@
 mod http;
 mod revocations;
 mod support;
+mod sweeper;
 mod token;
 mod writer;
 
@@ -22,8 +23,13 @@ fn main() {
     if wanted.first().is_some_and(|word| word == support::BARE) {
         return support::serve_bare();
     }
-    let benches: [(&str, fn()); 4] =
-        [("token", token::run), ("revocations", revocations::run), ("writer", writer::run), ("http", http::run)];
+    let benches: [(&str, fn()); 5] = [
+        ("token", token::run),
+        ("revocations", revocations::run),
+        ("writer", writer::run),
+        ("sweeper", sweeper::run),
+        ("http", http::run),
+    ];
     for (name, run) in benches {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             println!("\n{name}");

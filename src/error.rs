@@ -175,8 +175,9 @@ impl From<diesel::result::Error> for Error {
     /// server's fault.
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Diesel};
-        // SQLite tells these by their words alone.
-        const PASSING: [&str; 5] = ["is locked", "is full", "disk I/O error", "readonly database", "unable to open"];
+        // SQLite tells these by their words alone, PostgreSQL the last.
+        const PASSING: [&str; 6] =
+            ["is locked", "is full", "disk I/O error", "readonly database", "unable to open", "deadlock detected"];
         match &error {
             Diesel::NotFound => Self::not_found(),
             Diesel::BrokenTransactionManager

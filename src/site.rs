@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use crate::auth::claim_names::ClaimNames;
 use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
 use crate::auth::key_store::KeyStore;
@@ -83,7 +84,12 @@ impl Site {
         let secrets = RootSecret::parse(&kept(&data_dir, ROOT_SECRET, RootSecret::make)?)
             .with_context(|| format!("{ROOT_SECRET} in the data folder"))?;
         let jwt = Arc::new(settings.jwt.clone());
-        let rules = Rules { issuer: jwt.issuer.clone(), audience: jwt.audience.clone(), leeway: jwt.leeway };
+        let rules = Rules {
+            issuer: jwt.issuer.clone(),
+            audience: jwt.audience.clone(),
+            leeway: jwt.leeway,
+            names: ClaimNames::of(&jwt),
+        };
         let keys = KeyStore::open(jwt.clone(), &data_dir)?;
         keys.begin(&mut conn, clock.now())?;
         let signer = Signer::new(keys.load(&mut conn)?, rules);

@@ -19,21 +19,19 @@ use crate::site::Site;
 
 const NAME: &str = "portcullis_refresh";
 
-/// Answers with tokens: both in the body or, in browser mode, the refresh token in the cookie.
+/// Answers with tokens: both in the body or, in browser mode, the refresh token in the cookie and the rest in the body.
 ///
 /// # Errors
 /// If the body cannot be written.
-pub fn deliver(
-    site: &Site,
-    status: StatusCode,
-    refresh: Option<&str>,
-    body: &impl Serialize,
-    access: &str,
-) -> Result<Answer> {
+pub fn deliver(site: &Site, status: StatusCode, refresh: Option<&str>, body: &impl Serialize) -> Result<Answer> {
     if !site.settings.jwt.refresh_cookie {
         return Answer::with(status, body);
     }
-    let answer = Answer::with(status, &serde_json::json!({ "access": access }))?;
+    let mut body = serde_json::to_value(body).map_err(Error::internal)?;
+    if let Some(members) = body.as_object_mut() {
+        members.remove("refresh");
+    }
+    let answer = Answer::with(status, &body)?;
     Ok(match refresh {
         Some(refresh) => answer.with_cookie(cookie(site, refresh.to_owned(), false)),
         None => answer,

@@ -3,11 +3,12 @@
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use serde_json::{Map, json};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::api::refresh_cookie;
 use crate::auth::gate::unverified;
-use crate::auth::grants::{Grants, Unsigned};
+use crate::auth::grants::{Grants, Pair, Unsigned};
 use crate::auth::sign_in::{SignedIn, no_account};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
@@ -19,7 +20,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::Body;
-use crate::settings::Secret;
+use crate::settings::{ObtainMember, Secret};
 use crate::site::Site;
 
 /// A name and a password.
@@ -64,14 +65,37 @@ impl Input for GivenToken {
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let Credentials { username, password } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
-    let begun = begin(&site, signed_in, client.device, Grants::begin_pair).await?;
-    deliver_pair(&site, StatusCode::OK, &begun)
+    let (begun, user) = begin(&site, signed_in, client.device, |grants, conn, user, device, now| {
+        Ok((grants.begin_pair(conn, user, device, now)?, user.clone()))
+    })
+    .await?;
+    let tokens = site.grants.sign_pair(&begun)?;
+    let more = more_members(&site.settings.jwt.obtain_response, &user);
+    refresh_cookie::deliver(&site, StatusCode::OK, Some(&tokens.refresh), &Obtained { tokens: &tokens, more })
+}
+
+/// What a sign-in answers: the tokens, and what settings add.
+#[derive(Serialize)]
+struct Obtained<'a> {
+    #[serde(flatten)]
+    tokens: &'a Pair,
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
+
+/// The members that `jwt.obtain_response` adds. To add one of your own, add a variant to [`ObtainMember`] and its arm here.
+fn more_members(wanted: &[ObtainMember], user: &User) -> Map<String, Value> {
+    let member = |member: &ObtainMember| match member {
+        ObtainMember::UserId => ("user_id".to_owned(), user.id.into()),
+        ObtainMember::Username => ("username".to_owned(), user.username.as_str().into()),
+    };
+    wanted.iter().map(member).collect()
 }
 
 /// Signs the tokens of a new session and answers with them.
 pub(super) fn deliver_pair(site: &Site, status: StatusCode, begun: &Unsigned) -> Result<Answer> {
     let pair = site.grants.sign_pair(begun)?;
-    refresh_cookie::deliver(site, status, Some(&pair.refresh), &pair, &pair.access)
+    refresh_cookie::deliver(site, status, Some(&pair.refresh), &pair)
 }
 
 /// Begins a session of one kind or the other for somebody whose password was right.
@@ -120,7 +144,7 @@ pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answe
 pub async fn refresh(site: Data<Site>, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
     let text = refresh_cookie::given(&site, &request, body).await?;
     let refreshed = site.grants.refresh(&text, client.device).await?;
-    refresh_cookie::deliver(&site, StatusCode::OK, refreshed.refresh.as_deref(), &refreshed, &refreshed.access)
+    refresh_cookie::deliver(&site, StatusCode::OK, refreshed.refresh.as_deref(), &refreshed)
 }
 
 /// POST `/api/token/verify/`: whether a token of any kind is good.

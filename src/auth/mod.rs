@@ -2,6 +2,7 @@
 
 pub mod account_rules;
 pub mod bearer;
+pub mod claim_names;
 pub mod gate;
 pub mod grants;
 pub mod inspect;

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::auth::claim_names::ClaimNames;
 use crate::auth::keyring::KeyRing;
 use crate::auth::token::{Claims, Kind, Token};
 use crate::auth::verdict::Reject;
@@ -25,6 +26,8 @@ pub struct Rules {
     pub audience: Vec<String>,
     /// How far clocks may differ.
     pub leeway: Duration,
+    /// What claims are called on the wire.
+    pub names: ClaimNames,
 }
 
 /// Signs and verifies with the keys of the ring. Cheap to clone.
@@ -58,7 +61,8 @@ impl Signer {
     /// # Errors
     /// [`Error::Internal`] if the key cannot sign.
     pub fn sign<K: Kind>(&self, token: &Token<K>) -> Result<String> {
-        self.seal(&serde_json::to_vec(token.claims().object()).map_err(Error::internal)?)
+        let claims = self.rules.names.outward(token.claims().object());
+        self.seal(&serde_json::to_vec(claims.as_ref()).map_err(Error::internal)?)
     }
 
     /// The compact form of any payload, signed by the active key (RFC 7515 §3.1).
@@ -87,7 +91,7 @@ impl Signer {
         self.read(&self.open(text)?, now)
     }
 
-    /// Row 1: the payload of a text that one of our keys has signed.
+    /// Row 1: the payload of a text that one of our keys has signed, its claims under their usual names.
     ///
     /// # Errors
     /// The first check that failed.
@@ -124,7 +128,7 @@ impl Signer {
             Some(at) if !object(&payload).map(Claims::new).is_some_and(|claims| claims.was_issued_before(at)) => {
                 Err(Reject::RetiredKey)
             }
-            _ => Ok(payload),
+            _ => Ok(self.rules.names.inward(payload)),
         }
     }
 

@@ -4,6 +4,7 @@
 //! number of parallel refreshes give one and the same successor. That a token is spent is read from the row of its
 //! successor; nothing is written for it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -125,6 +126,19 @@ pub fn set_successor(
     Ok(diesel::update(heir).set(told).execute(conn)? == 1)
 }
 
+/// Gives the successor of a token later dates, if it was not refreshed itself; `false` if it was.
+pub fn renew_successor(conn: &mut Conn, id: i64, successor: &str, iat: Timestamp, exp: Timestamp) -> Result<bool> {
+    let heir = outstanding_tokens::table
+        .filter(outstanding_tokens::jti.eq(successor))
+        .filter(outstanding_tokens::refreshed_at.is_null());
+    if diesel::update(heir).set(outstanding_tokens::expires_at.eq(exp)).execute(conn)? == 0 {
+        return Ok(false);
+    }
+    let dates = (outstanding_tokens::successor_iat.eq(iat), outstanding_tokens::successor_exp.eq(exp));
+    diesel::update(outstanding_tokens::table.find(id)).set(dates).execute(conn)?;
+    Ok(true)
+}
+
 /// Whether the token was put on the blacklist.
 pub fn is_blacklisted(conn: &mut Conn, id: i64) -> Result<bool> {
     let row = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(id));
@@ -194,27 +208,26 @@ pub fn count_live_of_key(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<i
         .get_result(conn)?)
 }
 
-/// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist; returns how many.
-pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
-    let old: Vec<i64> = outstanding_tokens::table
+/// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist, and the sessions that
+/// thereby have no token left; returns how many of either. Sessions go with their last token, since to look for those that
+/// have none would be to read all that live.
+pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<(usize, usize)> {
+    let old: Vec<(i64, String)> = outstanding_tokens::table
         .filter(outstanding_tokens::expires_at.le(before))
         .order((outstanding_tokens::expires_at, outstanding_tokens::id))
         .limit(most)
-        .select(outstanding_tokens::id)
+        .select((outstanding_tokens::id, outstanding_tokens::session_id))
         .load(conn)?;
-    Ok(diesel::delete(outstanding_tokens::table.filter(outstanding_tokens::id.eq_any(old))).execute(conn)?)
-}
-
-/// Deletes at most `most` sessions that have no token left and were not used since `before`; returns how many.
-pub fn purge_sessions(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
-    let tokens = outstanding_tokens::table.filter(outstanding_tokens::session_id.eq(sessions::id));
-    let old: Vec<String> = sessions::table
-        .filter(sessions::last_seen_at.le(before))
-        .filter(diesel::dsl::not(diesel::dsl::exists(tokens)))
-        .limit(most)
-        .select(sessions::id)
+    let (ids, theirs): (Vec<i64>, BTreeSet<String>) = old.into_iter().unzip();
+    let tokens = diesel::delete(outstanding_tokens::table.filter(outstanding_tokens::id.eq_any(ids))).execute(conn)?;
+    let kept: Vec<String> = outstanding_tokens::table
+        .filter(outstanding_tokens::session_id.eq_any(&theirs))
+        .select(outstanding_tokens::session_id)
+        .distinct()
         .load(conn)?;
-    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(old))).execute(conn)?)
+    let over = theirs.into_iter().filter(|session| !kept.contains(session));
+    let sessions = diesel::delete(sessions::table.filter(sessions::id.eq_any(over))).execute(conn)?;
+    Ok((tokens, sessions))
 }
 
 /// How a refresh token stands, by its own row and its successor's.

@@ -1,9 +1,10 @@
 //! The settings: what each one is, and why its default is what it is.
 //!
 //! How they are loaded is told in [`source`], how single values are written in [`value`], what must fit together in
-//! [`rules`]. A new setting is a field here and its default: file, environment, flags and `portcullis config` follow.
+//! [`rules`], what simplejwt has and we have not in [`refused`]. A new setting is a field here and its default: file, environment, flags and `portcullis config` follow.
 
 pub mod origin;
+mod refused;
 pub mod rules;
 pub mod source;
 pub mod value;
@@ -15,9 +16,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use origin::{Loaded, Origin, Shown};
-pub use value::{Rate, Registration, Secret, TokenClaim, TokenClass};
+pub use value::{ObtainMember, Rate, Registration, Secret, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -159,6 +161,14 @@ pub struct Jwt {
     pub auth_token_classes: Vec<TokenClass>,
     /// The claim that names the user. `user_id`, as simplejwt.
     pub user_id_claim: String,
+    /// Whether that claim is a number, as simplejwt wrote it before 5.5.1. Off: text, as now. Both are always read.
+    pub user_id_as_number: bool,
+    /// The claim that says what kind a token is. `token_type`, as simplejwt.
+    pub token_type_claim: String,
+    /// The claim that holds a token's id. `jti`, as RFC 7519.
+    pub jti_claim: String,
+    /// The claim that holds the end of a token's sliding. `refresh_exp`, as simplejwt.
+    pub sliding_token_refresh_exp_claim: String,
     /// Whom tokens are for: written as `aud` and demanded, if any. None by default, as simplejwt.
     pub audience: Vec<String>,
     /// Who issues: written as `iss` and demanded, if set. None by default, as simplejwt.
@@ -175,6 +185,11 @@ pub struct Jwt {
     pub revoke_token_claim: String,
     /// What tokens tell about their user. The name and whether they are staff: no e-mail address unless asked for.
     pub token_claims: Vec<TokenClaim>,
+    /// Claims that are the same in every token: a table, in the environment a JSON object. None by default.
+    #[serde(deserialize_with = "value::claims")]
+    pub static_claims: Map<String, Value>,
+    /// What the answer of `/api/token/` tells beside the tokens. Nothing by default, as simplejwt.
+    pub obtain_response: Vec<ObtainMember>,
 }
 
 impl Jwt {
@@ -207,6 +222,10 @@ impl Default for Jwt {
             auth_header_name: "authorization".into(),
             auth_token_classes: vec![TokenClass::Access],
             user_id_claim: "user_id".into(),
+            user_id_as_number: false,
+            token_type_claim: "token_type".into(),
+            jti_claim: "jti".into(),
+            sliding_token_refresh_exp_claim: "refresh_exp".into(),
             audience: Vec::new(),
             issuer: None,
             refresh_cookie: false,
@@ -214,6 +233,8 @@ impl Default for Jwt {
             check_revoke_token: false,
             revoke_token_claim: "hash_password".into(),
             token_claims: vec![TokenClaim::Username, TokenClaim::IsStaff],
+            static_claims: Map::new(),
+            obtain_response: Vec::new(),
         }
     }
 }

@@ -22,6 +22,8 @@ const SAMPLE_SECRETS: [&str; 4] =
     ["django-insecure-", "a-string-secret-at-least-", "a-valid-string-secret-that-is-at-least-", "your-256-bit-secret"];
 /// Claims that have a meaning of their own in every token.
 const OWN_CLAIMS: [&str; 10] = ["aud", "exp", "gen", "iat", "iss", "jti", "nbf", "refresh_exp", "sid", "token_type"];
+/// A claim of RFC 7519 that may name the user, and nothing else: it must be text.
+const SUBJECT: &str = "sub";
 
 impl Settings {
     /// What is wrong with these settings, each complaint with its key; nothing if they can be used. For settings that
@@ -66,18 +68,6 @@ impl Settings {
         let words = !jwt.auth_header_types.is_empty() && jwt.auth_header_types.iter().all(word);
         rule(words, "jwt.auth_header_types", "must name at least one scheme, such as Bearer, each without spaces");
         rule(!jwt.auth_token_classes.is_empty(), "jwt.auth_token_classes", "must name at least one of access, sliding");
-        for (key, claim) in
-            [("jwt.user_id_claim", &jwt.user_id_claim), ("jwt.revoke_token_claim", &jwt.revoke_token_claim)]
-        {
-            rule(!claim.trim().is_empty(), key, "must not be blank");
-            rule(!OWN_CLAIMS.contains(&claim.as_str()), key, "must not be a claim that tokens have anyway");
-        }
-        rule(
-            jwt.user_id_claim != jwt.revoke_token_claim,
-            "jwt.revoke_token_claim",
-            "must differ from jwt.user_id_claim",
-        );
-
         let hash = &self.passwords;
         rule(hash.queue > 0, "passwords.queue", "must be at least 1");
         rule((1..=MOST_PASSES).contains(&hash.passes), "passwords.passes", "must be from 1 to 100");
@@ -85,12 +75,53 @@ impl Settings {
         let enough = (hash.lanes.saturating_mul(8)..=MOST_MEMORY_KIB).contains(&hash.memory_kib);
         rule(enough, "passwords.memory_kib", "must be from 8 for each lane to 1048576, a gigabyte");
 
+        complaints.extend(jwt.claim_complaints());
         complaints.extend(jwt.key_complaints());
         complaints
     }
 }
 
 impl Jwt {
+    /// The names of claims: each once, and none that has a meaning of its own.
+    fn claim_complaints(&self) -> Vec<Complaint> {
+        let mut complaints = Vec::new();
+        let mut taken: Vec<&str> = Vec::new();
+        let named = [
+            ("jwt.token_type_claim", &self.token_type_claim, "token_type"),
+            ("jwt.jti_claim", &self.jti_claim, "jti"),
+            ("jwt.sliding_token_refresh_exp_claim", &self.sliding_token_refresh_exp_claim, "refresh_exp"),
+            ("jwt.user_id_claim", &self.user_id_claim, SUBJECT),
+            ("jwt.revoke_token_claim", &self.revoke_token_claim, ""),
+        ];
+        for (key, claim, own) in named {
+            if claim.trim().is_empty() {
+                complaints.push((key, "must not be blank".to_owned()));
+            } else if claim != own && (OWN_CLAIMS.contains(&claim.as_str()) || claim == SUBJECT) {
+                complaints.push((key, "must not be a claim that tokens have anyway".to_owned()));
+            } else if taken.contains(&claim.as_str()) {
+                complaints.push((key, format!("{claim:?} is the name of another claim already")));
+            }
+            taken.push(claim);
+        }
+        for name in self.token_claims.iter().map(|claim| claim.name()) {
+            if taken.contains(&name) {
+                complaints.push(("jwt.token_claims", format!("{name:?} is the name of another claim already")));
+            }
+            taken.push(name);
+        }
+        for name in self.static_claims.keys().map(String::as_str) {
+            if name.is_empty() || name == SUBJECT || OWN_CLAIMS.contains(&name) || taken.contains(&name) {
+                let complaint = format!("{name:?} is not a name of one's own: tokens have that claim anyway");
+                complaints.push(("jwt.static_claims", complaint));
+            }
+        }
+        if self.user_id_as_number && self.user_id_claim == SUBJECT {
+            let complaint = "\"sub\" must be text (RFC 7519); rename jwt.user_id_claim or leave it out";
+            complaints.push(("jwt.user_id_as_number", complaint.to_owned()));
+        }
+        complaints
+    }
+
     fn key_complaints(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         let both =
@@ -172,6 +203,45 @@ mod tests {
         }
         assert!(told.contains("not both") && told.contains("shorter than 32 bytes"), "{told}");
         assert!(!told.contains("mysql://ann") && !told.contains(": short"), "{told}");
+    }
+
+    #[test]
+    fn no_two_claims_have_one_name() {
+        type Change = fn(&mut Jwt);
+        let told = |change: Change| {
+            let mut settings = Settings::default();
+            change(&mut settings.jwt);
+            settings.complaints().join("\n")
+        };
+        let cases: [(&str, Change); 9] = [
+            ("jwt.user_id_claim: must not be blank", |jwt| jwt.user_id_claim = " ".into()),
+            ("jwt.user_id_claim: must not be a claim", |jwt| jwt.user_id_claim = "jti".into()),
+            ("jwt.revoke_token_claim: \"user_id\" is", |jwt| jwt.revoke_token_claim = "user_id".into()),
+            ("jwt.jti_claim: must not be a claim", |jwt| jwt.jti_claim = "sid".into()),
+            ("jwt.sliding_token_refresh_exp_claim: \"x\" is", |jwt| {
+                jwt.jti_claim = "x".into();
+                jwt.sliding_token_refresh_exp_claim = "x".into();
+            }),
+            ("jwt.token_type_claim: must not be a claim", |jwt| jwt.token_type_claim = "sub".into()),
+            ("jwt.token_claims: \"username\" is", |jwt| jwt.user_id_claim = "username".into()),
+            ("jwt.static_claims: \"sub\" is not", |jwt| jwt.static_claims.extend([("sub".to_owned(), true.into())])),
+            ("jwt.user_id_as_number: \"sub\" must", |jwt| {
+                jwt.user_id_claim = "sub".into();
+                jwt.user_id_as_number = true;
+            }),
+        ];
+        for (start, change) in cases {
+            let told = told(change);
+            assert!(told.starts_with(start) && told.lines().count() == 1, "{start}… {told}");
+        }
+        let reserved = "token_type exp iat nbf jti sid gen sub iss aud refresh_exp user_id hash_password username";
+        for name in reserved.split(' ') {
+            let mut settings = Settings::default();
+            settings.jwt.static_claims.insert(name.into(), 1.into());
+            assert_eq!(settings.complaints().len(), 1, "{name}");
+        }
+        assert_eq!(told(|jwt| jwt.user_id_claim = "sub".into()), "");
+        assert_eq!(told(|jwt| jwt.static_claims.extend([("tenant".to_owned(), "a".into())])), "");
     }
 
     #[test]

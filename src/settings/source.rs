@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Settings;
 use super::origin::{Loaded, Origin, leaves};
+use super::refused;
 use super::value::MASK;
 
 const PREFIX: &str = "PORTCULLIS_";
@@ -107,8 +108,12 @@ impl Layers {
                 self.secret_file(&key, name, Path::new(value));
             } else {
                 let guess = name.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
-                let nearest = self.nearest(&guess).map(|key| variable(key));
-                self.unknown(name, " in the environment", nearest);
+                if refused::why(&guess).is_some() {
+                    self.put(&guess, Value::Null, Origin::Environment(name.clone()));
+                } else {
+                    let nearest = self.nearest(&guess).map(|key| variable(key));
+                    self.unknown(name, " in the environment", nearest);
+                }
             }
         }
     }
@@ -128,6 +133,9 @@ impl Layers {
     fn text(&mut self, key: &str, text: &str, origin: Origin) {
         let value = match self.defaults.pointer(&pointer(key)) {
             Some(Value::Number(_)) => text.trim().parse::<u64>().map_or_else(|_| text.into(), Value::from),
+            // A table has no other form in one line than JSON.
+            Some(Value::Object(_)) if text.trim().is_empty() => Value::Object(Default::default()),
+            Some(Value::Object(_)) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
             Some(Value::Array(_)) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect(),
             // `PORTCULLIS_JWT__ISSUER=` takes back what the file says. An empty secret is more likely a mishap.
             Some(Value::Null) if text.is_empty() && !self.is_secret(key) => Value::Null,
@@ -137,9 +145,7 @@ impl Layers {
     }
 
     fn put(&mut self, key: &str, value: Value, origin: Origin) {
-        if key == "jwt.check_user_is_active" {
-            let why =
-                "the tokens of an inactive user are always refused here, this cannot be switched off; leave it out";
+        if let Some(why) = refused::why(key) {
             return self.complaints.push(format!("{key}{}: {why}", origin.place()));
         }
         let Some(default) = self.defaults.pointer(&pointer(key)).filter(|_| self.keys.iter().any(|known| known == key))
@@ -187,12 +193,14 @@ impl Layers {
         self.complaints.push(format!("unknown setting {name}{place}{hint}"));
     }
 
-    /// The key that was probably meant: alike as a whole, or alike but in another section.
+    /// The key that was probably meant: alike as a whole, or alike but in another section; Django's upper case is no
+    /// difference.
     fn nearest(&self, unknown: &str) -> Option<&String> {
+        let unknown = unknown.to_lowercase();
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let likeness = |key: &String| {
-            let whole = strsim::normalized_damerau_levenshtein(unknown, key);
-            whole.max(0.9 * strsim::normalized_damerau_levenshtein(&last(unknown), &last(key)))
+            let whole = strsim::normalized_damerau_levenshtein(&unknown, key);
+            whole.max(0.9 * strsim::normalized_damerau_levenshtein(&last(&unknown), &last(key)))
         };
         let scored = self.keys.iter().map(|key| (likeness(key), key)).filter(|(score, _)| *score > 0.6);
         scored.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, key)| key)
@@ -221,6 +229,7 @@ fn wrong(default: &Value, value: &Value, error: &str) -> String {
         (Value::Bool(_), _) => "on or off",
         (Value::Number(_), _) => "a whole number",
         (Value::Array(_), _) => "a list of texts",
+        (Value::Object(_), _) => "a table; in the environment, a JSON object",
         _ => "text",
     };
     if error.starts_with('"') { error.into() } else { format!("{value} is not {right}") }
@@ -305,6 +314,13 @@ mod tests {
         assert_eq!(told("[weather]\nrain = true"), "unknown setting weather.rain in portcullis.toml");
         assert_eq!(told("[weather]"), "unknown setting weather in portcullis.toml");
         assert_eq!(told("jwt = 5"), "unknown setting jwt in portcullis.toml");
+        for (content, key) in [
+            ("[jwt]\nACCESS_TOKEN_LIFETIME = '5m'", "jwt.ACCESS_TOKEN_LIFETIME"),
+            ("[SIMPLE_JWT]\nACCESS_TOKEN_LIFETIME = '5m'", "SIMPLE_JWT.ACCESS_TOKEN_LIFETIME"),
+        ] {
+            let hint = "did you mean jwt.access_token_lifetime?";
+            assert_eq!(told(content), format!("unknown setting {key} in portcullis.toml: {hint}"));
+        }
         let told = from_env(&[("PORTCULLIS_JWT_SIGNING_KEY", "x"), ("PORTCULLIS_JWT__ISSUER_FILE", "x")]).unwrap_err();
         let first =
             "unknown setting PORTCULLIS_JWT_SIGNING_KEY in the environment: did you mean PORTCULLIS_JWT__SIGNING_KEY?";

@@ -11,7 +11,7 @@ use actix_web::http::header::HeaderName;
 use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroize;
 
@@ -177,6 +177,16 @@ impl TokenClaim {
     }
 }
 
+/// What the answer to a sign-in can tell beside the tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObtainMember {
+    /// The user's id, a number.
+    UserId,
+    /// The name to sign in with.
+    Username,
+}
+
 /// A duration as people write it, `5m` or `1d 12h`, or as a number of seconds.
 pub mod duration {
     use super::*;
@@ -224,6 +234,24 @@ pub mod rate {
             "off" => Ok(None),
             text => text.parse().map(Some).map_err(Error::custom),
         }
+    }
+}
+
+/// A table of claims of any JSON type. TOML's own dates are none: a token would carry their inner form.
+pub fn claims<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    fn is_json(value: &Value) -> bool {
+        match value {
+            Value::Object(members) => {
+                members.iter().all(|(name, value)| !name.starts_with("$__toml") && is_json(value))
+            }
+            Value::Array(values) => values.iter().all(is_json),
+            _ => true,
+        }
+    }
+    let claims = Map::deserialize(deserializer)?;
+    match claims.iter().find(|(_, value)| !is_json(value)) {
+        Some((name, _)) => Err(Error::custom(format!("{name:?} is a date, which JSON lacks; write it as text"))),
+        None => Ok(claims),
     }
 }
 

@@ -12,6 +12,7 @@ use diesel::sql_types::Text;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection};
 use serde_json::json;
 
+use crate::support::dice::Dice;
 use crate::support::http::{Http, Pair};
 use crate::support::process::{Home, eventually};
 
@@ -278,30 +279,5 @@ impl Session {
 impl Task {
     fn path(&self) -> String {
         format!("/api/tasks/{}/", self.id)
-    }
-}
-
-/// A small generator of numbers (xorshift); what it need not be is unpredictable.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 8) as usize % end
-    }
-
-    fn one_of<'a, T>(&mut self, items: &'a mut [T]) -> Option<&'a mut T> {
-        if items.is_empty() {
-            None
-        } else {
-            let index = self.below(items.len());
-            items.get_mut(index)
-        }
     }
 }

@@ -93,13 +93,9 @@ impl Grants {
         if self.jwt.check_revoke_token {
             more.insert(self.jwt.revoke_token_claim.clone(), self.marks.of(user.id, user.password_generation).into());
         }
+        more.extend(self.jwt.static_claims.clone());
         more.extend(tokens::custom_claims(wanted, user, &roles));
-        Ok(Common {
-            // A string, as simplejwt has it since 5.5.1.
-            user_claim: (self.jwt.user_id_claim.clone(), user.id.to_string().into()),
-            sid,
-            generation: user.generation,
-            more,
-        })
+        let id = if self.jwt.user_id_as_number { user.id.into() } else { user.id.to_string().into() };
+        Ok(Common { user_claim: (self.jwt.user_id_claim.clone(), id), sid, generation: user.generation, more })
     }
 }

@@ -15,6 +15,9 @@ use crate::model::token::{self, OutstandingToken};
 /// How often a session's last use is written, at most.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
+/// A successor that is given again within this time is the same to the letter; later its dates are new, and its id the same.
+const RENEWED_AFTER: Duration = Duration::from_secs(60);
+
 impl Grants {
     /// Exchanges a refresh token for an access token and, with rotation, its successor (CONTRACT 6, 9, 21).
     ///
@@ -72,14 +75,12 @@ impl Grants {
         now: Timestamp,
         exp: Timestamp,
     ) -> Decision<Token<Refresh>> {
-        let heir = |row: &OutstandingToken| match (&row.successor, row.successor_iat, row.successor_exp) {
-            (Some(jti), Some(iat), Some(exp)) => Some(given.successor(jti, iat, exp)),
-            _ => None,
-        };
         if self.jwt.blacklist_after_rotation
-            && let Some(successor) = heir(row)
+            && let (Some(jti), Some(first), Some(last)) = (&row.successor, row.successor_iat, row.successor_exp)
         {
-            return Ok(Ok(successor));
+            // Who asks long after has missed the first answer, and must not be given what is near its end.
+            let late = now.since(first) >= RENEWED_AFTER && token::renew_successor(conn, row.id, jti, now, exp)?;
+            return Ok(Ok(if late { given.successor(jti, now, exp) } else { given.successor(jti, first, last) }));
         }
         let jti = tokens::new_jti()?;
         if self.jwt.blacklist_after_rotation && !token::set_successor(conn, row.id, &jti, now, exp, now)? {

@@ -3,6 +3,7 @@
 mod accounts;
 mod articles;
 mod browser_mode;
+mod claims;
 mod keys;
 mod lists;
 mod logout;

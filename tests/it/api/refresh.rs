@@ -124,6 +124,28 @@ async fn within_the_grace_an_old_refresh_token_still_gives_its_successor() {
     ann.with(&again.access).get("/api/hello/").await.status(200);
 }
 
+/// A device that lost the answer comes back when the successor is near its end: it is given the same one with new dates.
+#[actix_web::test]
+async fn who_missed_a_successor_is_given_it_with_a_whole_life_before_it() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await;
+    let first = ann.obtain().await;
+    app.clock.advance(hours(1));
+    let lost: Pair = ann.refresh(&first.refresh).await.ok();
+    app.clock.advance(hours(22));
+    let second: Pair = ann.refresh(&first.refresh).await.ok();
+    assert_eq!(claims(&second.refresh)["jti"], claims(&lost.refresh)["jti"]);
+    assert_eq!(claims(&second.refresh)["exp"], json!((app.clock.now() + days(1)).seconds()));
+
+    app.clock.advance(hours(20));
+    portcullis::ops::sweeper::sweep(&app.site.db, app.clock.now(), |_| ()).await.unwrap();
+    let third: Pair = ann.refresh(&second.refresh).await.ok();
+    ann.with(&third.access).get("/api/hello/").await.status(200);
+    // Once it was refreshed itself, its dates stand.
+    let again: Pair = ann.refresh(&second.refresh).await.ok();
+    assert_eq!(claims(&again.refresh), claims(&third.refresh));
+}
+
 #[actix_web::test]
 async fn a_refused_token_spends_nothing() {
     let app = TestApp::new().await;

@@ -69,6 +69,11 @@ impl TestApp {
         Self::open(Kind::Postgres, |_| (), |_| ()).await
     }
 
+    /// One on PostgreSQL with settings of the test's own.
+    pub async fn on_postgres_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::open(Kind::Postgres, change, |_| ()).await
+    }
+
     async fn open(kind: Kind, change: impl FnOnce(&mut Settings), routes: fn(&mut ServiceConfig)) -> Self {
         let folder = Rc::new(tempfile::tempdir().unwrap());
         let mut settings = Settings::default();

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod dice;
 pub mod http;
 pub mod keys;
 pub mod panel;

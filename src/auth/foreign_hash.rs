@@ -110,7 +110,7 @@ impl ForeignHash {
         if !known {
             return Err(Unfit::Unknown);
         }
-        if text.len() > LONGEST {
+        if text.len() > LONGEST || text.contains(char::is_control) {
             return Err(Unfit::Damaged);
         }
         let read = match format {
@@ -277,6 +277,7 @@ mod tests {
             (&pbkdf2.replace("$1000000$", "$99999999999$"), Unfit::Damaged),
             (&pbkdf2[..pbkdf2.len() - 5], Unfit::Damaged),
             (&format!("{pbkdf2}$"), Unfit::Damaged),
+            (&pbkdf2.replace("Un3R", "\0"), Unfit::Damaged),
             (&pbkdf2.replace("Un3R", &"x".repeat(600)), Unfit::Damaged),
             (&argon2.replace("m=102400", "m=0"), Unfit::Damaged),
             (&bcrypt_of("$2x$12$"), Unfit::Damaged),

@@ -378,6 +378,41 @@ mod tests {
         assert_eq!(passwords.verify("x".into(), None).await.unwrap(), Verified::Wrong);
     }
 
+    /// What this thread has had of the processor, in nanoseconds: other tests beside it do not count.
+    fn worked() -> f64 {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        told.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// AUT-02. The least of several runs, since what else there is only adds to the time.
+    #[test]
+    fn beside_imported_hashes_every_refusal_takes_the_time_of_the_costliest() {
+        let hash = |rounds: u32| format!("pbkdf2_sha256${rounds}$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        let recipe = Recipe::new(&cheap()).unwrap();
+        let ours = recipe.hash(&"y".into(), &mut Area::new()).unwrap();
+        let foreign = [hash(1000), hash(400_000), hash(20_000)];
+        let time = |stored: Option<&str>, plain: &str| {
+            let run = |_| {
+                let start = worked();
+                assert_eq!(recipe.verify(&plain.into(), stored, &foreign, &mut Area::new()), Verified::Wrong);
+                worked() - start
+            };
+            (0..7).map(run).reduce(f64::min).unwrap()
+        };
+        let unknown = time(None, "x");
+        let long = "x".repeat(2000);
+        for (stored, plain) in [
+            (Some(foreign[1].as_str()), "x"),
+            (Some(foreign[0].as_str()), "x"),
+            (Some(ours.as_str()), "x"),
+            (Some("!"), "x"),
+            (Some(ours.as_str()), &long),
+        ] {
+            let ratio = time(stored, plain) / unknown;
+            assert!((0.7..1.4).contains(&ratio), "{stored:?}: {ratio}");
+        }
+    }
+
     #[test]
     fn every_answer_costs_a_hash() {
         let recipe = Recipe::new(&cheap()).unwrap();

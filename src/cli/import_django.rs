@@ -38,7 +38,8 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
     on_site(settings, |site| async move {
         let source = Source::open(&source, users)?;
         let (db, grants, clock) = (site.db.clone(), site.grants.clone(), site.clock.clone());
-        let import = Import { db, grants, clock, jwt: site.settings.jwt.clone(), dry };
+        let beside_server = site.data_dir.is_served()? || !site.db.is_single();
+        let import = Import { db, grants, clock, jwt: site.settings.jwt.clone(), dry, beside_server };
         let mut stderr = std::io::stderr();
         let (shows, mut shown) = (stderr.is_terminal(), site.clock.monotonic());
         let before = site.db.read(change::position).await.map_err(in_words)?;

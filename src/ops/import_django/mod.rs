@@ -31,6 +31,8 @@ use tokens::Tokens;
 
 /// Sessions of deleted accounts that are ended in one transaction.
 const ORPHANS: i64 = 50;
+/// After a batch others have as long as it took, and at most this.
+const LONGEST_TURN: Duration = Duration::from_millis(50);
 /// No row has an id as low.
 const BEFORE_ALL: i64 = -i64::MAX;
 
@@ -46,6 +48,8 @@ pub struct Import {
     pub jwt: Jwt,
     /// Nothing is written, and all is reported.
     pub dry: bool,
+    /// A server runs on the same database, and others have their turn after each batch.
+    pub beside_server: bool,
 }
 
 /// What goes from one batch to the next.
@@ -122,7 +126,7 @@ impl Import {
         Ok(progress.report)
     }
 
-    /// One batch as one transaction; in a dry run it only reads. Afterwards others have their turn for as long.
+    /// One batch as one transaction; in a dry run it only reads.
     async fn step(
         &self,
         mut progress: Progress,
@@ -134,7 +138,10 @@ impl Import {
         }
         let start = self.clock.monotonic();
         let progress = self.db.write(work).await?;
-        tokio::time::sleep(self.clock.monotonic().saturating_sub(start).min(Duration::from_millis(50))).await;
+        if self.beside_server {
+            let took = self.clock.monotonic().saturating_sub(start);
+            tokio::time::sleep(took.min(LONGEST_TURN)).await;
+        }
         Ok(progress)
     }
 

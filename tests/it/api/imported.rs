@@ -3,6 +3,8 @@
 use std::fs;
 
 use futures_util::future::join_all;
+use portcullis::auth::key_changes;
+use portcullis::error::Error;
 use portcullis::model::import::{self, ImportedUser};
 use portcullis::model::user::{self, NewUser};
 use portcullis::model::{change, role};
@@ -12,7 +14,7 @@ use portcullis::ops::import_django::source::Source;
 use portcullis::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::support::app::{NOON, TestApp, minutes};
+use crate::support::app::{NOON, TestApp, hours, minutes};
 use crate::support::people::{PASSWORD, Pair};
 use crate::support::token::{KEY, not_valid, own_key, refused, signed};
 
@@ -125,7 +127,7 @@ async fn import(app: &TestApp, objects: &Value, dry: bool) -> Report {
     let file = folder.path().join("dump.json");
     fs::write(&file, objects.to_string()).unwrap();
     let (db, grants, clock) = (app.site.db.clone(), app.site.grants.clone(), app.clock.clone());
-    let import = Import { db, grants, clock, jwt: app.site.settings.jwt.clone(), dry };
+    let import = Import { db, grants, clock, jwt: app.site.settings.jwt.clone(), dry, beside_server: false };
     import.run(Source::open(file.to_str().unwrap(), None).unwrap(), |_| ()).await.unwrap()
 }
 
@@ -276,7 +278,7 @@ async fn a_dump_may_have_natural_keys_and_be_in_lines() {
     ];
     fs::write(&file, objects.map(|object| object.to_string()).join("\n")).unwrap();
     let (db, grants, clock) = (app.site.db.clone(), app.site.grants.clone(), app.clock.clone());
-    let import = Import { db, grants, clock, jwt: app.site.settings.jwt.clone(), dry: false };
+    let import = Import { db, grants, clock, jwt: app.site.settings.jwt.clone(), dry: false, beside_server: false };
     let report = import.run(Source::open(file.to_str().unwrap(), None).unwrap(), |_| ()).await.unwrap();
 
     assert_eq!((report.roles.taken, report.users.taken, report.tokens.taken), (1, 1, 1));
@@ -292,9 +294,29 @@ async fn a_token_minted_after_the_legacy_key_was_added_is_refused() {
     let new = NewUser { username: "ann".into(), date_joined: NOON, updated_at: NOON, ..NewUser::default() };
     let ann = app.write(move |conn| Ok(user::insert(conn, &new)?.unwrap())).await;
     let (kid, now) = (app.site.keys.bring_in(KEY.as_bytes()).unwrap(), app.clock.now());
-    app.write(move |conn| portcullis::auth::key_changes::add_legacy(conn, &kid, "HS256", now)).await;
+    app.write(move |conn| key_changes::add_legacy(conn, &kid, "HS256", now)).await;
     let client = |token: &str| app.anonymous().bearing(token);
     client(&minted(&app, "access", ann.id, "f")).get("/api/hello/").await.status(200);
     app.clock.advance(minutes(5));
     client(&minted(&app, "access", ann.id, "f")).get("/api/hello/").await.status(401);
+}
+
+#[actix_web::test]
+async fn a_legacy_key_is_not_retired_while_imported_tokens_depend_on_it() {
+    let app = TestApp::new().await;
+    import(&app, &json!([django_user(50, "ann", &[]), django_token(1, 50, &"a".repeat(32))]), false).await;
+    let (kid, now) = (app.site.keys.bring_in(KEY.as_bytes()).unwrap(), app.clock.now());
+    let known = kid.clone();
+    app.write(move |conn| key_changes::add_legacy(conn, &known, "HS256", now)).await;
+
+    app.clock.advance(minutes(60));
+    let now = app.clock.now();
+    let retire = |kid: String| app.site.db.write(move |conn| key_changes::retire(conn, &kid, false, minutes(5), now));
+    match retire(kid.clone()).await {
+        Err(Error::Conflict(words)) => assert_eq!(words, format!("1 live tokens depend on {kid}; --force ends them")),
+        other => panic!("{other:?}"),
+    }
+    app.clock.advance(hours(24));
+    let now = app.clock.now();
+    app.write(move |conn| key_changes::retire(conn, &kid, false, minutes(5), now)).await;
 }

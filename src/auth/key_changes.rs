@@ -53,7 +53,7 @@ pub fn retire(conn: &mut Conn, kid: &str, force: bool, bearer: Duration, now: Ti
         return Err(Error::Conflict(format!("{kid} signs: let another take its turn first (keys rotate)")));
     }
     if !force {
-        let live = token::count_live_of_key(conn, kid, now)?;
+        let live = token::count_live_of_key(conn, &key, now)?;
         if live > 0 {
             return Err(Error::Conflict(format!("{live} live tokens depend on {kid}; --force ends them")));
         }

@@ -135,9 +135,9 @@ impl Key {
         Some(jwk)
     }
 
-    /// `alg`, as it stands in a header.
-    pub fn algorithm(&self) -> String {
-        format!("{:?}", self.algorithm)
+    /// What it signs and verifies by, whatever a token says.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// The encoded header of the tokens that this key signs.
@@ -214,13 +214,12 @@ impl KeyRing {
         std::iter::once(&self.active).chain(&self.verifying)
     }
 
-    /// The key that a header with this `kid` means. While there is one key and it has no name, any `kid` means it; a name
-    /// that no key has means none, and "try them all" is never an answer.
-    pub fn find(&self, kid: Option<&str>) -> Option<&Key> {
-        if self.verifying.is_empty() && self.active.kid.is_none() {
-            return Some(&self.active);
-        }
-        self.keys().find(|key| key.kid.as_deref() == kid)
+    /// The keys that a header with this `kid` can mean: the one of that name; without a name, those that have none. While
+    /// there is one key and it has no name, any `kid` means it. A name that no key has means none, and "try them all" is
+    /// never an answer.
+    pub fn named<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+        let any = self.verifying.is_empty() && self.active.kid.is_none();
+        self.keys().filter(move |key| any || key.kid.as_deref() == kid)
     }
 }
 

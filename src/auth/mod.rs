@@ -3,6 +3,7 @@
 pub mod account_rules;
 pub mod bearer;
 pub mod claim_names;
+pub mod foreign_hash;
 pub mod gate;
 pub mod grants;
 pub mod inspect;

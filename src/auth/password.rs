@@ -17,6 +17,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::sync::oneshot;
 
+use crate::auth::foreign_hash::ForeignHash;
 use crate::auth::password_rules::too_long;
 use crate::error::{Error, Result};
 use crate::settings::rules::{MOST_MEMORY_KIB, MOST_PASSES};
@@ -30,7 +31,7 @@ const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
 /// argon2's memory, kept from one hash to the next: to get 19 MiB anew costs a good part of a hash.
-type Area = Vec<Block>;
+pub type Area = Vec<Block>;
 type Job = Box<dyn FnOnce(&mut Area) + Send>;
 
 /// What comparing a password with a stored hash shows.
@@ -75,8 +76,14 @@ impl Passwords {
 
     /// Compares `plain` with a user's `stored` hash; of a user who does not exist, with a hash that nobody has.
     pub async fn verify(&self, plain: Secret, stored: Option<String>) -> Result<Verified> {
+        self.verify_among(plain, stored, Vec::new()).await
+    }
+
+    /// The same where other users have the hashes `foreign`, made by another server and costlier than ours: a refusal takes
+    /// as long as the costliest, whoever was named.
+    pub async fn verify_among(&self, plain: Secret, stored: Option<String>, foreign: Vec<String>) -> Result<Verified> {
         let recipe = self.recipe.clone();
-        self.run(move |area| Ok(recipe.verify(&plain, stored.as_deref(), area))).await
+        self.run(move |area| Ok(recipe.verify(&plain, stored.as_deref(), &foreign, area))).await
     }
 
     /// Has a thread do `work`, unless nobody waits for it any more when its turn comes.
@@ -155,11 +162,27 @@ impl Recipe {
         Stored::new(self.params.clone(), &salt, &output)?.phc()
     }
 
-    fn verify(&self, plain: &Secret, stored: Option<&str>, area: &mut Area) -> Verified {
+    fn verify(&self, plain: &Secret, stored: Option<&str>, foreign: &[String], area: &mut Area) -> Verified {
         let plain = plain.expose();
         // A text that is too long was never hashed, and is not worth hashing: an empty one takes its time.
-        let (plain, stored) =
-            if too_long(plain).is_some() { ("", None) } else { (plain, stored.and_then(Stored::read)) };
+        let (plain, stored) = if too_long(plain).is_some() { ("", None) } else { (plain, stored) };
+        let made_elsewhere = stored.and_then(|text| ForeignHash::read(text).ok());
+        let verified = match &made_elsewhere {
+            None => self.compare(plain, stored.and_then(Stored::read), area),
+            Some(hash) => {
+                self.dummy.is_of(plain, area);
+                if hash.is_of(plain, area) { Verified::RightButOld } else { Verified::Wrong }
+            }
+        };
+        let costliest = foreign.iter().filter_map(|text| ForeignHash::read(text).ok()).max_by_key(ForeignHash::work);
+        if let (Verified::Wrong, Some(costliest)) = (verified, costliest) {
+            costliest.make_up_for(made_elsewhere.as_ref(), plain, area);
+        }
+        verified
+    }
+
+    /// Compares with a hash of ours, at the cost of the present one at least.
+    fn compare(&self, plain: &str, stored: Option<Stored>, area: &mut Area) -> Verified {
         let Some(stored) = stored else {
             self.dummy.is_of(plain, area);
             return Verified::Wrong;
@@ -175,8 +198,8 @@ impl Recipe {
     }
 }
 
-/// A hash with what it was made of.
-struct Stored {
+/// A hash of argon2 with what it was made of.
+pub struct Stored {
     algorithm: Algorithm,
     version: Version,
     params: Params,
@@ -193,12 +216,27 @@ impl Stored {
     /// PHC text of one of argon2's kinds. Not what would bind a thread or the machine's memory for long: no setting of
     /// ours has ever made such a hash.
     fn read(text: &str) -> Option<Self> {
+        let bearable = |params: &Params| params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES;
+        Self::read_any(text).filter(|stored| bearable(&stored.params))
+    }
+
+    /// PHC text, whatever it would cost to check. Argon2 before 1.3 wrote no version.
+    pub(super) fn read_any(text: &str) -> Option<Self> {
         let phc = PasswordHash::new(text).ok()?;
         let params = Params::try_from(&phc).ok()?;
         let algorithm = phc.algorithm.as_str().parse().ok()?;
-        let version = phc.version?.try_into().ok()?;
-        let bearable = params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES;
-        bearable.then_some(Self { algorithm, version, params, salt: phc.salt?, hash: phc.hash? })
+        let version = phc.version.map_or(Ok(Version::V0x10), TryInto::try_into).ok()?;
+        Some(Self { algorithm, version, params, salt: phc.salt?, hash: phc.hash? })
+    }
+
+    /// The memory of a check, in KiB.
+    pub(super) fn memory(&self) -> u64 {
+        self.params.m_cost().into()
+    }
+
+    /// KiB that a check writes, over all passes.
+    pub(super) fn memory_passes(&self) -> u64 {
+        self.memory().saturating_mul(self.params.t_cost().into())
     }
 
     fn phc(&self) -> anyhow::Result<String> {
@@ -213,15 +251,14 @@ impl Stored {
     }
 
     fn is_cheaper_than(&self, params: &Params) -> bool {
-        let cost = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
-        cost(&self.params) < cost(params)
+        self.memory_passes() < u64::from(params.m_cost()) * u64::from(params.t_cost())
     }
 
     fn is_made_with(&self, params: &Params) -> bool {
         (self.algorithm, self.version, &self.params) == (Algorithm::Argon2id, Version::V0x13, params)
     }
 
-    fn is_of(&self, plain: &str, area: &mut Area) -> bool {
+    pub(super) fn is_of(&self, plain: &str, area: &mut Area) -> bool {
         let argon2 = Argon2::new(self.algorithm, self.version, self.params.clone());
         let mut output = vec![0; self.hash.len()];
         compute(&argon2, plain, &self.salt, &mut output, area).is_ok()
@@ -341,6 +378,41 @@ mod tests {
         assert_eq!(passwords.verify("x".into(), None).await.unwrap(), Verified::Wrong);
     }
 
+    /// What this thread has had of the processor, in nanoseconds: other tests beside it do not count.
+    fn worked() -> f64 {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        told.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// AUT-02. The least of several runs, since what else there is only adds to the time.
+    #[test]
+    fn beside_imported_hashes_every_refusal_takes_the_time_of_the_costliest() {
+        let hash = |rounds: u32| format!("pbkdf2_sha256${rounds}$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        let recipe = Recipe::new(&cheap()).unwrap();
+        let ours = recipe.hash(&"y".into(), &mut Area::new()).unwrap();
+        let foreign = [hash(1000), hash(400_000), hash(20_000)];
+        let time = |stored: Option<&str>, plain: &str| {
+            let run = |_| {
+                let start = worked();
+                assert_eq!(recipe.verify(&plain.into(), stored, &foreign, &mut Area::new()), Verified::Wrong);
+                worked() - start
+            };
+            (0..7).map(run).reduce(f64::min).unwrap()
+        };
+        let unknown = time(None, "x");
+        let long = "x".repeat(2000);
+        for (stored, plain) in [
+            (Some(foreign[1].as_str()), "x"),
+            (Some(foreign[0].as_str()), "x"),
+            (Some(ours.as_str()), "x"),
+            (Some("!"), "x"),
+            (Some(ours.as_str()), &long),
+        ] {
+            let ratio = time(stored, plain) / unknown;
+            assert!((0.7..1.4).contains(&ratio), "{stored:?}: {ratio}");
+        }
+    }
+
     #[test]
     fn every_answer_costs_a_hash() {
         let recipe = Recipe::new(&cheap()).unwrap();
@@ -348,7 +420,7 @@ mod tests {
         let stored = recipe.hash(&long, &mut Area::new()).unwrap();
         for (plain, stored) in [("x".into(), None), ("x".into(), Some("!")), (long, Some(stored.as_str()))] {
             let mut area = Area::new();
-            assert_eq!(recipe.verify(&plain, stored, &mut area), Verified::Wrong);
+            assert_eq!(recipe.verify(&plain, stored, &[], &mut area), Verified::Wrong);
             assert_eq!(area.len(), 8, "{stored:?}");
         }
     }

@@ -38,17 +38,19 @@ impl SignIn {
     }
 
     /// Who signs in as `username` with `password` from `ip`; `None` for a wrong password, an unknown or inactive user, all
-    /// at the cost of one hash.
+    /// at the same cost.
     ///
     /// # Errors
     /// [`Error::Throttled`] if this was tried too often; [`Error::Unavailable`] if too many passwords wait to be hashed.
     pub async fn check(&self, username: String, password: Secret, ip: IpAddr) -> Result<Option<SignedIn>> {
         self.count(Some(&username), ip)?;
         let named = username.clone();
-        let found = self.db.read(move |conn| user::by_username(conn, &named)).await?;
+        let asked = move |conn: &mut Conn| Ok((user::by_username(conn, &named)?, user::foreign_hashes(conn)?));
+        let (found, foreign) = self.db.read(asked).await?;
+        let found = found.filter(|user| user.is_active);
         let stored = found.as_ref().map(|user| user.password.clone());
-        let verified = self.passwords.verify(password.clone(), stored).await?;
-        let Some(user) = found.filter(|user| user.is_active && !matches!(verified, Verified::Wrong)) else {
+        let verified = self.passwords.verify_among(password.clone(), stored, foreign).await?;
+        let Some(user) = found.filter(|_| !matches!(verified, Verified::Wrong)) else {
             failed(ip);
             return Ok(None);
         };
@@ -101,13 +103,15 @@ fn failed(ip: IpAddr) {
 
 impl SignedIn {
     /// The user as of now, inside the transaction that begins the session: still there, active and with the password that
-    /// was checked. A hash of an older kind is renewed.
+    /// was checked. A hash of an older kind is renewed, unless another sign-in has done so meanwhile.
     ///
     /// # Errors
     /// The database's.
     pub fn confirm(self, conn: &mut Conn) -> Result<Option<User>> {
         let now = user::by_id(conn, self.user.id)?;
-        let Some(user) = now.filter(|user| user.is_active && user.password == self.user.password) else {
+        // By the generation and not by the hash: that may be another of the same password since.
+        let same = |user: &User| user.password_generation == self.user.password_generation;
+        let Some(user) = now.filter(|user| user.is_active && same(user)) else {
             return Ok(None);
         };
         if let Some(renewed) = &self.renewed {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::auth::claim_names::ClaimNames;
@@ -102,27 +103,20 @@ impl Signer {
         if text.len() > LONGEST || payload.contains('.') {
             return Err(Reject::Malformed);
         }
-        let key = if header == ring.active().header() {
-            ring.active() // our own header, byte for byte: there is nothing in it to read
+        let active = ring.active();
+        let header = if header == active.header() {
+            None // our own header, byte for byte: there is nothing in it to read
         } else {
-            let header = object(&decode(header)?).ok_or(Reject::Malformed)?;
-            let kid = match header.get("kid") {
-                None => None,
-                Some(Value::String(kid)) => Some(kid.as_str()),
-                Some(_) => return Err(Reject::Malformed),
-            };
-            if header.contains_key("crit") || header.get("b64").is_some_and(|b64| *b64 != Value::Bool(true)) {
-                return Err(Reject::Critical);
-            }
-            let key = ring.find(kid).ok_or(Reject::UnknownKey)?;
-            if header.get("alg").and_then(Value::as_str) != Some(key.algorithm().as_str()) {
-                return Err(Reject::Algorithm);
-            }
-            key
+            Some(object(&decode(header)?).ok_or(Reject::Malformed)?)
         };
-        if !key.verifies(message.as_bytes(), &decode(signature)?) {
-            return Err(Reject::Signature);
-        }
+        let (kid, algorithm) = match &header {
+            None => (active.kid(), active.algorithm()),
+            Some(header) => asked_for(header, &ring)?,
+        };
+        let signature = decode(signature)?;
+        // Several keys may be without a name: a secret of the settings, and secrets that were brought in.
+        let mut keys = ring.named(kid).filter(|key| key.algorithm() == algorithm);
+        let key = keys.find(|key| key.verifies(message.as_bytes(), &signature)).ok_or(Reject::Signature)?;
         let payload = decode(payload)?;
         match key.issued_before() {
             Some(at) if !object(&payload).map(Claims::new).is_some_and(|claims| claims.was_issued_before(at)) => {
@@ -205,6 +199,24 @@ impl Signer {
         }
         claims
     }
+}
+
+/// The key's name and algorithm that a header asks for, if there is such a key.
+fn asked_for<'a>(header: &'a Map<String, Value>, ring: &KeyRing) -> Result<(Option<&'a str>, Algorithm), Reject> {
+    let kid = match header.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.as_str()),
+        Some(_) => return Err(Reject::Malformed),
+    };
+    if header.contains_key("crit") || header.get("b64").is_some_and(|b64| *b64 != Value::Bool(true)) {
+        return Err(Reject::Critical);
+    }
+    if ring.named(kid).next().is_none() {
+        return Err(Reject::UnknownKey);
+    }
+    let algorithm = header.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok());
+    let known = algorithm.filter(|algorithm| ring.named(kid).any(|key| key.algorithm() == *algorithm));
+    Ok((kid, known.ok_or(Reject::Algorithm)?))
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Reject> {

@@ -69,7 +69,7 @@ async fn list(site: &Site) -> anyhow::Result<()> {
     let now = site.clock.now();
     let keys = site.db.read(move |conn| {
         let keys = signing_key::all(conn)?;
-        let counted = keys.into_iter().map(|key| Ok((token::count_live_of_key(conn, &key.kid, now)?, key)));
+        let counted = keys.into_iter().map(|key| Ok((token::count_live_of_key(conn, &key, now)?, key)));
         counted.collect::<crate::error::Result<Vec<_>>>()
     });
     if site.keys.is_given() {

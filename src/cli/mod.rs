@@ -4,6 +4,7 @@ mod changepassword;
 mod config;
 mod createsuperuser;
 mod flush;
+mod import_django;
 mod keys;
 mod migrate;
 mod serve;
@@ -64,6 +65,8 @@ enum Verb {
     Keys(keys::Arguments),
     /// Tells why a token is accepted or refused
     Token(token::Arguments),
+    /// Takes users, groups and tokens of a Django backend over
+    ImportDjango(import_django::Arguments),
     /// Deletes tokens and sessions that have expired (a running server does so by itself)
     Flushexpiredtokens,
     /// Shows every setting in force, and where it came from; secrets masked
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::User(arguments) => user::run(loaded.settings, arguments),
         Verb::Keys(arguments) => keys::run(loaded.settings, arguments),
         Verb::Token(arguments) => token::run(loaded.settings, arguments),
+        Verb::ImportDjango(arguments) => import_django::run(loaded.settings, arguments),
         Verb::Flushexpiredtokens => flush::run(loaded.settings),
         Verb::Config => config::run(&loaded),
     });
@@ -146,12 +150,19 @@ where
         Ok((done, (after > before).then_some(after)))
     });
     let (done, position) = written.await.map_err(in_words)?;
-    let Some(position) = position else { return Ok(done) };
+    if let Some(position) = position {
+        confirm(site, position).await?;
+    }
+    Ok(done)
+}
+
+/// Waits until a running server has taken note of the change log as far as `position`.
+async fn confirm(site: &Site, position: i64) -> anyhow::Result<()> {
     let served = site.data_dir.is_served()? || !site.db.is_single();
     if served && !follower::wait_for_servers(&site.db, position, &site.clock).await? {
         bail!("it is done, but a running server has not confirmed it within five seconds: look at its log");
     }
-    Ok(done)
+    Ok(())
 }
 
 /// An error of the API, for a terminal.

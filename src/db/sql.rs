@@ -69,6 +69,47 @@ pub fn taken(error: &Error, table: &str, column: &str) -> bool {
         || information.message().contains(&format!("{table}.{column}"))
 }
 
+/// The highest id that a table with ids of its own has given.
+///
+/// # Errors
+/// The database's.
+pub fn last_id(conn: &mut Conn, table: &str) -> QueryResult<i64> {
+    #[derive(diesel::QueryableByName)]
+    struct Last {
+        #[diesel(sql_type = BigInt)]
+        last: i64,
+    }
+    let query = match conn {
+        Conn::Postgres(_) => {
+            format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM {table}_id_seq")
+        }
+        Conn::Sqlite(_) => format!("SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = '{table}'"),
+    };
+    Ok(diesel::sql_query(query).get_result::<Last>(conn)?.last)
+}
+
+/// Has the ids of a table go on above `last`; where they are above already, nothing happens.
+///
+/// # Errors
+/// The database's.
+pub fn skip_ids(conn: &mut Conn, table: &str, last: i64) -> QueryResult<()> {
+    if last_id(conn, table)? >= last {
+        return Ok(());
+    }
+    let queries = match conn {
+        Conn::Postgres(_) => vec![format!("SELECT setval('{table}_id_seq', {last})")],
+        // SQLite keeps no row of a table that was always empty.
+        Conn::Sqlite(_) => vec![
+            format!("DELETE FROM sqlite_sequence WHERE name = '{table}'"),
+            format!("INSERT INTO sqlite_sequence (name, seq) VALUES ('{table}', {last})"),
+        ],
+    };
+    for query in queries {
+        diesel::sql_query(query).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// `SELECT count(*)` of another query, which may have a limit of its own: so much is counted, and no more.
 #[derive(Debug)]
 pub struct CountOf<Q>(Q);

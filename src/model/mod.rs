@@ -4,6 +4,7 @@
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
+pub mod import;
 pub mod lifetime;
 pub mod panel_session;
 pub mod role;

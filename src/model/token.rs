@@ -14,6 +14,7 @@ use crate::db::Conn;
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
 use crate::error::Result;
 use crate::model::session::{Ended, Session, SessionId};
+use crate::model::signing_key::SigningKey;
 use crate::model::user::User;
 
 /// A row of `outstanding_tokens`.
@@ -197,15 +198,19 @@ fn blacklist_all(conn: &mut Conn, ids: &[i64], why: Ended, by: Option<i64>, now:
     Ok(ended)
 }
 
-/// How many tokens that a key signed could still be exchanged.
-pub fn count_live_of_key(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<i64> {
-    Ok(outstanding_tokens::table
+/// How many tokens that a key signed could still be exchanged. Those of a secret that was brought in name no key.
+pub fn count_live_of_key(conn: &mut Conn, key: &SigningKey, now: Timestamp) -> Result<i64> {
+    let live = outstanding_tokens::table
         .inner_join(sessions::table)
-        .filter(outstanding_tokens::kid.eq(kid))
         .filter(outstanding_tokens::expires_at.gt(now))
-        .filter(sessions::ended_at.is_null())
-        .count()
-        .get_result(conn)?)
+        .filter(sessions::ended_at.is_null());
+    Ok(match key.issued_before {
+        None => live.filter(outstanding_tokens::kid.eq(&key.kid)).count().get_result(conn)?,
+        Some(before) => {
+            let theirs = outstanding_tokens::kid.is_null().and(outstanding_tokens::created_at.lt(before));
+            live.filter(theirs).count().get_result(conn)?
+        }
+    })
 }
 
 /// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist, and the sessions that

@@ -1,3 +1,4 @@
 //! What runs beside requests.
 
+pub mod import_django;
 pub mod sweeper;

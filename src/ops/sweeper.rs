@@ -13,7 +13,7 @@ pub const EVERY: Duration = Duration::from_secs(60);
 /// Rows of one transaction: a request waits some three milliseconds for it; for five hundred it would be forty.
 const BATCH: i64 = 50;
 /// What has expired is kept so long, in case the clock is set back: then it must still be known to be dead.
-const SLACK: Duration = Duration::from_secs(3600);
+pub const SLACK: Duration = Duration::from_secs(3600);
 
 /// What one sweep cleared away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

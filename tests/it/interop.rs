@@ -21,7 +21,7 @@ fn tests(path: &str) -> PathBuf {
 
 /// Runs one of the programs in `tests/interop/` to its end; what it wrote.
 #[track_caller]
-fn run(home: &Home, program: &str, arguments: &[&str], input: &str) -> String {
+pub fn run(home: &Home, program: &str, arguments: &[&str], input: &str) -> String {
     let script = tests("interop").join(program);
     let mut command = if program.ends_with(".py") {
         let python = tests(".venv/bin/python");

@@ -9,6 +9,7 @@ mod db;
 mod handbook;
 mod hostile;
 mod house;
+mod import;
 mod interop;
 mod process;
 mod races;

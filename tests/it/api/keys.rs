@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, hours, minutes};
 use crate::support::people::Pair;
-use crate::support::token::{header, not_valid, sealed, token_of};
+use crate::support::token::{KEY, header, not_valid, own_key, sealed, token_of};
 
 const BEARER: Duration = Duration::from_secs(300);
 
@@ -158,4 +158,32 @@ async fn beside_a_key_of_the_settings_the_ring_goes_on_verifying() {
         .ok();
     assert_eq!(header(&fresh.access), json!({ "alg": "HS256", "typ": "JWT" }));
     after.anonymous().bearing(&fresh.access).get("/api/hello/").await.status(200);
+}
+
+/// Who sets `jwt.signing_key` and brings in the secrets of two Django servers has three keys without a name.
+#[actix_web::test]
+async fn a_token_without_a_key_id_is_tried_against_every_key_without_one_of_its_algorithm() {
+    let app = TestApp::with(own_key).await;
+    let ann = app.user("ann").await;
+    let secrets =
+        ["fifty-random-characters-of-some-django-settings-py", "and-the-fifty-characters-of-another-django-server"];
+    let claims = token_of(&app, &ann, "access").to_string();
+    let by = |header: &str, secret: &str| sealed(header, &claims, secret.as_bytes());
+    let plain = r#"{"alg":"HS256","typ":"JWT"}"#;
+    app.clock.advance(minutes(1));
+    for secret in secrets {
+        let (kid, now) = (app.site.keys.bring_in(secret.as_bytes()).unwrap(), app.clock.now());
+        app.write(move |conn| key_changes::add_legacy(conn, &kid, "HS256", now)).await;
+    }
+
+    for secret in [KEY, secrets[0], secrets[1]] {
+        for header in [plain, r#"{"typ":"JWT","alg":"HS256"}"#] {
+            ann.with(&by(header, secret)).get("/api/hello/").await.is(200, json!({ "message": "Hello, ann" }));
+        }
+        for header in [r#"{"alg":"HS256","kid":"k-1"}"#, r#"{"alg":"HS384","typ":"JWT"}"#, r#"{"alg":"none"}"#] {
+            ann.with(&by(header, secret)).get("/api/hello/").await.is(401, not_valid("Token is invalid"));
+        }
+    }
+    let stranger = by(plain, "a secret that nobody has told this server of, ever");
+    ann.with(&stranger).get("/api/hello/").await.is(401, not_valid("Token is invalid"));
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod articles;
 mod browser_mode;
 mod claims;
+mod imported;
 mod keys;
 mod lists;
 mod logout;

@@ -31,8 +31,8 @@ pub fn routes(app: &mut ServiceConfig, providers: &Social, more: impl Fn(&mut Se
     app.route("/.well-known/jwks.json", web::get().to(services::jwks));
     app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
-    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(&versioned).configure(&more));
-    app.service(web::scope("/api").configure(&versioned).configure(&more));
+    app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned).configure(&more));
+    app.service(web::scope("/api").configure(versioned).configure(&more));
 }
 
 #[rustfmt::skip] // a table reads best as one

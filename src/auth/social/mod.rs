@@ -132,8 +132,9 @@ impl Social {
     /// Why nobody was shown to be there.
     pub async fn prove(&self, name: &str, brought: Brought) -> Result<Proven> {
         let provider = self.providers.get(name).ok_or_else(|| Refusal::Provider("it is not configured".into()))?;
-        if brought.token.len() > LONGEST_TOKEN {
-            return Err(Refusal::Token("too long"));
+        // What is no token at all could not even stand in a header.
+        if brought.token.len() > LONGEST_TOKEN || !brought.token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Refusal::Token("malformed"));
         }
         let _place = self.places.try_acquire().map_err(|_| Refusal::Provider("too many wait for it".into()))?;
         let now = self.clock.now();

@@ -14,6 +14,7 @@ mod samples;
 mod services;
 mod sessions;
 mod sliding;
+mod social;
 mod statements;
 mod tasks;
 mod throttle;

@@ -65,6 +65,13 @@ pub fn is_trusted(conn: &mut Conn, user: &User) -> Result<bool> {
     Ok(user.is_superuser || user.is_staff || roles > 0)
 }
 
+/// Whether a user is somebody at `issuer` already.
+pub fn is_known_at(conn: &mut Conn, user: i64, issuer: &str) -> Result<bool> {
+    let links =
+        social_accounts::table.filter(social_accounts::user_id.eq(user)).filter(social_accounts::issuer.eq(issuer));
+    Ok(diesel::select(diesel::dsl::exists(links)).get_result(conn)?)
+}
+
 /// Says that `subject` at `issuer` is this user.
 pub fn link(conn: &mut Conn, user: i64, provider: &str, issuer: &str, subject: &str, now: Timestamp) -> Result<()> {
     diesel::insert_into(social_accounts::table)

@@ -20,7 +20,8 @@ const DIGITS: [usize; 2] = [8, 64];
 /// The account of somebody from a provider, inside the caller's transaction, and whether it was made just now:
 ///
 /// 1. the one that was linked to them before;
-/// 2. else the only active one that has the address verified, as the provider has: it is linked now;
+/// 2. else the only active one that has the address verified, as the provider has: it is linked now, unless it is somebody
+///    else's at the same provider, for then the address has changed hands (OpenID Connect Core §5.7);
 /// 3. else the only active one that says it has the address and could not prove it: whoever made it goes, the owner of the
 ///    address comes. Its password becomes `unusable`, and its sessions, its tokens and other links are dead. Never one that
 ///    may do more than others: those are neither linked nor handed over;
@@ -41,7 +42,7 @@ pub fn settle(
     }
     let Holders { verified, has_barred, unverified } = social::holders(conn, &proven.email)?;
     let user = match (verified.as_slice(), unverified.as_slice()) {
-        ([one], _) => one.clone(),
+        ([one], _) if !social::is_known_at(conn, one.id, &proven.issuer)? => one.clone(),
         ([], _) if has_barred => return Err(no_account()),
         ([], [one]) if !social::is_trusted(conn, one)? => hand_over(conn, grants, one.id, unusable, now)?,
         _ if may_join => {

@@ -133,7 +133,7 @@ impl Keeper {
                 lock().directory = Some(directory.clone());
                 Ok(directory)
             }
-            Err(refusal) => match lock().directory.clone().filter(|old| now < old.read_at + OLDEST) {
+            Err(refusal) => match self.after_failure(now) {
                 Some(old) => {
                     log::warn!(target: "social", "{}: its keys cannot be read, the old ones serve: {refusal}", self.issuer);
                     Ok(old)
@@ -141,6 +141,13 @@ impl Keeper {
                 None => Err(refusal),
             },
         }
+    }
+
+    /// The keys that still serve. Nobody asks again for a while from now on, whenever the failed asking began.
+    fn after_failure(&self, began: Duration) -> Option<Arc<Directory>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.asked_at = Some(self.clock.monotonic());
+        known.directory.clone().filter(|old| began < old.read_at + OLDEST)
     }
 
     /// Reads the discovery document (OpenID Connect Discovery §4) and the keys that it names.

@@ -172,6 +172,21 @@ async fn where_two_accounts_say_they_have_the_address_neither_gets_it() {
     }
 }
 
+/// SOC-02: a company gives a former employee's address to the next.
+#[actix_web::test]
+async fn an_address_that_changed_hands_at_the_provider_brings_nobody_into_the_old_account() {
+    let provider = Provider::start();
+    for app in on_both(&provider).await {
+        let first = signed_in(&app, &provider.id_token(json!({}))).await;
+        let next = provider.id_token(json!({ "sub": "1002" }));
+        let second = signed_in(&app, &next).await;
+        assert!(second.created && user_of(&second) != user_of(&first));
+        assert_eq!(user_of(&signed_in(&app, &next).await), user_of(&second));
+        assert_eq!(user_of(&signed_in(&app, &provider.id_token(json!({}))).await), user_of(&first));
+        assert_eq!(rows(&app).await, [2, 4, 2]);
+    }
+}
+
 #[actix_web::test]
 async fn who_is_switched_off_is_refused_as_at_any_sign_in() {
     let provider = Provider::start();

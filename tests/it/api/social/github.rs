@@ -37,9 +37,8 @@ async fn who_comes_with_a_token_of_our_application_gets_an_account_by_the_primar
     assert_eq!(claims(&second.access)["user_id"], claims(&first.access)["user_id"]);
     provider.knows("another", Access { holder: json!({ "login": "ann-on-github", "id": 7 }), ..github_access() });
     let third: SignedIn = bring(&app, "github", "another").await.status(200).ok();
-    // The address that GitHub and we have both verified brings her to her account; her number is linked to it too.
-    assert!(!third.created);
-    assert_eq!(rows(&app).await, [1, 3, 2]);
+    assert!(third.created, "who has her old address is not ann");
+    assert_eq!(rows(&app).await, [2, 3, 2]);
 }
 
 /// SOC-01, SOC-02.

@@ -1,5 +1,6 @@
 //! Providers that are slow, down, huge or elsewhere (SOC-04); providers that are not there at all; and what is written down.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,25 @@ async fn a_provider_that_nobody_reaches_is_a_503() {
     let app = TestApp::with(|settings| settings.social = social).await;
     bring(&app, "google", &provider.id_token(json!({}))).await.status(503);
     bring(&app, "google", "opaque").await.status(503);
+}
+
+/// What is sent to an `https` address goes over TLS, and a server that nobody vouches for gets nothing.
+#[actix_web::test]
+async fn a_provider_is_spoken_to_over_tls() {
+    let provider = Provider::start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut social = provider.as_google();
+    social.get_mut("google").unwrap().issuer = Some(format!("https://{}", listener.local_addr().unwrap()));
+    let app = TestApp::with(|settings| settings.social = social).await;
+    let hello = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut first = [0; 5];
+        stream.read_exact(&mut first).unwrap();
+        first
+    });
+    bring(&app, "google", "opaque").await.status(503);
+    // The record of a handshake (RFC 8446 §5.1).
+    assert_eq!(hello.join().unwrap()[..2], [0x16, 0x03]);
 }
 
 #[actix_web::test]

@@ -123,17 +123,19 @@ impl Keeper {
     }
 
     async fn ask(&self) -> Result<Arc<Directory>> {
-        let now = self.clock.monotonic();
-        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        lock().asked_at = Some(now);
+        let began = self.clock.monotonic();
         let slow = |_| Err(Refusal::Provider("it is too slow".into()));
-        match tokio::time::timeout(READING, self.read(now)).await.unwrap_or_else(slow) {
+        let read = tokio::time::timeout(READING, self.read(began)).await.unwrap_or_else(slow);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // By the end of the asking: until then, who needs an answer waits for the turn.
+        known.asked_at = Some(self.clock.monotonic());
+        match read {
             Ok(directory) => {
                 let directory = Arc::new(directory);
-                lock().directory = Some(directory.clone());
+                known.directory = Some(directory.clone());
                 Ok(directory)
             }
-            Err(refusal) => match self.after_failure(now) {
+            Err(refusal) => match known.directory.clone().filter(|old| began < old.read_at + OLDEST) {
                 Some(old) => {
                     log::warn!(target: "social", "{}: its keys cannot be read, the old ones serve: {refusal}", self.issuer);
                     Ok(old)
@@ -141,13 +143,6 @@ impl Keeper {
                 None => Err(refusal),
             },
         }
-    }
-
-    /// The keys that still serve. Nobody asks again for a while from now on, whenever the failed asking began.
-    fn after_failure(&self, began: Duration) -> Option<Arc<Directory>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.asked_at = Some(self.clock.monotonic());
-        known.directory.clone().filter(|old| began < old.read_at + OLDEST)
     }
 
     /// Reads the discovery document (OpenID Connect Discovery §4) and the keys that it names.
@@ -219,5 +214,72 @@ impl PublicKey {
         }
         let key = DecodingKey::from_jwk(&jwk).ok()?;
         Some(Self { kid: jwk.common.key_id, algorithms, key }).filter(|key| !key.algorithms.is_empty())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use super::*;
+
+    /// The public half of an RSA key; its modulus is as good as any for what is looked at here.
+    fn rsa(bytes: usize) -> Value {
+        let modulus: Vec<u8> =
+            (0..bytes).map(|at| if at == 0 { 0xc5 } else { u8::try_from(at % 251).unwrap() | 1 }).collect();
+        json!({ "kty": "RSA", "kid": "a", "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB" })
+    }
+
+    #[test]
+    fn keys_of_other_purposes_kinds_and_sizes_are_passed_over() {
+        let with = |name: &str, value: Value| {
+            let mut jwk = rsa(256);
+            jwk[name] = value;
+            jwk
+        };
+        let algorithms = |jwk: &Value| PublicKey::read(jwk).map(|key| key.algorithms.len());
+        let curve = |name: &str| {
+            let point = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+            json!({ "kty": "EC", "crv": name, "x": point, "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" })
+        };
+        let edwards = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        for (jwk, suiting) in [
+            (rsa(256), Some(6)),
+            (with("use", json!("sig")), Some(6)),
+            (with("alg", json!("RS256")), Some(1)),
+            (with("key_ops", json!(["verify"])), Some(6)),
+            (curve("P-256"), Some(1)),
+            (edwards, Some(1)),
+            (with("use", json!("enc")), None),
+            (with("alg", json!("HS256")), None),
+            (with("alg", json!("RSA-OAEP")), None),
+            (with("key_ops", json!(["encrypt"])), None),
+            (with("e", json!("Aw")), None),
+            (rsa(128), None),
+            (curve("secp256k1"), None),
+            (json!({ "kty": "oct", "k": "c2VjcmV0" }), None),
+            (json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" }), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(algorithms(&jwk), suiting, "{jwk}");
+        }
+    }
+
+    #[test]
+    fn only_a_provider_of_this_machine_may_name_addresses_without_tls() {
+        let keeper = |issuer: &str| Keeper::new(issuer.into(), Http::new(READING).unwrap(), Clock::system());
+        let (afar, here) = (keeper("https://a.example"), keeper("http://127.0.0.1:1"));
+        for (url, from_afar, from_here) in [
+            ("https://keys.example/x", true, true),
+            ("http://127.0.0.1:6379/", false, true),
+            ("http://keys.example/x", false, false),
+            ("file:///etc/passwd", false, false),
+            ("/keys", false, false),
+        ] {
+            assert_eq!((afar.may_be_asked(url), here.may_be_asked(url)), (from_afar, from_here), "{url}");
+        }
     }
 }

@@ -78,6 +78,8 @@ pub enum Mood {
     Down,
     /// It answers in half a minute.
     Slow,
+    /// It takes a third of a second for each answer.
+    Late,
     /// Its answers never end.
     Huge,
     /// It sends those who ask to `/elsewhere`, where all would be well.
@@ -236,6 +238,7 @@ async fn answer(request: HttpRequest, body: Bytes, state: Data<Arc<Mutex<State>>
         }
         Mood::Down => return HttpResponse::ServiceUnavailable().finish(),
         Mood::Nonsense => return HttpResponse::Ok().content_type("text/html").body("<h1>Welcome</h1>"),
+        Mood::Late => tokio::time::sleep(Duration::from_millis(300)).await,
         Mood::Slow => tokio::time::sleep(Duration::from_secs(30)).await,
         Mood::Huge => {
             let piece = Bytes::from_static(&[b' '; 16 * 1024]);

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header};
 use portcullis::settings::TokenClaim;
 use portcullis::settings::social::Provider as ProviderSettings;
@@ -131,6 +133,12 @@ async fn a_token_that_the_provider_has_not_signed_is_refused() {
     let of = |pair: &Pair, header: Header| pair.sign_as(&header, &provider.claims(json!({})));
     let named = |algorithm, kid: &str| Header { kid: Some(kid.into()), ..Header::new(algorithm) };
     let typed = |typ: &str| Header { typ: Some(typ.into()), ..named(Algorithm::RS256, RSA.kid) };
+    let critical = {
+        let header = json!({ "alg": "RS256", "kid": RSA.kid, "crit": ["exp"] }).to_string();
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(&claims));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &RSA.key, Algorithm::RS256).unwrap();
+        format!("{message}.{signature}")
+    };
     let modulus = RSA.jwk()["n"].as_str().unwrap().to_owned();
     for (name, token) in [
         ("none", none("none")),
@@ -143,6 +151,7 @@ async fn a_token_that_the_provider_has_not_signed_is_refused() {
         ("another key under its own name", of(&NEXT_RSA, named(Algorithm::RS256, NEXT_RSA.kid))),
         ("another key without a name", of(&NEXT_RSA, Header::new(Algorithm::RS256))),
         ("a curve under the name of RSA", of(&EC, named(Algorithm::ES256, RSA.kid))),
+        ("critical words", critical),
         ("an access token of RFC 9068", of(&RSA, typed("at+jwt"))),
         ("a logout token", of(&RSA, typed("logout+jwt"))),
         ("no signature", format!("{message}.")),

@@ -42,11 +42,13 @@ async fn an_access_token_that_was_made_for_another_application_is_refused() {
         ("with an unverified address", Some(access(json!({ "email_verified": false })))),
         ("without an address", Some(access(json!({ "email": null })))),
     ] {
-        let token = format!("token {name}");
+        let token = name.replace(' ', "-");
         if let Some(told) = told {
             provider.knows(&token, told);
         }
+        provider.asked();
         let answer = bring(&app, "google", &token).await;
+        assert_ne!(provider.asked(), Vec::<String>::new(), "{name}: Google was not even asked");
         assert_eq!((answer.status.as_u16(), answer.json()), (400, invalid("Google")), "{name}");
     }
     assert_eq!(rows(&app).await, [0, 0, 0]);

@@ -61,10 +61,13 @@ async fn a_token_of_another_application_or_of_an_unverified_address_is_refused()
         ("of odd addresses", Some(Access { emails: json!({ "email": "ann@example.org" }), ..github_access() })),
         ("of nobody", Some(Access { holder: json!({ "login": "ann" }), ..github_access() })),
     ] {
+        let token = name.replace(' ', "-");
         if let Some(told) = told {
-            provider.knows(name, told);
+            provider.knows(&token, told);
         }
-        let answer = bring(&app, "github", name).await;
+        provider.asked();
+        let answer = bring(&app, "github", &token).await;
+        assert_ne!(provider.asked(), Vec::<String>::new(), "{name}: GitHub was not even asked");
         assert_eq!((answer.status.as_u16(), answer.json()), (400, invalid("GitHub")), "{name}");
     }
     assert_eq!(rows(&app).await, [0, 0, 0]);

@@ -54,6 +54,8 @@ pub enum Error {
     },
     /// 503: too busy, or the database cannot be written; nothing was changed.
     Unavailable,
+    /// 503: another server that is needed does not answer, or not as it should; what people call it.
+    Elsewhere(String),
     /// 500: the server's own fault. Logged whole, shown never.
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -125,6 +127,7 @@ impl Error {
         match self {
             Self::Throttled { wait } => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
             Self::Unavailable => Some(1),
+            Self::Elsewhere(_) => Some(5),
             _ => None,
         }
     }
@@ -153,6 +156,9 @@ impl Error {
                 detail(&format!("Request was throttled. Expected available in {seconds} second{plural}."))
             }
             Self::Unavailable => detail("The server is busy. Nothing was changed; please try again."),
+            Self::Elsewhere(name) => {
+                detail(&format!("{name} does not answer as it should. Nothing was changed; please try again."))
+            }
             Self::Internal(_) => detail("A server error occurred."),
         }
     }
@@ -208,7 +214,7 @@ impl ResponseError for Error {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Elsewhere(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -46,7 +46,7 @@ pub fn app_with(site: Data<Site>, more: impl Fn(&mut ServiceConfig)) -> App<impl
     }
     app.service(web::resource("/healthz").to(healthz))
         .service(web::resource("/readyz").to(readyz))
-        .configure(|routes| api::routes(routes, more))
+        .configure(|routes| api::routes(routes, &site.settings.social, more))
         .configure(assets::routes)
         .service(admin::scope(&site))
         .default_service(web::to(unknown))

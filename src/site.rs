@@ -16,6 +16,7 @@ use crate::auth::secrets::RootSecret;
 use crate::auth::setup::SetupToken;
 use crate::auth::sign_in::SignIn;
 use crate::auth::signer::{Rules, Signer};
+use crate::auth::social::Social;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
@@ -40,6 +41,8 @@ pub struct Site {
     pub passwords: Passwords,
     /// The check of a name and a password.
     pub sign_in: SignIn,
+    /// The providers of social sign-in.
+    pub social: Social,
     /// Users and ended sessions, in memory.
     pub memory: Memory,
     /// How often one may ask.
@@ -113,6 +116,7 @@ impl Site {
         let throttle = Arc::new(Throttle::default());
         let sign_in =
             SignIn::new(db.clone(), clock.clone(), passwords.clone(), throttle.clone(), settings.throttle.login);
+        let social = Social::new(&settings.social, &clock)?;
         Ok(Self {
             settings,
             clock,
@@ -121,6 +125,7 @@ impl Site {
             grants,
             passwords,
             sign_in,
+            social,
             memory,
             throttle,
             follower,

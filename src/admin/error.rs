@@ -184,6 +184,9 @@ fn error_words(error: &Error, back: Option<(&'static str, &'static str)>) -> Wor
             );
             ("Too many attempts", words, false)
         }
+        Error::Elsewhere(name) => {
+            ("Another server is needed", format!("{name} does not answer. Nothing was changed."), false)
+        }
         Error::Unavailable => ("The server is busy", "Nothing was changed. Try again in a moment.".to_owned(), false),
         Error::Internal(_) => {
             ("Something went wrong", "It is the server's fault, and its log has the rest.".to_owned(), false)

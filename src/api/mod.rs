@@ -10,6 +10,7 @@ pub mod samples;
 pub mod services;
 pub mod session;
 pub mod sliding;
+pub mod social;
 pub mod tasks;
 pub mod token;
 
@@ -21,9 +22,12 @@ use crate::api::tasks::Task;
 use crate::rest::permission::{AllowAny, IsAuthenticated};
 use crate::rest::resource::viewset;
 use crate::rest::view::{open_view, view};
+use crate::settings::Social;
 
-/// Every route of the API, and those that `more` adds wherever it is served.
-pub fn routes(app: &mut ServiceConfig, more: impl Fn(&mut ServiceConfig)) {
+/// Every route of the API, those of the `providers` of social sign-in among them, and those that `more` adds wherever it is
+/// served.
+pub fn routes(app: &mut ServiceConfig, providers: &Social, more: impl Fn(&mut ServiceConfig)) {
+    let versioned = |api: &mut ServiceConfig| versioned(api, providers);
     app.route("/.well-known/jwks.json", web::get().to(services::jwks));
     app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
@@ -32,7 +36,7 @@ pub fn routes(app: &mut ServiceConfig, more: impl Fn(&mut ServiceConfig)) {
 }
 
 #[rustfmt::skip] // a table reads best as one
-fn versioned(api: &mut ServiceConfig) {
+fn versioned(api: &mut ServiceConfig, providers: &Social) {
     api.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
     api.service(view::<IsAuthenticated>("Protected").get(samples::protected).at(&["/protected/"]));
     api.service(view::<samples::Admins>("Admin Only").get(samples::admin_only).at(&["/admin-only/"]));
@@ -51,6 +55,10 @@ fn versioned(api: &mut ServiceConfig) {
     api.service(view::<samples::Admins>("Token Revoke").post(services::revoke).takes::<services::Asked>(Method::POST).at(&["/token/revoke/"]));
     api.service(view::<samples::Admins>("Revocations").get(revocations::feed).or_as("text/event-stream").at(&["/revocations/"]));
     api.service(view::<AllowAny>("Token Check").post(token::check).at(&["/token/check/"]));
+
+    if let Some(path) = social::path(providers) {
+        api.service(open_view("Social Sign In").post(social::sign_in).takes::<social::Given>(Method::POST).at(&[path]));
+    }
 
     api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));
     api.service(view::<IsAuthenticated>("Profile").get(account::profile).at(&["/profile/"]));

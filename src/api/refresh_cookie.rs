@@ -29,7 +29,7 @@ pub fn deliver(site: &Site, status: StatusCode, refresh: Option<&str>, body: &im
     }
     let mut body = serde_json::to_value(body).map_err(Error::internal)?;
     if let Some(members) = body.as_object_mut() {
-        members.remove("refresh");
+        members.shift_remove("refresh"); // the order of the others stays
     }
     let answer = Answer::with(status, &body)?;
     Ok(match refresh {

@@ -166,7 +166,7 @@ impl Key {
 }
 
 /// That an RSA key cannot be broken by what is known of its kind (RFC 8017, NIST SP 800-56B §6.2: 2048 bits, 65537).
-fn check_rsa(public: &RSAKeyParameters) -> anyhow::Result<()> {
+pub(super) fn check_rsa(public: &RSAKeyParameters) -> anyhow::Result<()> {
     let [n, e] = [&public.n, &public.e].map(|text| URL_SAFE_NO_PAD.decode(text).unwrap_or_default());
     let n = n.strip_prefix(&[0]).unwrap_or(&n);
     let long = n.len() > 256 || (n.len() == 256 && n.first().is_some_and(|byte| *byte >= 0x80));

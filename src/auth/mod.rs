@@ -21,5 +21,6 @@ pub mod secrets;
 pub mod setup;
 pub mod sign_in;
 pub mod signer;
+pub mod social;
 pub mod token;
 pub mod verdict;

@@ -104,6 +104,16 @@ impl Passwords {
     }
 }
 
+/// What stands in place of a hash where there is no password: Django's form, which nothing matches. Each is another, so that
+/// whatever hangs on the former one is dead.
+///
+/// # Errors
+/// If the system has no random bytes.
+pub fn unusable() -> Result<String> {
+    let random = random::<20>().map_err(Error::internal)?;
+    Ok(format!("!{}", hex::encode(random)))
+}
+
 /// Starts a thread that hashes until there is nobody left who could ask.
 ///
 /// The allocator passes memory on to the system when a thread ends, if it was given back a second before. So a thread that

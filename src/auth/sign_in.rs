@@ -97,7 +97,7 @@ impl SignIn {
 }
 
 /// One stable line for ban tools. The name is not written, since people type passwords there.
-fn failed(ip: IpAddr) {
+pub fn failed(ip: IpAddr) {
     log::warn!(target: "sign_in", "failed sign-in from {ip}");
 }
 

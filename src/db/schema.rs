@@ -171,6 +171,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    social_accounts (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        provider -> Text,
+        issuer -> Text,
+        subject -> Text,
+        linked_at -> BigInt,
+    }
+}
+
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
 diesel::joinable!(user_roles -> users (user_id));
@@ -180,6 +191,7 @@ diesel::joinable!(outstanding_tokens -> users (user_id));
 diesel::joinable!(blacklisted_tokens -> outstanding_tokens (token_id));
 diesel::joinable!(articles -> users (author_id));
 diesel::joinable!(tasks -> users (user_id));
+diesel::joinable!(social_accounts -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -196,4 +208,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     signing_keys,
     articles,
     tasks,
+    social_accounts,
 );

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::{articles, outstanding_tokens, sessions, tasks, users};
+use crate::db::schema::{articles, outstanding_tokens, sessions, social_accounts, tasks, users};
 use crate::error::Result;
 
 /// How much belongs to a user.
@@ -14,6 +14,8 @@ pub struct Belongings {
     pub articles: i64,
     /// Tasks.
     pub tasks: i64,
+    /// Links to providers of social sign-in.
+    pub links: i64,
     /// Refresh and sliding tokens that could still be exchanged, if their session lives.
     pub live_tokens: i64,
 }
@@ -31,14 +33,19 @@ pub fn of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Belongings> {
     Ok(Belongings {
         articles: articles::table.filter(articles::author_id.eq(user)).count().get_result(conn)?,
         tasks: tasks::table.filter(tasks::user_id.eq(user)).count().get_result(conn)?,
+        links: social_accounts::table.filter(social_accounts::user_id.eq(user)).count().get_result(conn)?,
         live_tokens: tokens.count().get_result(conn)?,
     })
 }
 
 impl Belongings {
-    /// "3 articles and 1 task".
+    /// "3 articles and 1 task"; "3 articles, 1 task and 1 social sign-in" of those who have one.
     pub fn in_words(&self) -> String {
         let words = |count: i64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-        format!("{} and {}", words(self.articles, "article"), words(self.tasks, "task"))
+        let (articles, tasks) = (words(self.articles, "article"), words(self.tasks, "task"));
+        match self.links {
+            0 => format!("{articles} and {tasks}"),
+            links => format!("{articles}, {tasks} and {}", words(links, "social sign-in")),
+        }
     }
 }

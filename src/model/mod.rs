@@ -10,6 +10,7 @@ pub mod panel_session;
 pub mod role;
 pub mod session;
 pub mod signing_key;
+pub mod social;
 pub mod token;
 pub mod user;
 pub mod user_list;

@@ -6,6 +6,7 @@
 pub mod origin;
 mod refused;
 pub mod rules;
+pub mod social;
 pub mod source;
 pub mod value;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use origin::{Loaded, Origin, Shown};
+pub use social::Social;
 pub use value::{ObtainMember, Rate, Registration, Secret, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -42,6 +44,8 @@ pub struct Settings {
     pub throttle: Throttle,
     /// `[cors]`: which web pages may call the API.
     pub cors: Cors,
+    /// `[social.NAME]`: who else may say who somebody is.
+    pub social: Social,
     /// `[admin]`: the panel.
     pub admin: Admin,
     /// `[log]`: what is written down.

@@ -90,6 +90,11 @@ pub(super) fn leaves(tree: Value) -> Vec<(String, Value)> {
     let mut leaves = Vec::new();
     for (section, content) in sections {
         match content {
+            // Each provider has a section of its own.
+            Value::Object(providers) if section == "social" => {
+                let below = self::leaves(Value::Object(providers)).into_iter();
+                leaves.extend(below.map(|(key, value)| (format!("{section}.{key}"), value)));
+            }
             Value::Object(content) if !content.is_empty() => {
                 leaves.extend(content.into_iter().map(|(key, value)| (format!("{section}.{key}"), value)));
             }

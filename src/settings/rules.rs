@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
-use super::{Jwt, Settings};
+use super::{Jwt, Settings, social};
 
 /// A key, and what is wrong with its value.
-pub(super) type Complaint = (&'static str, String);
+type Complaint = (&'static str, String);
 
 /// The fewest bytes of any HMAC secret: what SHA-256 has.
 pub const SHORTEST_SECRET: usize = 32;
@@ -29,10 +29,16 @@ impl Settings {
     /// What is wrong with these settings, each complaint with its key; nothing if they can be used. For settings that
     /// were built in code: [`Settings::load`] asks it too, and adds where the value came from.
     pub fn complaints(&self) -> Vec<String> {
-        self.rules().into_iter().map(|(key, complaint)| format!("{key}: {complaint}")).collect()
+        self.all_rules().map(|(key, complaint)| format!("{key}: {complaint}")).collect()
     }
 
-    pub(super) fn rules(&self) -> Vec<Complaint> {
+    /// The rules of the sections that there always are, and of the providers that somebody named.
+    pub(super) fn all_rules(&self) -> impl Iterator<Item = (String, String)> {
+        let own = self.rules().into_iter().map(|(key, complaint)| (key.to_owned(), complaint));
+        own.chain(social::complaints(&self.social))
+    }
+
+    fn rules(&self) -> Vec<Complaint> {
         let mut complaints = Vec::new();
         let mut rule = |holds: bool, key: &'static str, complaint: &str| {
             if !holds {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::Settings;
 use super::origin::{Loaded, Origin, leaves};
 use super::refused;
+use super::social;
 use super::value::MASK;
 
 const PREFIX: &str = "PORTCULLIS_";
@@ -44,6 +45,11 @@ impl Settings {
 
 fn pointer(key: &str) -> String {
     format!("/{}", key.replace('.', "/"))
+}
+
+/// The key that the name of a variable stands for, if it is one.
+fn key_of(variable: &str) -> String {
+    variable.trim_start_matches(PREFIX).to_lowercase().replace("__", ".")
 }
 
 fn variable(key: &str) -> String {
@@ -91,6 +97,7 @@ impl Layers {
     fn environment(&mut self, env: impl IntoIterator<Item = (String, String)>) {
         let ours: BTreeMap<_, _> = env.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         for (name, value) in &ours {
+            self.make_room(&key_of(name));
             let is_superuser = |rest: &str| SUPERUSER.contains(&rest);
             if name.strip_prefix("PORTCULLIS_SUPERUSER_").is_some_and(is_superuser) {
                 continue;
@@ -107,7 +114,7 @@ impl Layers {
                 }
                 self.secret_file(&key, name, Path::new(value));
             } else {
-                let guess = name.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
+                let guess = key_of(name);
                 if refused::why(&guess).is_some() {
                     self.put(&guess, Value::Null, Origin::Environment(name.clone()));
                 } else {
@@ -131,6 +138,7 @@ impl Layers {
 
     /// A value that came as text becomes what its default is: a switch, a number, a list or text.
     fn text(&mut self, key: &str, text: &str, origin: Origin) {
+        self.make_room(key);
         let value = match self.defaults.pointer(&pointer(key)) {
             Some(Value::Number(_)) => text.trim().parse::<u64>().map_or_else(|_| text.into(), Value::from),
             // A table has no other form in one line than JSON.
@@ -145,11 +153,21 @@ impl Layers {
     }
 
     fn put(&mut self, key: &str, value: Value, origin: Origin) {
+        self.make_room(key);
         if let Some(why) = refused::why(key) {
             return self.complaints.push(format!("{key}{}: {why}", origin.place()));
         }
         let Some(default) = self.defaults.pointer(&pointer(key)).filter(|_| self.keys.iter().any(|known| known == key))
         else {
+            if key.starts_with("social.") && social::name_in(key).is_none() {
+                return self.complaints.push(format!("{key}{}: {}", origin.place(), social::BAD_NAME));
+            }
+            // `[social.google]` with nothing in it: the rules say what is missing.
+            if value == Value::Object(Default::default())
+                && social::name_in(key).is_some_and(|name| key == format!("social.{name}"))
+            {
+                return;
+            }
             let nearest = self.nearest(key).cloned();
             return self.unknown(key, &origin.place(), nearest);
         };
@@ -171,6 +189,20 @@ impl Layers {
             *leaf = value;
             self.origins.insert(key.into(), origin);
         }
+    }
+
+    /// A provider that somebody names has a section with its own defaults from then on.
+    fn make_room(&mut self, key: &str) {
+        let Some(name) = social::name_in(key) else { return };
+        let section = serde_json::json!({ name: social::Provider::default() });
+        for tree in [&mut self.defaults, &mut self.tree] {
+            let Some(providers) = tree.pointer_mut("/social").and_then(Value::as_object_mut) else { return };
+            if providers.contains_key(name) {
+                return;
+            }
+            providers.extend(section.as_object().cloned().unwrap_or_default());
+        }
+        self.keys.extend(leaves(section).into_iter().map(|(key, _)| format!("social.{key}")));
     }
 
     /// The defaults with this one value.
@@ -212,9 +244,9 @@ impl Layers {
             Err(error) => return Err(vec![error.to_string()]),
         };
         // A rule about a value that was refused would speak of its default.
-        for (key, complaint) in settings.rules() {
-            if !self.refused.iter().any(|refused| refused == key) {
-                let place = self.origins.get(key).map(Origin::place).unwrap_or_default();
+        for (key, complaint) in settings.all_rules() {
+            if !self.refused.contains(&key) {
+                let place = self.origins.get(&key).map(Origin::place).unwrap_or_default();
                 self.complaints.push(format!("{key}{place}: {complaint}"));
             }
         }

@@ -36,6 +36,27 @@ fn the_readme_lists_no_setting_that_is_not_there() {
 }
 
 #[test]
+fn the_providers_of_the_readme_can_be_copied() {
+    let readme = file("README.md");
+    let (_, block) = readme.split_once("```toml\n[social.").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("portcullis.toml");
+    fs::write(&path, format!("[social.{block}")).unwrap();
+    let social = Settings::load([], Some(&path), &[]).unwrap().settings.social;
+    assert_eq!(social.keys().collect::<Vec<_>>(), ["github", "google", "keycloak"]);
+    for key in leaf_names(&social["google"]) {
+        let row = format!("| `social.NAME.{key}` | ");
+        assert!(readme.contains(&row), "README.md lacks the row {row}…");
+    }
+}
+
+/// The names of all settings of a section.
+fn leaf_names(section: &impl serde::Serialize) -> Vec<String> {
+    serde_json::to_value(section).unwrap().as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
 fn the_recipe_of_the_readme_is_the_code_that_is_built() {
     let (readme, recipe) = (file("README.md"), file("tests/it/recipe.rs"));
     let between = |from: &str, to: &str| {

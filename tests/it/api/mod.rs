@@ -15,6 +15,7 @@ mod samples;
 mod services;
 mod sessions;
 mod sliding;
+mod social;
 mod statements;
 mod tasks;
 mod throttle;

@@ -7,11 +7,13 @@ use portcullis::clock::Timestamp;
 use portcullis::db::Conn;
 use portcullis::db::schema::{articles, blacklisted_tokens, tasks};
 use portcullis::error::Result;
+use portcullis::model::belongings;
 use portcullis::model::change::{self, What};
 use portcullis::model::lifetime;
 use portcullis::model::role;
 use portcullis::model::session::{self, Device, Ended, NewSession, SessionId, SessionKind};
 use portcullis::model::signing_key::{self, KeyState};
+use portcullis::model::social;
 use portcullis::model::token::{self, NewOutstandingToken, Use};
 use portcullis::model::user::{self, NewUser, User, UserChanges};
 
@@ -293,6 +295,63 @@ async fn lifetimes() {
         }
         lifetime::note_bearer(conn, short, NOON + minutes(59) + hours(1))?;
         assert_eq!(lifetime::longest_bearer(conn, short)?, short);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn social_accounts() {
+    on_both(|conn| {
+        let (ann, bob) = (made(conn, "ann")?, made(conn, "bob")?);
+        social::link(conn, ann.id, "google", "https://accounts.google.com", "1001", NOON)?;
+        social::link(conn, ann.id, "acme", "https://acme.example", "1001", NOON + seconds(1))?;
+        // One and the same there is one here; a second link spoils nothing that follows, also on PostgreSQL.
+        let twice = conn.transaction(|conn| social::link(conn, bob.id, "acme", "https://acme.example", "1001", NOON));
+        assert!(twice.is_err());
+        let owner = |conn: &mut Conn, issuer: &str, subject: &str| -> Result<Option<i64>> {
+            Ok(social::owner(conn, issuer, subject)?.map(|user| user.id))
+        };
+        assert_eq!(owner(conn, "https://acme.example", "1001")?, Some(ann.id));
+        assert_eq!(owner(conn, "https://acme.example", "1002")?, None);
+        assert_eq!(owner(conn, "https://acme.example/", "1001")?, None);
+        let links: Vec<_> =
+            social::of_user(conn, ann.id)?.into_iter().map(|link| (link.provider, link.linked_at)).collect();
+        assert_eq!(links, [("google".to_owned(), NOON), ("acme".to_owned(), NOON + seconds(1))]);
+        let own = belongings::of(conn, ann.id, NOON)?;
+        assert_eq!((own.links, own.in_words().as_str()), (2, "0 articles, 0 tasks and 2 social sign-ins"));
+
+        assert_eq!(social::unlink_all(conn, ann.id)?, 2);
+        assert_eq!(belongings::of(conn, ann.id, NOON)?.in_words(), "0 articles and 0 tasks");
+        social::link(conn, bob.id, "google", "https://accounts.google.com", "1001", NOON)?;
+        user::delete(conn, bob.id)?;
+        assert_eq!(owner(conn, "https://accounts.google.com", "1001")?, None);
+
+        let holding = |conn: &mut Conn, name: &str, verified: bool, active: bool| -> Result<i64> {
+            let user = made(conn, name)?;
+            let changes = UserChanges {
+                email: Some("shared@example.org".into()),
+                email_verified: Some(verified),
+                is_active: Some(active),
+                updated_at: NOON,
+                ..UserChanges::default()
+            };
+            Ok(user::update(conn, user.id, &changes)?.unwrap().id)
+        };
+        let found = |conn: &mut Conn| -> Result<(Vec<i64>, bool, Vec<i64>)> {
+            let holders = social::holders(conn, "shared@example.org")?;
+            let ids = |users: Vec<User>| users.into_iter().map(|user| user.id).collect::<Vec<_>>();
+            Ok((ids(holders.verified), holders.has_barred, ids(holders.unverified)))
+        };
+        assert_eq!(found(conn)?, (vec![], false, vec![]));
+        let one = holding(conn, "one", false, true)?;
+        let two = holding(conn, "two", true, true)?;
+        holding(conn, "three", false, false)?;
+        assert_eq!(found(conn)?, (vec![two], false, vec![one]));
+        holding(conn, "four", true, false)?;
+        let five = holding(conn, "five", false, true)?;
+        holding(conn, "six", false, true)?;
+        assert_eq!(found(conn)?, (vec![two], true, vec![one, five]));
         Ok(())
     })
     .await;

@@ -10,5 +10,6 @@ pub mod panel;
 pub mod people;
 pub mod postgres;
 pub mod process;
+pub mod provider;
 pub mod statements;
 pub mod token;

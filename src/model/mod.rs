@@ -4,11 +4,14 @@
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
+pub mod invitation;
 pub mod lifetime;
+pub mod outbox;
 pub mod panel_session;
 pub mod role;
 pub mod session;
 pub mod signing_key;
 pub mod token;
+pub mod used_letter;
 pub mod user;
 pub mod user_list;

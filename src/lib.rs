@@ -13,6 +13,7 @@ pub mod device;
 pub mod error;
 pub mod follower;
 pub mod logging;
+pub mod mail;
 pub mod middleware;
 pub mod model;
 pub mod ops;

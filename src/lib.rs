@@ -17,6 +17,7 @@ pub mod mail;
 pub mod middleware;
 pub mod model;
 pub mod ops;
+pub mod pages;
 pub mod rest;
 pub mod server;
 pub mod settings;

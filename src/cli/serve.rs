@@ -6,9 +6,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
-use crate::model::{lifetime, user};
-use crate::ops::sweeper;
-use crate::settings::{Loaded, Secret};
+use crate::model::{lifetime, outbox, user};
+use crate::ops::{postman, sweeper};
+use crate::settings::{Loaded, MailBackend, Secret};
 use crate::site::Site;
 use crate::{logging, server};
 
@@ -26,7 +26,14 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         site.follower.follow(site.db.target(), site.clock.clone())?;
         let (present, now) = (site.settings.jwt.longest_bearer(), site.clock.now());
         site.db.write(move |conn| lifetime::note_bearer(conn, present, now)).await?;
+        if site.db.is_single() {
+            site.db.write(move |conn| outbox::all_are_due(conn, now)).await?;
+        }
         first_superuser(&site).await?;
+        site.mail.links.listens_at(address);
+        if site.settings.server.public_url.is_none() && site.settings.mail.backend == MailBackend::Smtp {
+            log::warn!("server.public_url is not set: links in letters lead to {address}, where nobody else comes");
+        }
         let origin = site.settings.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         say(&format!(
             "portcullis {} on {origin} · data in {} · {}",
@@ -51,6 +58,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
             std::process::exit(1); // told twice
         });
         actix_web::rt::spawn(sweeper::run(site.clone()));
+        actix_web::rt::spawn(postman::run(site.clone()));
         server.await.context("the server failed")
     });
     site.follower.stop();

@@ -10,6 +10,7 @@ mod handbook;
 mod hostile;
 mod house;
 mod interop;
+mod mail;
 mod process;
 mod races;
 mod readme;

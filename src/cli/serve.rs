@@ -1,8 +1,11 @@
 //! `portcullis serve`: opens the site, prints where it is, serves until it is told to stop.
 
+use std::time::Duration;
+
 use actix_web::web::Data;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
@@ -13,6 +16,9 @@ use crate::site::Site;
 use crate::{logging, server};
 
 use super::{createsuperuser, say};
+
+/// How long a letter that is being delivered may take after the server has stopped.
+const LAST_LETTER: Duration = Duration::from_millis(900);
 
 pub fn run(loaded: Loaded) -> anyhow::Result<()> {
     let settings = loaded.settings;
@@ -31,8 +37,15 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         }
         first_superuser(&site).await?;
         site.mail.links.listens_at(address);
-        if site.settings.server.public_url.is_none() && site.settings.mail.backend == MailBackend::Smtp {
-            log::warn!("server.public_url is not set: links in letters lead to {address}, where nobody else comes");
+        let is_public = site.settings.server.public_url.is_some() || !address.ip().is_loopback();
+        match site.settings.mail.backend {
+            MailBackend::Smtp if !is_public => {
+                log::warn!("server.public_url is not set: links in letters lead to {address}, where nobody else comes");
+            }
+            MailBackend::Console if is_public => {
+                log::warn!("letters are printed on standard output and reach nobody: set mail.backend to smtp");
+            }
+            _ => {}
         }
         let origin = site.settings.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         say(&format!(
@@ -59,7 +72,10 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         });
         actix_web::rt::spawn(sweeper::run(site.clone()));
         actix_web::rt::spawn(postman::run(site.clone()));
-        server.await.context("the server failed")
+        let served = server.await.context("the server failed");
+        // Kept until the end, so that the postman begins nothing more.
+        let _desk = timeout(LAST_LETTER, site.mail.desk()).await;
+        served
     });
     site.follower.stop();
     drop(lock);

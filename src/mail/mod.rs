@@ -9,7 +9,8 @@ mod own_words;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use anyhow::ensure;
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use crate::mail::links::Links;
 use crate::mail::mailer::Mailer;
@@ -36,6 +37,7 @@ pub struct Mail {
     /// Where their links lead.
     pub links: Arc<Links>,
     bell: Arc<Notify>,
+    desk: Arc<Mutex<()>>,
     templates: Option<PathBuf>,
 }
 
@@ -47,10 +49,14 @@ impl Mail {
     pub fn new(settings: &Settings) -> anyhow::Result<Self> {
         let Server { public_url, bind, data_dir, .. } = &settings.server;
         let mail = &settings.mail;
+        if let Some(folder) = &mail.templates_dir {
+            ensure!(folder.is_dir(), "mail.templates_dir {} is no folder", folder.display());
+        }
         Ok(Self {
             mailer: Mailer::new(mail, data_dir)?,
             links: Arc::new(Links::new(mail, public_url.clone(), *bind)),
             bell: Arc::default(),
+            desk: Arc::default(),
             templates: mail.templates_dir.clone(),
         })
     }
@@ -58,6 +64,12 @@ impl Mail {
     /// Says that a letter was written: to be called after the commit.
     pub fn ring(&self) {
         self.bell.notify_one();
+    }
+
+    /// The desk at which one letter is dealt with at a time: who holds it while the server stops lets the letter in hand go
+    /// out, so that it is not sent again at the next start, and begins no other.
+    pub async fn desk(&self) -> MutexGuard<'_, ()> {
+        self.desk.lock().await
     }
 
     /// Waits until a letter was written.

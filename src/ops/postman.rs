@@ -45,6 +45,7 @@ pub async fn run(site: Data<Site>) {
 pub async fn deliver_due(site: &Site) -> Result<usize> {
     let mut sent = 0;
     loop {
+        let _desk = site.mail.desk().await;
         let now = site.clock.now();
         if !site.db.read(move |conn| outbox::is_due(conn, now)).await? {
             return Ok(sent);

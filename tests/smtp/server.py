@@ -3,7 +3,7 @@
 usage: server.py MODE [CERTIFICATE KEY]
 modes: accept; starttls and tls (with the certificate, and a sign-in as "postman" with "secret 7"); refuse (550 for every
 recipient); busy (451 once, then accepts); dies (closes the connection in the middle of the first letter, then accepts);
-hang (takes connections and says nothing).
+slow (accepts after half a second); hang (takes connections and says nothing).
 
 Prints "port N", then a line for each connection ("connected") and a JSON line for each letter that it took. Ends with its
 standard input.
@@ -42,6 +42,8 @@ class Handler:
         if first and MODE == "dies":
             server.transport.abort()
             return "250 OK"
+        if MODE == "slow":
+            await asyncio.sleep(0.5)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         say(json.dumps({
             "to": envelope.rcpt_tos,

@@ -125,6 +125,25 @@ fn a_letter_survives_a_kill_in_the_middle_of_its_delivery() {
     assert_eq!(mail.letters().len(), 1);
 }
 
+/// O8: a stop lets the letter in hand go out, so that nobody gets it twice.
+#[test]
+fn a_letter_that_is_being_delivered_when_the_server_stops_is_not_sent_again() {
+    let mail = MailServer::start("slow");
+    let home = home(&mail);
+    let server = home.serve();
+    register(&Http::new(server.origin()), "ann");
+    eventually("the delivery's begin", PATIENCE, || (mail.connections() > 0).then_some(()));
+    assert!(server.stop(Duration::from_secs(5)).success());
+
+    let server = home.serve();
+    register(&Http::new(server.origin()), "bob");
+    eventually("the second letter", PATIENCE, || {
+        mail.letters().iter().any(|one| one["to"][0] == "bob@example.org").then_some(())
+    });
+    let all: Vec<_> = mail.letters().into_iter().map(|letter| letter["to"][0].clone()).collect();
+    assert_eq!(all, ["ann@example.org", "bob@example.org"]);
+}
+
 /// The default: printed where the server was started, which is not its log.
 #[test]
 fn without_a_mail_server_letters_are_printed_and_commands_write_them_too() {

@@ -2,8 +2,10 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::pin::pin;
 
 use diesel::prelude::*;
+use futures_util::future::{Either, join, select};
 use portcullis::db::schema::outbox;
 use portcullis::mail::mailer::Mailer;
 use portcullis::model::outbox::{LEASE, Next, take};
@@ -11,7 +13,7 @@ use portcullis::ops::{postman, sweeper};
 use portcullis::settings::MailBackend;
 use serde_json::json;
 
-use crate::support::app::{TestApp, hours, no_limits, seconds};
+use crate::support::app::{TestApp, hours, minutes, no_limits, seconds};
 use crate::support::mail_server::{MailServer, by_smtp};
 use crate::support::people::PASSWORD;
 
@@ -105,27 +107,40 @@ async fn what_a_busy_or_dying_mail_server_did_not_take_it_gets_again() {
 }
 
 #[actix_web::test]
-async fn a_mail_server_that_says_nothing_holds_up_its_own_letter_and_no_request() {
+async fn a_mail_server_that_says_nothing_holds_up_no_request() {
     let server = MailServer::start("hang");
     let app = TestApp::with(|settings| {
         no_limits(settings);
         server.settings(settings);
-        settings.mail.smtp_timeout = seconds(2);
+        settings.mail.smtp_timeout = minutes(2);
     });
     let app = app.await;
     register(&app, "ann").await;
-    let (delivered, ()) = futures_util::future::join(postman::deliver_due(&app.site), async {
-        // All of these are answered while the letter is stuck.
+    let delivery = pin!(postman::deliver_due(&app.site));
+    let requests = pin!(async {
         for name in ["bob", "eve", "joe"] {
             register(&app, name).await;
         }
-        assert_eq!(letters(&app).await[0], (1, String::new(), false, false));
-    })
-    .await;
-    assert_eq!(delivered.unwrap(), 0);
+    });
+    let Either::Right(((), _stuck)) = select(delivery, requests).await else { panic!("the letter was not stuck") };
+    let waiting = (0, String::new(), false, false);
+    assert_eq!(letters(&app).await[1..], [waiting.clone(), waiting.clone(), waiting]);
+}
+
+#[actix_web::test]
+async fn a_mail_server_that_says_nothing_is_left_when_its_time_is_over_and_the_rest_waits() {
+    let server = MailServer::start("hang");
+    let app = TestApp::with(|settings| {
+        server.settings(settings);
+        settings.mail.smtp_timeout = seconds(1);
+    });
+    let app = app.await;
+    register(&app, "ann").await;
+    register(&app, "bob").await;
+    assert_eq!(postman::deliver_due(&app.site).await.unwrap(), 0);
     let all = letters(&app).await;
     assert!(all[0].1.starts_with("the mail server"), "{all:?}");
-    assert_eq!(all[1], (0, String::new(), false, false), "the rest waits for the next round");
+    assert_eq!(all[1], (0, String::new(), false, false));
 }
 
 /// Two processes over one database.
@@ -134,11 +149,14 @@ async fn each_once(app: TestApp) {
     for n in 0..20 {
         register(if n % 2 == 0 { &app } else { &beside }, &format!("ann{n}")).await;
     }
-    let (one, other) =
-        futures_util::future::join(postman::deliver_due(&app.site), postman::deliver_due(&beside.site)).await;
-    let (one, other) = (one.unwrap(), other.unwrap());
-    assert_eq!(one + other, 20);
-    assert!(one > 0 && other > 0, "{one} {other}: they took no turns");
+    // Each takes another one, and dies over it.
+    let now = app.clock.now();
+    let taken = [app.write(move |conn| take(conn, now)).await, beside.write(move |conn| take(conn, now)).await];
+    let [Next::Deliver(one), Next::Deliver(other)] = taken else { panic!("{taken:?}") };
+    assert_ne!(one.id, other.id);
+    app.clock.advance(LEASE);
+    let (one, other) = join(postman::deliver_due(&app.site), postman::deliver_due(&beside.site)).await;
+    assert_eq!(one.unwrap() + other.unwrap(), 20);
     let mut all = Vec::new();
     for site in [&app.site, &beside.site] {
         let Mailer::Memory(kept) = &site.mail.mailer else { unreachable!() };

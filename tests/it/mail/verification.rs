@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, hours, minutes, no_limits};
 use crate::support::letters::{link, links, token_of};
+use crate::support::panel::Panel;
 use crate::support::people::{PASSWORD, Pair};
 use crate::support::token::claims;
 
@@ -200,6 +201,28 @@ async fn with_a_new_address_both_it_and_the_old_one_get_a_letter() {
     ann.patch("/api/users/me/", json!({ "email": "x@example.org", "current_password": "wrong" })).await.status(400);
     ann.patch("/api/users/me/", json!({ "email": "new@EXAMPLE.org", "first_name": "Ann" })).await.status(200);
     assert_eq!(app.letters().await, []);
+}
+
+/// AUT-16, also when staff make the change.
+#[actix_web::test]
+async fn an_address_that_is_changed_in_the_panel_is_told_and_asked_too() {
+    let panel = Panel::new().await;
+    let ann = panel.user("ann", |_| ()).await;
+    let root = panel.signed_in("root").await;
+    let path = format!("/admin/users/{ann}/");
+    let fields = [("username", "ann"), ("email", "new@example.org"), ("is_active", "on")];
+    root.submit(&path, &fields).await.leads_to("/admin/users/");
+    let letters = panel.app.letters().await;
+    let addresses: Vec<_> = letters.iter().map(|letter| letter.to.as_str()).collect();
+    assert_eq!(addresses, ["ann@example.org", "new@example.org"]);
+    confirm(&panel.app, &token_of(&link(&letters[1]))).await.status(200);
+    root.submit(
+        &path,
+        &[("first_name", "Ann"), ("email_verified", "on")].iter().chain(&fields).copied().collect::<Vec<_>>(),
+    )
+    .await
+    .leads_to("/admin/users/");
+    assert_eq!(panel.app.letters().await, []);
 }
 
 #[actix_web::test]

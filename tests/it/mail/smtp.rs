@@ -44,7 +44,7 @@ fn logged(server: &Server, words: &str) {
 #[test]
 fn a_letter_arrives_and_no_line_of_the_log_tells_its_link() {
     let mail = MailServer::start("accept");
-    let server = home(&mail).serve();
+    let server = home(&mail).with("PORTCULLIS_LOG__LEVEL", "trace").serve();
     let http = Http::new(server.origin());
     register(&http, "ann");
     let letter = mail.letter();

@@ -17,6 +17,7 @@ use crate::assets;
 use crate::clock::Clock;
 use crate::middleware::cors::Cors;
 use crate::middleware::edge::Edge;
+use crate::pages;
 use crate::rest::link::PublicUrl;
 use crate::rest::payload::BodyLimit;
 use crate::site::Site;
@@ -48,6 +49,7 @@ pub fn app_with(site: Data<Site>, more: impl Fn(&mut ServiceConfig)) -> App<impl
         .service(web::resource("/readyz").to(readyz))
         .configure(|routes| api::routes(routes, &site.settings.social, more))
         .configure(assets::routes)
+        .configure(pages::routes)
         .service(admin::scope(&site))
         .default_service(web::to(unknown))
         .wrap(edge)

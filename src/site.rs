@@ -9,6 +9,7 @@ use crate::auth::claim_names::ClaimNames;
 use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
 use crate::auth::key_store::KeyStore;
+use crate::auth::letter_token::LetterTokens;
 use crate::auth::marks::PasswordMarks;
 use crate::auth::memory::Memory;
 use crate::auth::password::Passwords;
@@ -21,6 +22,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
+use crate::mail::Mail;
 use crate::model::lifetime;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
@@ -55,6 +57,10 @@ pub struct Site {
     pub signer: Signer,
     /// The files of the key ring.
     pub keys: KeyStore,
+    /// The tokens of letters.
+    pub letters: LetterTokens,
+    /// Letters, and how they go out.
+    pub mail: Mail,
     /// Keys for other purposes than tokens.
     pub secrets: RootSecret,
     /// The data folder.
@@ -112,6 +118,8 @@ impl Site {
         let gate = Gate::new(signer.clone(), memory.clone(), marks.clone(), jwt.clone(), verified_only)?;
         let longest_bearer = lifetime::longest_bearer(&mut conn, jwt.longest_bearer())?;
         let grants = Grants::new(db.clone(), clock.clone(), signer.clone(), marks, memory.clone(), jwt, longest_bearer);
+        let letters = LetterTokens::new(signer.clone(), &secrets.derive("letter tokens"));
+        let mail = Mail::new(&settings)?;
         let passwords = Passwords::start(&settings.passwords)?;
         let throttle = Arc::new(Throttle::default());
         let sign_in =
@@ -132,6 +140,8 @@ impl Site {
             setup: SetupToken::default(),
             signer,
             keys,
+            letters,
+            mail,
             secrets,
             data_dir,
         })

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # usage: run.sh STEP...   Runs the steps one after the other, each to its end, and says at the last how each went.
-# steps: rust (every test that cargo knows), postgres (the stories of API and panel again, on PostgreSQL), browser (the browser
+# steps: rust (every test that cargo knows), postgres (the stories of API, panel and letters again, on PostgreSQL), browser (the browser
 # tests alone), conformance (the profiles named in PROFILES).
 set -u
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ passed=0 failed=0 red=0
 free_port() { tests/.venv/bin/python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 rust() { cargo test --no-fail-fast; }
-postgres() { TEST_DATABASE=postgres cargo test --test it -- api:: admin:: recipe::; }
+postgres() { TEST_DATABASE=postgres cargo test --test it -- api:: admin:: mail:: recipe::; }
 browser() { cargo test --test browser; }
 conformance() {
     # The binary that the tests use: `cargo build` would build every dependency anew, with other features.

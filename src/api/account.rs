@@ -8,6 +8,9 @@ use serde_json::json;
 
 use crate::api::token::deliver_pair;
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
+use crate::auth::by_letter::{self, Joining, NotJoined};
+use crate::auth::letter_token::{Opened, not_good};
+use crate::auth::token::Invitation;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -29,6 +32,7 @@ pub struct Registration {
     last_name: String,
     phone_number: String,
     date_of_birth: Option<NaiveDate>,
+    invitation: String,
 }
 
 impl Input for Registration {
@@ -41,8 +45,29 @@ impl Input for Registration {
             last_name: fields.text("last_name").blank().max(150).value(),
             phone_number: fields.text("phone_number").blank().max(15).value(),
             date_of_birth: fields.date("date_of_birth").nullable().value(),
+            invitation: fields.text("invitation").blank().value(),
         }
     }
+}
+
+/// The invitation that a registration brings, if it brings one, still good; its address becomes the account's.
+async fn invited(site: &Site, given: &mut Registration) -> Result<Option<Opened<Invitation>>> {
+    if given.invitation.is_empty() {
+        return match site.settings.accounts.registration {
+            Doors::Invitation => Err(Error::field("invitation", "This field is required.")),
+            Doors::Open | Doors::Closed => Ok(None),
+        };
+    }
+    let now = site.clock.now();
+    let opened = site.letters.open::<Invitation>(&given.invitation, now).ok_or_else(|| not_good("invitation"))?;
+    let (letters, asked) = (site.letters.clone(), opened.clone());
+    let row = site.db.read(move |conn| letters.invitation(conn, &asked, now)).await?;
+    let row = row.ok_or_else(|| not_good("invitation"))?;
+    if !given.email.is_empty() && !given.email.eq_ignore_ascii_case(&row.email) {
+        return Err(Error::field("email", "This is not the address that was invited."));
+    }
+    given.email = row.email;
+    Ok(Some(opened))
 }
 
 /// POST `/api/register/`: makes an account and signs it in.
@@ -53,8 +78,9 @@ pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<An
     if site.settings.accounts.registration == Doors::Closed {
         return Err(Error::Forbidden);
     }
-    let given: Registration = body.read().await?;
+    let mut given: Registration = body.read().await?;
     site.sign_in.count(None, client.ip)?;
+    let invitation = invited(&site, &mut given).await?;
     let own = Own {
         username: &given.username,
         first_name: &given.first_name,
@@ -76,12 +102,16 @@ pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<An
         updated_at: now,
         ..NewUser::default()
     };
-    let grants = site.grants.clone();
-    let made = site.db.write(move |conn| match user::insert(conn, &new)? {
+    let joining = Joining { new, invitation, verify: site.settings.mail.verify_new_addresses };
+    let (grants, letters) = (site.grants.clone(), site.letters.clone());
+    let made = site.db.write(move |conn| match by_letter::join(conn, &letters, joining, now)? {
         Ok(user) => grants.begin_pair(conn, &user, &client.device, now).map(Some),
-        Err(user::Taken) => Ok(None),
+        Err(NotJoined::Taken) => Ok(None),
+        Err(NotJoined::NotInvited) => Err(not_good("invitation")),
     });
-    match made.await? {
+    let made = made.await?;
+    site.mail.ring();
+    match made {
         Some(begun) => deliver_pair(&site, StatusCode::CREATED, &begun),
         None => Answer::with(StatusCode::BAD_REQUEST, &json!({ "error": "Username already exists" })),
     }
@@ -177,7 +207,7 @@ impl Input for Changes {
     }
 }
 
-/// PUT and PATCH `/api/users/me/`. A new e-mail needs the password, and is then unverified.
+/// PUT and PATCH `/api/users/me/`. A new e-mail needs the password, and is then unverified; the old address is told.
 ///
 /// # Errors
 /// 400 by field.
@@ -193,6 +223,7 @@ pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body
             return Err(Error::field("current_password", WRONG_PASSWORD));
         }
     }
+    let (moves, verify) = (email.is_some(), site.settings.mail.verify_new_addresses);
     let changes = UserChanges {
         email_verified: email.as_ref().map(|_| false),
         email,
@@ -207,13 +238,21 @@ pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body
     let who = caller.principal();
     let save = move |conn: &mut Conn| {
         who.confirm(conn)?;
+        let before = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         let Ok(user) = user::update(conn, id, &changes)? else {
             return Err(Error::internal("the name has not changed"));
         };
+        if moves {
+            by_letter::address_changed(conn, &before.email, &user, verify, now)?;
+        }
         grants.changed_in(conn, id, now)?;
         Me::of(conn, user)
     };
-    Answer::ok(&site.db.write(save).await?)
+    let saved = site.db.write(save).await?;
+    if moves {
+        site.mail.ring();
+    }
+    Answer::ok(&saved)
 }
 
 /// The old password and the new one.

@@ -4,6 +4,9 @@
 
 pub mod account;
 pub mod articles;
+pub mod email;
+pub mod invitations;
+pub mod password_reset;
 pub mod refresh_cookie;
 pub mod revocations;
 pub mod samples;
@@ -64,6 +67,12 @@ fn versioned(api: &mut ServiceConfig, providers: &Social) {
     api.service(view::<IsAuthenticated>("Profile").get(account::profile).at(&["/profile/"]));
     api.service(view::<IsAuthenticated>("Me").get(account::me).put(account::change).patch(account::change).takes::<account::Changes>(Method::PUT).at(&["/users/me/"]));
     api.service(view::<IsAuthenticated>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
+    api.service(open_view("Password Reset").post(password_reset::ask).takes::<email::Address>(Method::POST).at(&["/password/reset/"]));
+    api.service(open_view("Password Reset Confirm").post(password_reset::confirm).takes::<password_reset::NewPassword>(Method::POST).at(&["/password/reset/confirm/"]));
+    api.service(view::<AllowAny>("Email Verify").post(email::verify).at(&["/email/verify/"]));
+    api.service(open_view("Email Verify Confirm").post(email::confirm).takes::<email::Mailed>(Method::POST).at(&["/email/verify/confirm/"]));
+    api.service(view::<invitations::Inviters>("Invitation List").get(invitations::list).post(invitations::invite).takes::<invitations::Invited>(Method::POST).at(&["/invitations/"]));
+    api.service(view::<invitations::Inviters>("Invitation Instance").get(invitations::retrieve).delete(invitations::revoke).at(&["/invitations/{id:[^/]+}/"]));
     api.service(view::<IsAuthenticated>("Logout").post(session::logout).at(&["/logout/"]));
     api.service(view::<IsAuthenticated>("Logout All").post(session::logout_all).at(&["/logout/all/"]));
 

@@ -2,6 +2,7 @@
 
 pub mod account_rules;
 pub mod bearer;
+pub mod by_letter;
 pub mod claim_names;
 pub mod foreign_hash;
 pub mod gate;
@@ -10,6 +11,7 @@ pub mod inspect;
 pub mod key_changes;
 pub mod key_store;
 pub mod keyring;
+pub mod letter_token;
 pub mod marks;
 pub mod memory;
 pub mod password;

@@ -1,18 +1,24 @@
 //! `portcullis serve`: opens the site, prints where it is, serves until it is told to stop.
 
+use std::time::Duration;
+
 use actix_web::web::Data;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
-use crate::model::{lifetime, user};
-use crate::ops::sweeper;
-use crate::settings::{Loaded, Secret};
+use crate::model::{lifetime, outbox, user};
+use crate::ops::{postman, sweeper};
+use crate::settings::{Loaded, MailBackend, Secret};
 use crate::site::Site;
 use crate::{logging, server};
 
 use super::{createsuperuser, say};
+
+/// How long a letter that is being delivered may take after the server has stopped.
+const LAST_LETTER: Duration = Duration::from_millis(900);
 
 pub fn run(loaded: Loaded) -> anyhow::Result<()> {
     let settings = loaded.settings;
@@ -26,7 +32,21 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         site.follower.follow(site.db.target(), site.clock.clone())?;
         let (present, now) = (site.settings.jwt.longest_bearer(), site.clock.now());
         site.db.write(move |conn| lifetime::note_bearer(conn, present, now)).await?;
+        if site.db.is_single() {
+            site.db.write(move |conn| outbox::all_are_due(conn, now)).await?;
+        }
         first_superuser(&site).await?;
+        site.mail.links.listens_at(address);
+        let is_public = site.settings.server.public_url.is_some() || !address.ip().is_loopback();
+        match site.settings.mail.backend {
+            MailBackend::Smtp if !is_public => {
+                log::warn!("server.public_url is not set: links in letters lead to {address}, where nobody else comes");
+            }
+            MailBackend::Console if is_public => {
+                log::warn!("letters are printed on standard output and reach nobody: set mail.backend to smtp");
+            }
+            _ => {}
+        }
         let origin = site.settings.server.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         say(&format!(
             "portcullis {} on {origin} · data in {} · {}",
@@ -51,7 +71,11 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
             std::process::exit(1); // told twice
         });
         actix_web::rt::spawn(sweeper::run(site.clone()));
-        server.await.context("the server failed")
+        actix_web::rt::spawn(postman::run(site.clone()));
+        let served = server.await.context("the server failed");
+        // Kept until the end, so that the postman begins nothing more.
+        let _desk = timeout(LAST_LETTER, site.mail.desk()).await;
+        served
     });
     site.follower.stop();
     drop(lock);

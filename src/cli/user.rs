@@ -3,11 +3,13 @@
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::auth::account_rules::{Own, check_new_password};
+use crate::auth::account_rules::{Own, check_new_password, lower_domain};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::invitation;
 use crate::model::user::{self, User, UserChanges};
-use crate::settings::{Secret, Settings};
+use crate::rest::email::is_email;
+use crate::settings::{Registration, Secret, Settings};
 use crate::site::Site;
 
 use super::{first_line, in_words, on_site, say, write};
@@ -35,6 +37,11 @@ enum Act {
     Unpremium { name: String },
     /// Deletes the account with its tasks and articles; its tokens are dead
     Delete { name: String },
+    /// Invites an address by a letter, which the running server sends
+    Invite {
+        /// The address
+        email: String,
+    },
     /// Sets a password and ends all sessions
     Password {
         name: String,
@@ -60,6 +67,7 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
                 set(&site, name, "is no longer premium", |changes| changes.is_premium = Some(false)).await
             }
             Act::Delete { name } => delete(&site, name).await,
+            Act::Invite { email } => invite(&site, &email).await,
             Act::Password { name, value } => {
                 let password = if value == "-" { first_line()? } else { value.into() };
                 set_password(&site, &name, password).await
@@ -123,6 +131,22 @@ async fn delete(site: &Site, name: String) -> anyhow::Result<()> {
     })
     .await?;
     say(&format!("{name} is deleted"))
+}
+
+async fn invite(site: &Site, email: &str) -> anyhow::Result<()> {
+    if !is_email(email) {
+        anyhow::bail!("{email:?} is no e-mail address");
+    }
+    if site.settings.accounts.registration == Registration::Closed {
+        anyhow::bail!("accounts.registration is closed: nobody could accept an invitation; set it to invitation");
+    }
+    let (address, life, now) = (lower_domain(email), site.settings.accounts.invitation_lifetime, site.clock.now());
+    let invited = write(site, move |conn| invitation::invite(conn, &address, None, life, now)).await?;
+    say(&format!(
+        "{} is invited, until {}; a running server sends the letter",
+        invited.email,
+        invited.expires_at.rfc3339()
+    ))
 }
 
 /// Sets a password by the rules in force.

@@ -148,6 +148,44 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (id) {
+        id -> BigInt,
+        email -> Text,
+        invited_by -> Nullable<BigInt>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        accepted_at -> Nullable<BigInt>,
+        accepted_by -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        kind -> Text,
+        address -> Text,
+        mailbox -> Text,
+        user_id -> Nullable<BigInt>,
+        invitation_id -> Nullable<BigInt>,
+        created_at -> BigInt,
+        due_at -> BigInt,
+        attempts -> Integer,
+        tried_at -> Nullable<BigInt>,
+        sent_at -> Nullable<BigInt>,
+        given_up_at -> Nullable<BigInt>,
+        trouble -> Text,
+    }
+}
+
+diesel::table! {
+    used_letters (jti) {
+        jti -> Text,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
     articles (id) {
         id -> BigInt,
         title -> Text,
@@ -206,6 +244,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     followers,
     lifetimes,
     signing_keys,
+    invitations,
+    outbox,
+    used_letters,
     articles,
     tasks,
     social_accounts,

@@ -152,7 +152,7 @@ where
 
 /// The path as the log may have it: control characters escaped, the secret of a one-time link left out.
 fn redacted(path: &str) -> String {
-    const ONE_TIME: [&str; 3] = ["/admin/setup/", "/verify/", "/reset/"];
+    const ONE_TIME: [&str; 4] = ["/admin/setup/", "/verify/", "/reset/", "/invitation/"];
     let plain = percent_decode_str(path).decode_utf8_lossy().replace("//", "/");
     match ONE_TIME.iter().find(|link| plain.starts_with(**link)) {
         Some(link) => format!("{link}…"),
@@ -169,6 +169,9 @@ mod tests {
         assert_eq!(redacted("/api/tasks/5/"), "/api/tasks/5/");
         for path in ["/admin/setup/abc/", "/admin//setup/abc/", "/admin/%73etup/abc"] {
             assert_eq!(redacted(path), "/admin/setup/…");
+        }
+        for page in ["/verify/", "/reset/", "/invitation/"] {
+            assert_eq!(redacted(&format!("{page}abc")), format!("{page}…"));
         }
         assert_eq!(redacted("/a\nb"), "/a\\nb");
     }

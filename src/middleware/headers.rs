@@ -13,10 +13,12 @@ const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const ACCEPT_ORIGIN: HeaderValue = HeaderValue::from_static("Accept, origin");
 
-/// Adds what is missing. A page or an asset that has set its own policy or caching keeps it.
+/// Adds what is missing. A page or an asset that has set its own policies or caching keeps them.
 pub fn harden(status: StatusCode, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
+    if !headers.contains_key(header::REFERRER_POLICY) {
+        headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
+    }
     headers.insert(COOP, SAME_ORIGIN);
     match headers.get(header::VARY).map(HeaderValue::as_bytes) {
         None => _ = headers.insert(header::VARY, ORIGIN),

@@ -139,6 +139,23 @@ pub fn name_for_login(conn: &mut Conn, login: &str) -> Result<Option<String>> {
     Ok(names.pop().filter(|_| names.is_empty()))
 }
 
+/// The most accounts that one letter names.
+const ACCOUNTS_OF_A_LETTER: i64 = 20;
+
+/// The active accounts of whoever asks by this address: those that have it to the letter, else those that have it but for
+/// the case of ASCII letters, all of one stored address. What merely looks alike is another's (CVE-2019-19844).
+pub fn active_by_mailbox(conn: &mut Conn, address: &str) -> Result<Vec<User>> {
+    if address.is_empty() {
+        return Ok(Vec::new());
+    }
+    let same = sql::lower(users::email).eq(address.to_ascii_lowercase());
+    let found: Vec<User> =
+        users::table.filter(same).filter(users::is_active).order(users::id).limit(ACCOUNTS_OF_A_LETTER).load(conn)?;
+    let exact = found.iter().any(|user| user.email == address);
+    let stored = if exact { Some(address.to_owned()) } else { found.first().map(|user| user.email.clone()) };
+    Ok(found.into_iter().filter(|user| stored.as_deref() == Some(&user.email)).collect())
+}
+
 /// Makes an account; a name that is taken is the inner error, and changes nothing.
 pub fn insert(conn: &mut Conn, new: &NewUser) -> Result<Result<User, Taken>> {
     // In a savepoint, since a violation spoils a PostgreSQL transaction.

@@ -1,4 +1,5 @@
 //! What runs beside requests.
 
 pub mod import_django;
+pub mod postman;
 pub mod sweeper;

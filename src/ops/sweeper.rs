@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
-use crate::model::{change, token};
+use crate::model::{change, outbox, token, used_letter};
 use crate::site::Site;
 
 /// How often a server sweeps.
@@ -24,6 +24,8 @@ pub struct Swept {
     pub sessions: usize,
     /// Entries of the change log.
     pub changes: usize,
+    /// Letters that are done with, and marks of their tokens.
+    pub letters: usize,
 }
 
 /// Deletes what expired before `now`, batch by batch; `progress` is told the count of tokens after each.
@@ -46,6 +48,15 @@ pub async fn sweep(db: &Db, now: Timestamp, mut progress: impl FnMut(usize)) -> 
     loop {
         let gone = db.write(move |conn| change::purge(conn, before, BATCH)).await?;
         swept.changes += gone;
+        if gone == 0 {
+            break;
+        }
+    }
+    loop {
+        let gone =
+            db.write(move |conn| Ok(outbox::purge(conn, before, BATCH)? + used_letter::purge(conn, before, BATCH)?));
+        let gone = gone.await?;
+        swept.letters += gone;
         if gone == 0 {
             return Ok(swept);
         }

@@ -3,6 +3,7 @@
 //! How they are loaded is told in [`source`], how single values are written in [`value`], what must fit together in
 //! [`rules`], what simplejwt has and we have not in [`refused`]. A new setting is a field here and its default: file, environment, flags and `portcullis config` follow.
 
+pub mod mail;
 pub mod origin;
 mod refused;
 pub mod rules;
@@ -19,6 +20,7 @@ use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use mail::{Mail, MailBackend, SmtpTls};
 pub use origin::{Loaded, Origin, Shown};
 pub use social::Social;
 pub use value::{ObtainMember, Rate, Registration, Secret, TokenClaim, TokenClass};
@@ -46,6 +48,8 @@ pub struct Settings {
     pub cors: Cors,
     /// `[social.NAME]`: who else may say who somebody is.
     pub social: Social,
+    /// `[mail]`: how letters go out, and where their links lead.
+    pub mail: Mail,
     /// `[admin]`: the panel.
     pub admin: Admin,
     /// `[log]`: what is written down.
@@ -61,7 +65,7 @@ pub struct Server {
     /// Threads that answer requests; 0 is one for each core, which is what they are worth.
     pub workers: usize,
     /// The address under which people reach the server, for the links it writes; without a slash at its end. None by
-    /// default: then links go by the `Host` header.
+    /// default: then links in answers go by the `Host` header, and those in letters by `server.bind`.
     #[serde(deserialize_with = "value::public_url")]
     pub public_url: Option<String>,
     /// Networks of the proxies whose `X-Forwarded-…` headers count. None by default: anyone can send those headers.
@@ -244,12 +248,21 @@ impl Default for Jwt {
 }
 
 /// Who may have an account.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Accounts {
-    /// Whether strangers can register. Open, as the tutorial's backend.
+    /// Whether strangers can register: `open`, `closed`, or by `invitation`. Open, as the tutorial's backend.
     pub registration: Registration,
+    /// How long an invitation can be accepted. A week: people are away.
+    #[serde(with = "value::duration")]
+    pub invitation_lifetime: Duration,
     /// Whether an account is let in only once its e-mail address is verified. Off: it takes a mail server.
     pub require_verified_email: bool,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { registration: Registration::Open, invitation_lifetime: 7 * DAY, require_verified_email: false }
+    }
 }
 
 /// What a password must be, and what hashing it may cost.

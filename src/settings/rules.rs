@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily};
 use super::{Jwt, Settings, social};
 
 /// A key, and what is wrong with its value.
-type Complaint = (&'static str, String);
+pub(super) type Complaint = (&'static str, String);
 
 /// The fewest bytes of any HMAC secret: what SHA-256 has.
 pub const SHORTEST_SECRET: usize = 32;
@@ -63,6 +63,7 @@ impl Settings {
             ("jwt.sliding_token_lifetime", jwt.sliding_token_lifetime),
             ("jwt.sliding_token_refresh_lifetime", jwt.sliding_token_refresh_lifetime),
             ("jwt.session_lifetime", jwt.session_lifetime),
+            ("accounts.invitation_lifetime", self.accounts.invitation_lifetime),
             ("admin.session_idle", self.admin.session_idle),
             ("admin.session_lifetime", self.admin.session_lifetime),
         ] {
@@ -84,6 +85,9 @@ impl Settings {
         let enough = (hash.lanes.saturating_mul(8)..=MOST_MEMORY_KIB).contains(&hash.memory_kib);
         rule(enough, "passwords.memory_kib", "must be from 8 for each lane to 1048576, a gigabyte");
 
+        // On loopback the server's own address will do: for trying things out with a mail catcher.
+        let has_address = self.server.public_url.is_some() || self.server.bind.ip().is_loopback();
+        complaints.extend(self.mail.complaints(has_address));
         complaints.extend(jwt.claim_complaints());
         complaints.extend(jwt.key_complaints());
         complaints

@@ -374,7 +374,7 @@ mod tests {
             ("PORTCULLIS_THROTTLE__LOGIN", "0/min"),
         ]);
         let expected = [
-            "accounts.registration in the environment (PORTCULLIS_ACCOUNTS__REGISTRATION): \"invite\" is not `open` or `closed`",
+            "accounts.registration in the environment (PORTCULLIS_ACCOUNTS__REGISTRATION): \"invite\" is not one of `open`, `closed`, `invitation`",
             "jwt.access_token_lifetime in the environment (PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME): \"5x\" is not a duration; write 5m, 24h, 7d or a number of seconds",
             "passwords.rules in the environment (PORTCULLIS_PASSWORDS__RULES): \"maybe\" is not on or off",
             "server.bind in the environment (PORTCULLIS_SERVER__BIND): \"8000\" is not an address and port; write 127.0.0.1:8000, 0.0.0.0:8000 or [::]:8000",

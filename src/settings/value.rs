@@ -111,6 +111,8 @@ pub enum Registration {
     Open,
     /// Only staff make accounts.
     Closed,
+    /// Those whom staff have invited can.
+    Invitation,
 }
 
 /// A kind of token that can open the API.

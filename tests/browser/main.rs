@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod blacklist;
+mod letters;
 #[path = "../it/support/process.rs"]
 #[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
 mod process;

@@ -88,7 +88,7 @@ pub struct Browser {
 
 struct Served {
     server: Server,
-    _home: Home,
+    home: Home,
 }
 
 /// What a person can act on.
@@ -137,7 +137,7 @@ impl Browser {
 
         let server = tokio::task::spawn_blocking(|| {
             let server = home.serve();
-            Served { server, _home: home }
+            Served { server, home }
         });
         let driver = WebDriver::new(chromedriver(), wishes).await.unwrap();
         driver.set_script_timeout(Duration::from_secs(60)).await.unwrap();
@@ -480,6 +480,18 @@ impl Browser {
         let answer: Value = answer.json().await.unwrap();
         let token = |name: &str| answer[name].as_str().unwrap().to_owned();
         Pair { access: token("access"), refresh: token("refresh") }
+    }
+
+    /// Asks the API for a letter to this address.
+    pub async fn ask(&self, path: &str, address: &str) {
+        let answer = self.client().post(self.api(path)).json(&json!({ "email": address })).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+
+    /// Invites an address, by the command.
+    pub fn invite(&self, address: &str) {
+        let output = self.served.home.run(&["user", "invite", address], "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// What the API answers to a GET with this access token.

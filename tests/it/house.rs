@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 10] = [
     &["site", "follower"],
     &["middleware"],
     &["rest"],
-    &["api", "admin"],
+    &["api", "admin", "pages"],
     &["server", "ops"],
     &["cli"],
     &["main"],

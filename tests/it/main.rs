@@ -11,6 +11,7 @@ mod hostile;
 mod house;
 mod import;
 mod interop;
+mod mail;
 mod process;
 mod races;
 mod readme;

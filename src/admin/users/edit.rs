@@ -15,6 +15,7 @@ use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
 use crate::admin::users::{Actor, Target};
 use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
+use crate::auth::by_letter;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
@@ -177,9 +178,19 @@ pub async fn save(
     let wanted: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let username = typed.username.clone();
-    let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, &wanted, now);
+    let verify = site.settings.mail.verify_new_addresses;
+    let write = move |conn: &mut Conn| {
+        let before = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        let saved = change(conn, &grants, &actor, id, &typed, &wanted, now)?;
+        if matches!(saved, Saved::Done { .. }) && before.email != typed.email {
+            let after = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+            by_letter::address_changed(conn, &before.email, &after, verify, now)?;
+        }
+        Ok(saved)
+    };
     match staff.write(&site, write).await? {
         Saved::Done { ended, new_email } => {
+            site.mail.ring();
             let flash = Flash::done(format!("{username} was saved.")).adding(consequences(ended, new_email));
             staff.done(&site, &flash);
             let next =

@@ -11,7 +11,7 @@ use portcullis::clock::{Clock, Timestamp};
 use portcullis::db::Conn;
 use portcullis::error::Result;
 use portcullis::server;
-use portcullis::settings::{Settings, Throttle};
+use portcullis::settings::{MailBackend, Settings, Throttle};
 use portcullis::site::Site;
 use tempfile::TempDir;
 
@@ -82,6 +82,7 @@ impl TestApp {
         // The cheapest hashes there are: what they cost is for the benches.
         settings.passwords.memory_kib = 8;
         settings.passwords.passes = 1;
+        settings.mail.backend = MailBackend::Memory;
         change(&mut settings);
         assert_eq!(settings.complaints(), Vec::<String>::new());
         Self::start(settings, Clock::manual(NOON), folder, routes).await

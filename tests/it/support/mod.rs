@@ -6,6 +6,8 @@ pub mod database;
 pub mod dice;
 pub mod http;
 pub mod keys;
+pub mod letters;
+pub mod mail_server;
 pub mod panel;
 pub mod people;
 pub mod postgres;

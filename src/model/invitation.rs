@@ -1,0 +1,97 @@
+//! Invitations: who may make an account, by whose word, and what became of it.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::schema::invitations;
+use crate::db::sql::lower;
+use crate::error::Result;
+use crate::model::outbox;
+
+/// A row of `invitations`.
+#[derive(Clone, Debug, Queryable, PartialEq, Eq)]
+pub struct Invitation {
+    /// Never given twice.
+    pub id: i64,
+    /// The invited address.
+    pub email: String,
+    /// Who invited; nobody if it was a command, or somebody who is gone.
+    pub invited_by: Option<i64>,
+    /// When.
+    pub created_at: Timestamp,
+    /// Until when it can be accepted.
+    pub expires_at: Timestamp,
+    /// When it was accepted.
+    pub accepted_at: Option<Timestamp>,
+    /// The account that was made by it.
+    pub accepted_by: Option<i64>,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Invitation {
+    /// What has become of it: `accepted`, `revoked`, `expired`, or `pending`.
+    pub fn status(&self, now: Timestamp) -> &'static str {
+        match self {
+            Self { accepted_at: Some(_), .. } => "accepted",
+            Self { revoked_at: Some(_), .. } => "revoked",
+            Self { expires_at, .. } if *expires_at <= now => "expired",
+            Self { .. } => "pending",
+        }
+    }
+
+    /// Whether it can be accepted.
+    pub fn is_pending(&self, now: Timestamp) -> bool {
+        self.status(now) == "pending"
+    }
+}
+
+/// Invites an address, and writes the letter that says so.
+pub fn invite(conn: &mut Conn, email: &str, by: Option<i64>, life: Duration, now: Timestamp) -> Result<Invitation> {
+    let made: Invitation = diesel::insert_into(invitations::table)
+        .values((
+            invitations::email.eq(email),
+            invitations::invited_by.eq(by),
+            invitations::created_at.eq(now),
+            invitations::expires_at.eq(now + life),
+        ))
+        .returning(invitations::all_columns)
+        .get_result(conn)?;
+    outbox::to_invited(conn, made.id, email, now)?;
+    Ok(made)
+}
+
+/// The invitation with this id.
+pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<Invitation>> {
+    Ok(invitations::table.find(id).first(conn).optional()?)
+}
+
+/// How many there are.
+pub fn count(conn: &mut Conn) -> Result<i64> {
+    Ok(invitations::table.count().get_result(conn)?)
+}
+
+/// A page of them, the newest first.
+pub fn page(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<Invitation>> {
+    Ok(invitations::table.order(invitations::id.desc()).limit(limit).offset(offset).load(conn)?)
+}
+
+/// Notes that `user` was made by the invitation. Whatever else was pending for the address is void: one person was invited.
+pub fn accept(conn: &mut Conn, invitation: &Invitation, user: i64, now: Timestamp) -> Result<()> {
+    let accepted = (invitations::accepted_at.eq(now), invitations::accepted_by.eq(user));
+    diesel::update(invitations::table.find(invitation.id)).set(accepted).execute(conn)?;
+    let same = lower(invitations::email).eq(outbox::mailbox(&invitation.email));
+    let open = invitations::accepted_at.is_null().and(invitations::revoked_at.is_null());
+    diesel::update(invitations::table.filter(same.and(open))).set(invitations::revoked_at.eq(now)).execute(conn)?;
+    Ok(())
+}
+
+/// Takes an invitation back; `false` if there was nothing left to take back.
+pub fn revoke(conn: &mut Conn, id: i64, now: Timestamp) -> Result<bool> {
+    let open = invitations::accepted_at.is_null().and(invitations::revoked_at.is_null());
+    let row = invitations::table.find(id).filter(open);
+    Ok(diesel::update(row).set(invitations::revoked_at.eq(now)).execute(conn)? > 0)
+}

@@ -68,6 +68,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
     scope
         .route("/login/", page().to(login::page))
         .route("/login/", web::post().to(login::sign_in))
+        .route("/login/code/", web::post().to(login::enter_code))
         .route("/logout/", web::post().to(login::sign_out))
         .route("/setup/{token}/", page().to(setup::page))
         .route("/setup/{token}/", web::post().to(setup::make))

@@ -8,6 +8,7 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Gate, see_other};
 use crate::admin::login;
+use crate::admin::staff::Factor;
 use crate::admin::users::input::{PASSWORD_HINT, Password, email, username};
 use crate::admin::visit::Visit;
 use crate::auth::account_rules::Own;
@@ -109,7 +110,7 @@ pub async fn make(
         Some(Ok(user)) => {
             site.setup.spend();
             log::info!(target: "panel", "{} (id {}) was made the first administrator", user.username, user.id);
-            login::begin(&site, &request, &user)?;
+            login::begin(&site, &request, &user, Factor::None)?;
             Ok(see_other("/admin/"))
         }
     }

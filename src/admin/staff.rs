@@ -12,6 +12,7 @@ use std::sync::Arc;
 use actix_identity::Identity;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use serde::{Deserialize, Serialize};
 
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, Viewer};
@@ -28,13 +29,37 @@ use crate::site::Site;
 
 /// Where a session keeps the generation that its user had at sign-in.
 pub const GENERATION_KEY: &str = "generation";
+/// Where a session keeps its [`Factor`].
+pub const FACTOR_KEY: &str = "two_factor";
 /// Where a session keeps its user's full name.
 pub const NAME_KEY: &str = "name";
 
+/// Whether a session's user has shown more than a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Factor {
+    /// A password alone, since the account has nothing else.
+    None,
+    /// A code too.
+    Shown,
+}
+
 /// What a handler needs of its visitor.
 pub trait Need: 'static {
+    /// Whether those may come who must set up two-factor sign-in first.
+    const SETS_UP: bool = false;
+
     /// The permission, if more is needed than to be staff.
     fn permission() -> Option<Permission>;
+}
+
+/// Anybody who may open the panel, once two-factor sign-in is set up where it is required, and before.
+pub enum SettingUp {}
+impl Need for SettingUp {
+    const SETS_UP: bool = true;
+
+    fn permission() -> Option<Permission> {
+        None
+    }
 }
 
 /// Anybody who may open the panel.
@@ -147,6 +172,9 @@ impl<N: Need> FromRequest for Staff<N> {
             let seen = Rc::new(seen);
             request.extensions_mut().insert(seen.clone());
             request.extensions_mut().insert(OfThePanel(seen.id));
+            if site.settings.admin.require_two_factor && !N::SETS_UP && factor(&visit) == Factor::None {
+                return Err(PageError::TwoFactorFirst);
+            }
             let staff = Self { seen, visit, need: PhantomData };
             match N::permission() {
                 Some(needed) => staff.require(&site, needed).await.map(|()| staff),
@@ -175,6 +203,11 @@ async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>>
             Ok(None)
         }
     }
+}
+
+/// What the session's user has shown; of a session from before it was asked, a password alone.
+fn factor(visit: &Visit) -> Factor {
+    visit.session().get(FACTOR_KEY).ok().flatten().unwrap_or(Factor::None)
 }
 
 /// What somebody is told who is not signed in.

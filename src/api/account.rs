@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::api::token::deliver_pair;
+use crate::api::token::{deliver_pair, with_device};
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -255,7 +255,8 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
         grants.set_password_in(conn, id, &hash, now)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
-        grants.begin_pair(conn, &user, &client.device, now)
+        Ok((grants.begin_pair(conn, &user, &client.device, now)?, user))
     };
-    deliver_pair(&site, StatusCode::OK, &site.db.write(save).await?)
+    let (begun, user) = site.db.write(save).await?;
+    with_device(&site, deliver_pair(&site, StatusCode::OK, &begun)?, &user)
 }

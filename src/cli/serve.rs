@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::model::{lifetime, user};
-use crate::ops::sweeper;
+use crate::ops::{limits, sweeper};
 use crate::settings::{Loaded, Secret};
 use crate::site::Site;
 use crate::{logging, server};
@@ -51,7 +51,12 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
             std::process::exit(1); // told twice
         });
         actix_web::rt::spawn(sweeper::run(site.clone()));
-        server.await.context("the server failed")
+        actix_web::rt::spawn(limits::run(site.clone()));
+        let served = server.await.context("the server failed");
+        if let Err(error) = limits::keep(&site).await {
+            log::error!("the last failed sign-ins could not be written: {error}");
+        }
+        served
     });
     site.follower.stop();
     drop(lock);

@@ -4,11 +4,14 @@
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
+pub mod known_address;
 pub mod lifetime;
 pub mod panel_session;
 pub mod role;
 pub mod session;
+pub mod sign_in_failure;
 pub mod signing_key;
 pub mod token;
+pub mod two_factor;
 pub mod user;
 pub mod user_list;

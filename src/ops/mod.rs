@@ -1,3 +1,4 @@
 //! What runs beside requests.
 
+pub mod limits;
 pub mod sweeper;

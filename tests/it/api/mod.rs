@@ -6,6 +6,7 @@ mod browser_mode;
 mod claims;
 mod keys;
 mod lists;
+mod lockout;
 mod logout;
 mod overload;
 mod refresh;

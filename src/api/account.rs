@@ -231,7 +231,7 @@ impl Input for NewPassword {
     }
 }
 
-const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
+pub(super) const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
 
 /// POST `/api/password/change/`: ends every session and begins a new one.
 ///

@@ -12,6 +12,7 @@ pub mod session;
 pub mod sliding;
 pub mod tasks;
 pub mod token;
+pub mod two_factor;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
@@ -55,6 +56,9 @@ fn versioned(api: &mut ServiceConfig) {
     api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));
     api.service(view::<IsAuthenticated>("Profile").get(account::profile).at(&["/profile/"]));
     api.service(view::<IsAuthenticated>("Me").get(account::me).put(account::change).patch(account::change).takes::<account::Changes>(Method::PUT).at(&["/users/me/"]));
+    api.service(view::<IsAuthenticated>("Two Factor").get(two_factor::state).post(two_factor::begin).delete(two_factor::disable).at(&["/users/me/two-factor/"]));
+    api.service(view::<IsAuthenticated>("Two Factor Confirm").post(two_factor::confirm).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/confirm/"]));
+    api.service(view::<IsAuthenticated>("Recovery Codes").post(two_factor::new_codes).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/recovery-codes/"]));
     api.service(view::<IsAuthenticated>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
     api.service(view::<IsAuthenticated>("Logout").post(session::logout).at(&["/logout/"]));
     api.service(view::<IsAuthenticated>("Logout All").post(session::logout_all).at(&["/logout/all/"]));

@@ -64,6 +64,17 @@ pub enum Passed {
     Wrong,
 }
 
+/// What is done with a password and a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Switches it on, by a code of the secret that was begun with.
+    Confirm,
+    /// Makes new recovery codes.
+    NewCodes,
+    /// Switches it off.
+    Disable,
+}
+
 impl TwoFactor {
     /// Keys from the server's own secret; `issuer` is what apps call the server.
     ///
@@ -99,18 +110,32 @@ impl TwoFactor {
         begun.map(|row| self.enrolment(user, &self.open(user.id, &row.secret)?)).transpose()
     }
 
-    /// Switches it on for whoever shows a code of the secret that was begun with; returns the recovery codes, which are
-    /// shown once. `None` for a wrong code, or if nothing is being set up.
+    /// Does what the code is shown for; the password was right. Returns the recovery codes that there are now, which are shown
+    /// once; `None` for a wrong code.
     ///
     /// # Errors
     /// The database's.
-    pub fn confirm_in(
+    pub fn act_in(
         &self,
         conn: &mut Conn,
         user: &User,
+        act: Act,
         code: &Secret,
         now: Timestamp,
     ) -> Result<Option<Vec<String>>> {
+        if act == Act::Confirm {
+            return self.confirm_in(conn, user, code, now);
+        }
+        if self.pass_in(conn, user, Some(code), now)? != Passed::Right {
+            return Ok(None);
+        }
+        match act {
+            Act::Disable => two_factor::remove(conn, user.id).map(|_| Some(Vec::new())),
+            Act::Confirm | Act::NewCodes => self.new_codes_in(conn, user.id).map(Some),
+        }
+    }
+
+    fn confirm_in(&self, conn: &mut Conn, user: &User, code: &Secret, now: Timestamp) -> Result<Option<Vec<String>>> {
         let begun = two_factor::of(conn, user.id)?.filter(|row| row.confirmed_at.is_none());
         let Some(begun) = begun else { return Ok(None) };
         let step = step_of(&self.totp(user, &self.open(user.id, &begun.secret)?)?, &plain(code), now);
@@ -137,11 +162,7 @@ impl TwoFactor {
         Ok(if is_right { Passed::Right } else { Passed::Wrong })
     }
 
-    /// New recovery codes in place of the old.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn new_codes_in(&self, conn: &mut Conn, user: i64) -> Result<Vec<String>> {
+    fn new_codes_in(&self, conn: &mut Conn, user: i64) -> Result<Vec<String>> {
         let codes: Vec<String> = (0..CODES).map(|_| new_code()).collect::<Result<_>>()?;
         let digests: Vec<String> = codes.iter().map(|code| self.digest(user, &plain(&code.as_str().into()))).collect();
         two_factor::set_codes(conn, user, &digests)?;

@@ -19,3 +19,4 @@ mod statements;
 mod tasks;
 mod throttle;
 mod tokens;
+mod two_factor;

@@ -228,7 +228,7 @@ pub async fn shown_as_pages(
     let Some(error) = response.response().error().and_then(|error| error.as_error::<PageError>()) else {
         return Ok(response);
     };
-    if let PageError::SignedOut { .. } = error {
+    if let PageError::SignedOut { .. } | PageError::TwoFactorFirst = error {
         return Ok(response);
     }
     let (status, mut page) = (error.status_code(), error.page());

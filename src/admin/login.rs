@@ -11,13 +11,12 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Gate, inside_panel, see_other};
 use crate::admin::session_store::{AGENT_KEY, IP_KEY};
-use crate::admin::staff::{FACTOR_KEY, Factor, GENERATION_KEY, NAME_KEY, SettingUp, Staff};
+use crate::admin::staff::{GENERATION_KEY, NAME_KEY, SettingUp, Staff};
 use crate::admin::visit::{THEME_COOKIE, Visit};
 use crate::admin::when::count_words;
 use crate::auth::sign_in::{self, Code, Entry, SignedIn};
 use crate::error::{Error, Result};
 use crate::middleware::{client_ip, known_device};
-use crate::model::two_factor;
 use crate::model::user::{self, User};
 use crate::rest::fields::{Fields, Input};
 use crate::settings::Secret;
@@ -82,8 +81,8 @@ fn show(
 
 /// What came of a name and a password, or of a code.
 enum Outcome {
-    /// They are the staff's; the second factor was shown, if there is one.
-    In(Box<User>, Factor),
+    /// They are the staff's, with the code where one is needed.
+    In(Box<User>),
     /// They are, and the code is still to come.
     CodeToCome(Box<User>),
     /// They are not.
@@ -103,7 +102,7 @@ pub async fn sign_in(
     };
     let next = inside_panel(&typed.next).to_owned();
     match check(&site, &request, typed).await {
-        Ok(Outcome::In(user, factor)) => arrive(&site, &request, &user, factor, &next),
+        Ok(Outcome::In(user)) => arrive(&site, &request, &user, &next),
         Ok(Outcome::CodeToCome(user)) => {
             let halfway = site.sign_in.halfway(&user, &visit.token());
             show_code(&visit, StatusCode::OK, Filled::default(), next, halfway)
@@ -153,28 +152,21 @@ async fn confirm(site: &Site, signed_in: SignedIn, code: Option<Secret>, ip: IpA
     let confirmed = site.db.write(move |conn| match signed_in.confirm(conn, &Code::Asked(code), now)? {
         Entry::In(user) if user.is_staff => {
             user::touch_last_login(conn, user.id, now)?;
-            let factor = if two_factor::is_on(conn, user.id)? { Factor::Shown } else { Factor::None };
-            Ok(Outcome::In(user, factor))
+            Ok(Outcome::In(user))
         }
         Entry::CodeMissing(user) if user.is_staff => Ok(Outcome::CodeToCome(user)),
         _ => Ok(Outcome::Refused),
     });
     let outcome = confirmed.await?;
-    if let Outcome::In(user, _) = &outcome {
+    if let Outcome::In(user) = &outcome {
         log::info!(target: "panel", "{} (id {}, from {ip}) signed in", user.username, user.id);
     }
     Ok(outcome)
 }
 
 /// Begins the session, and lets the browser be known.
-fn arrive(
-    site: &Site,
-    request: &HttpRequest,
-    user: &User,
-    factor: Factor,
-    next: &str,
-) -> Result<HttpResponse, PageError> {
-    begin(site, request, user, factor)?;
+fn arrive(site: &Site, request: &HttpRequest, user: &User, next: &str) -> Result<HttpResponse, PageError> {
+    begin(site, request, user)?;
     let mut response = see_other(next);
     let cookie = known_device::cookie(site, user)?;
     response.add_cookie(&cookie).map_err(|error| Error::internal(error.to_string()))?;
@@ -244,7 +236,7 @@ pub async fn enter_code(
         Err(error) => return Err(error.into()),
     };
     match confirm(&site, signed_in, Some(typed.code), ip).await? {
-        Outcome::In(user, factor) => arrive(&site, &request, &user, factor, &next),
+        Outcome::In(user) => arrive(&site, &request, &user, &next),
         Outcome::CodeToCome(_) | Outcome::Refused => {
             let form = sent.refused_for("code", "This code is not right, or was used before. Wait for the next one.");
             show_code(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, halfway)
@@ -253,7 +245,7 @@ pub async fn enter_code(
 }
 
 /// Begins a session for a user whose password was right, or who has just been made.
-pub fn begin(site: &Site, request: &HttpRequest, user: &User, factor: Factor) -> Result<()> {
+pub fn begin(site: &Site, request: &HttpRequest, user: &User) -> Result<()> {
     let visit = Visit::of(request);
     let session = visit.session();
     let lost = |error: &dyn std::fmt::Display| Error::internal(error.to_string());
@@ -265,7 +257,6 @@ pub fn begin(site: &Site, request: &HttpRequest, user: &User, factor: Factor) ->
         session.insert(key, value).map_err(|error| lost(&error))?;
     }
     session.insert(GENERATION_KEY, user.generation).map_err(|error| lost(&error))?;
-    session.insert(FACTOR_KEY, factor).map_err(|error| lost(&error))?;
     visit.begin_session()
 }
 

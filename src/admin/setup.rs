@@ -8,7 +8,6 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Gate, see_other};
 use crate::admin::login;
-use crate::admin::staff::Factor;
 use crate::admin::users::input::{PASSWORD_HINT, Password, email, username};
 use crate::admin::visit::Visit;
 use crate::auth::account_rules::Own;
@@ -110,7 +109,7 @@ pub async fn make(
         Some(Ok(user)) => {
             site.setup.spend();
             log::info!(target: "panel", "{} (id {}) was made the first administrator", user.username, user.id);
-            login::begin(&site, &request, &user, Factor::None)?;
+            login::begin(&site, &request, &user)?;
             Ok(see_other("/admin/"))
         }
     }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use actix_identity::Identity;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use serde::{Deserialize, Serialize};
 
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, Viewer};
@@ -23,25 +22,14 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::middleware::edge::OfThePanel;
-use crate::model::{role, user};
+use crate::model::{role, two_factor, user};
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;
 
 /// Where a session keeps the generation that its user had at sign-in.
 pub const GENERATION_KEY: &str = "generation";
-/// Where a session keeps its [`Factor`].
-pub const FACTOR_KEY: &str = "two_factor";
 /// Where a session keeps its user's full name.
 pub const NAME_KEY: &str = "name";
-
-/// Whether a session's user has shown more than a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Factor {
-    /// A password alone, since the account has nothing else.
-    None,
-    /// A code too.
-    Shown,
-}
 
 /// What a handler needs of its visitor.
 pub trait Need: 'static {
@@ -172,8 +160,11 @@ impl<N: Need> FromRequest for Staff<N> {
             let seen = Rc::new(seen);
             request.extensions_mut().insert(seen.clone());
             request.extensions_mut().insert(OfThePanel(seen.id));
-            if site.settings.admin.require_two_factor && !N::SETS_UP && factor(&visit) == Factor::None {
-                return Err(PageError::TwoFactorFirst);
+            if site.settings.admin.require_two_factor && !N::SETS_UP {
+                let id = seen.id;
+                if !site.db.read(move |conn| two_factor::is_on(conn, id)).await? {
+                    return Err(PageError::TwoFactorFirst);
+                }
             }
             let staff = Self { seen, visit, need: PhantomData };
             match N::permission() {
@@ -203,11 +194,6 @@ async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>>
             Ok(None)
         }
     }
-}
-
-/// What the session's user has shown; of a session from before it was asked, a password alone.
-fn factor(visit: &Visit) -> Factor {
-    visit.session().get(FACTOR_KEY).ok().flatten().unwrap_or(Factor::None)
 }
 
 /// What somebody is told who is not signed in.
@@ -283,8 +269,13 @@ impl<N> Staff<N> {
 
     /// Leaves a flash for the next page, and one line in the log: every change of the panel ends here.
     pub fn done(&self, site: &Site, flash: &Flash) {
-        let ip = client_ip::of(self.visit.request(), &site.settings.server.trusted_proxies);
-        log::info!(target: "panel", "{} (id {}, from {ip}): {}", self.seen.state.username, self.seen.id, flash.what.escape_debug());
+        self.note(site, &flash.what);
         self.visit.flash(flash);
+    }
+
+    /// The line in the log alone, for a change that its own page tells of.
+    pub fn note(&self, site: &Site, what: &str) {
+        let ip = client_ip::of(self.visit.request(), &site.settings.server.trusted_proxies);
+        log::info!(target: "panel", "{} (id {}, from {ip}): {}", self.seen.state.username, self.seen.id, what.escape_debug());
     }
 }

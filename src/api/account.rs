@@ -11,6 +11,7 @@ use crate::auth::account_rules::{Own, check_new_password, is_username, lower_dom
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::known_address;
 use crate::model::user::{self, NewUser, User, UserChanges};
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
@@ -246,7 +247,7 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
     }
     check_new_password(&site.settings.passwords, "new_password", &new, &Own::of(&user))?;
     let hash = site.passwords.hash(new).await?;
-    let grants = site.grants.clone();
+    let (grants, from) = (site.grants.clone(), site.sign_in.limits().place(client.ip));
     let who = caller.principal();
     let save = move |conn: &mut Conn| {
         who.confirm(conn)?;
@@ -255,6 +256,7 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
         grants.set_password_in(conn, id, &hash, now)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        known_address::remember(conn, &user, &from, now)?;
         Ok((grants.begin_pair(conn, &user, &client.device, now)?, user))
     };
     let (begun, user) = site.db.write(save).await?;

@@ -135,6 +135,11 @@ pub(super) async fn begin<T: Send + 'static>(
 ) -> Result<T> {
     let (grants, now) = (site.grants.clone(), site.clock.now());
     let verified_only = site.settings.accounts.require_verified_email;
+    // Before the transaction, so that this refusal takes no longer than any other.
+    if verified_only && !signed_in.user().email_verified {
+        signed_in.give_back();
+        return Err(unverified());
+    }
     let code = if site.settings.accounts.two_factor_api { Code::Asked(otp) } else { Code::NotAsked };
     let begun = site.db.write(move |conn| {
         let user = signed_in.confirm(conn, &code, now)?.user()?;

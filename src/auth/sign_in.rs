@@ -266,6 +266,11 @@ impl SignedIn {
         &self.user
     }
 
+    /// The password was right, and that is all that comes of it.
+    pub fn give_back(self) {
+        self.attempt.give_back();
+    }
+
     /// The user as of now, inside the transaction that begins the session: still there, active and with the password that
     /// was checked; and with the code that is asked for, which is used up. A hash of an older kind is renewed, and the place
     /// is remembered.

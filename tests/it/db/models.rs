@@ -312,8 +312,8 @@ async fn failed_sign_ins() {
         let (ann, bob) = (one("a", &[1, 2]), one("b", &[3]));
         sign_in_failure::store(conn, &[ann.clone(), bob.clone(), one("none", &[])])?;
         assert_eq!(sign_in_failure::live(conn, NOON, 9)?, [bob.clone(), ann.clone()]);
-        assert_eq!(sign_in_failure::live(conn, NOON, 1)?, [bob.clone()]);
-        assert_eq!(sign_in_failure::live(conn, NOON + seconds(62), 9)?, [bob.clone()]);
+        assert_eq!(sign_in_failure::live(conn, NOON, 1)?, std::slice::from_ref(&bob));
+        assert_eq!(sign_in_failure::live(conn, NOON + seconds(62), 9)?, std::slice::from_ref(&bob));
 
         let again = one("a", &[2, 9]);
         sign_in_failure::store(conn, &[again.clone(), one("b", &[])])?;

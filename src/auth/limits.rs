@@ -176,7 +176,10 @@ impl Limits {
         let changed = std::mem::take(&mut counts.changed);
         let mut rows = Vec::new();
         for key in changed {
-            let Some(log) = counts.logs.get_mut(&key) else { continue };
+            let Some(log) = counts.logs.get_mut(&key) else {
+                rows.push(Failures { key: hex::encode(key.0), times: Vec::new(), expires: wall });
+                continue;
+            };
             log.forget(now);
             let times: Vec<Timestamp> = log.times.iter().map(|time| at(*time)).collect();
             let expires = log.times.back().map_or(wall, |last| at(last.saturating_add(log.per)));
@@ -242,7 +245,7 @@ impl Counts {
         self.make_room(now);
         let new = || Log { times: VecDeque::new(), per: micros(limit.rate.per), is_kept: false };
         self.logs.entry(limit.key).or_insert_with(new).times.push_back(now);
-        self.change(limit.key);
+        self.changed.insert(limit.key);
     }
 
     fn give_back(&mut self, key: Key, at: i64) {
@@ -251,13 +254,8 @@ impl Counts {
         log.times.remove(place);
         if log.times.is_empty() && !log.is_kept {
             self.logs.remove(&key);
+            self.changed.remove(&key);
         } else {
-            self.change(key);
-        }
-    }
-
-    fn change(&mut self, key: Key) {
-        if self.changed.len() < MOST {
             self.changed.insert(key);
         }
     }
@@ -273,9 +271,15 @@ impl Counts {
             let mut sizes: Vec<usize> = self.logs.values().map(|log| log.times.len()).collect();
             let mut surplus = sizes.len() / 2;
             let (_, median, _) = sizes.select_nth_unstable(surplus);
-            self.logs.retain(|_, log| {
+            let changed = &mut self.changed;
+            self.logs.retain(|key, log| {
                 let goes = surplus > 0 && log.times.len() <= *median;
                 surplus -= usize::from(goes);
+                if goes && log.is_kept {
+                    changed.insert(*key); // its row goes too
+                } else if goes {
+                    changed.remove(key);
+                }
                 !goes
             });
         }
@@ -407,11 +411,21 @@ mod tests {
         for number in 0..5 {
             let _ = limits.take(limits.of_stranger("ann", ip(number))).unwrap();
         }
-        for number in 0..150_000 {
+        let mut rows = HashSet::new();
+        for number in 0..60_000 {
             let _ = limits.take(limits.of_stranger(&format!("name{number}"), ip(number))).unwrap();
+            if number % 1000 == 0 {
+                for row in limits.changed() {
+                    if row.times.is_empty() {
+                        rows.remove(&row.key)
+                    } else {
+                        rows.insert(row.key)
+                    };
+                }
+            }
         }
         assert!(limits.lock().logs.len() <= MOST + 2);
-        assert!(limits.lock().changed.len() <= MOST);
+        assert!(rows.len() <= MOST, "{} rows", rows.len());
         assert!(limits.take(limits.of_stranger("ann", ip(9))).is_err());
     }
 

@@ -46,7 +46,7 @@ async fn of_a_thousand_parallel_guesses_a_limit_of_a_hundred_lets_exactly_a_hund
     assert_eq!(app.site.passwords.computed() - before, 100, "a refused guess costs no hash");
 }
 
-/// Right passwords are given back, so that a thousand of them at once pass, as fast as they are checked.
+/// Right passwords are given back.
 #[actix_web::test]
 async fn right_passwords_use_nothing_up() {
     let app = TestApp::with(|settings| settings.throttle.login = rate("3/min")).await;

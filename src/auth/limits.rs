@@ -114,11 +114,17 @@ impl Limits {
         hex::encode(self.digest("place", &[&network(ip).to_string()]))
     }
 
-    /// What holds for an attempt at an account, whose name may be spelled in any way, from an address where its owner is
-    /// known.
+    /// What holds for an attempt at an account, whose name may be spelled in any way, by somebody who is signed in to it.
     pub fn of_known(&self, username: &str, ip: IpAddr) -> Vec<Limit> {
         let pair = self.limit("pair", &[&normal_username(username), &network(ip).to_string()], self.rates.login);
         self.of_address(ip).into_iter().chain(pair).collect()
+    }
+
+    /// What holds for an attempt from an address where the account has signed in lately, once strangers have used up the
+    /// account's count: one for that address alone.
+    pub fn of_known_address(&self, username: &str, ip: IpAddr) -> Vec<Limit> {
+        let own = self.limit("known", &[&normal_username(username), &network(ip).to_string()], self.rates.login_device);
+        self.of_known(username, ip).into_iter().chain(own).collect()
     }
 
     /// What holds for an attempt from anywhere else.

@@ -1,8 +1,8 @@
 //! The check of a name and a password, the same for every door: API, panel, older endpoints.
 //!
 //! Who fails too often is refused for a while, whoever they are ([`Limits`]). What strangers do must not keep an owner out:
-//! a browser that has signed in to the account before shows a cookie, and has a count of its own; and where the account has
-//! signed in from lately, only what fails there counts, not what fails elsewhere. A new password and "sign out everywhere"
+//! a browser that has signed in to the account before shows a cookie, and has a count of its own; and so has each address
+//! that the account has signed in from lately, once its common count is used up. A new password and "sign out everywhere"
 //! forget both.
 
 use std::net::IpAddr;
@@ -157,7 +157,7 @@ impl SignIn {
             Some(device) => self.limits.take(self.limits.of_device(&device)),
             None => match self.limits.take(self.limits.of_stranger(username, place.ip)) {
                 Err(refused) if self.is_known_address(username, place.ip).await? => {
-                    self.limits.take(self.limits.of_known(username, place.ip)).map_err(|_| refused)
+                    self.limits.take(self.limits.of_known_address(username, place.ip)).map_err(|_| refused)
                 }
                 admitted => admitted,
             },
@@ -176,7 +176,7 @@ impl SignIn {
 
     /// Whether the account is known where it was refused, and what has failed there would not have it refused.
     async fn is_known_address(&self, username: &str, ip: IpAddr) -> Result<bool> {
-        if !self.limits.allow(&self.limits.of_known(username, ip)) {
+        if !self.limits.allow(&self.limits.of_known_address(username, ip)) {
             return Ok(false); // which spares a flood from one address the question
         }
         let (username, from, now) = (username.to_owned(), self.limits.place(ip), self.clock.now());

@@ -301,8 +301,9 @@ pub struct Throttle {
     /// For failed sign-ins from one address to all accounts together; registrations count too. Twenty a minute.
     #[serde(with = "value::rate")]
     pub login_address: Option<Rate>,
-    /// For failed sign-ins from a browser that has signed in to the account before, in place of the three above. Twenty an
-    /// hour: no stranger can use them up, and a stolen browser cannot guess for long.
+    /// For failed sign-ins where the account is known: from a browser that has signed in to it before, in place of the three
+    /// above; from an address that it has signed in from lately, in place of the account's. Twenty an hour: no stranger
+    /// elsewhere can use them up, and a thief there cannot guess for long.
     #[serde(with = "value::rate")]
     pub login_device: Option<Rate>,
 }

@@ -25,6 +25,7 @@ pub fn run() {
     size();
     requests();
     sign_in();
+    refusals();
     storm();
 }
 
@@ -199,6 +200,57 @@ fn sign_in() {
 
 fn credentials() -> Vec<u8> {
     request("POST", "/api/token/", None, Some(&format!(r#"{{"username":"ann","password":"{PASSWORD}"}}"#)))
+}
+
+/// Whether the time of a failed sign-in tells why it failed (AUT-02): two hundred of each kind, in turns.
+fn refusals() {
+    const ROUNDS: usize = 200;
+    let place = folder();
+    let site = site(&place);
+    user(&site, "ann", PASSWORD, 0);
+    user(&site, "gone", PASSWORD, 0);
+    user(&site, "new", PASSWORD, 0);
+    block_on(site.db.write(|conn| {
+        diesel::RunQueryDsl::execute(
+            diesel::sql_query(
+                "UPDATE users SET is_active = (username <> 'gone'), email_verified = (username <> 'new')",
+            ),
+            conn,
+        )?;
+        Ok(())
+    }))
+    .unwrap();
+    drop(site);
+    let server = Process::portcullis(place.path(), &[("ACCOUNTS__REQUIRE_VERIFIED_EMAIL", "true")]);
+    let ask = |name: &str, password: &str| {
+        let body = format!(r#"{{"username":"{name}","password":"{password}"}}"#);
+        request("POST", "/api/token/", None, Some(&body))
+    };
+    let kinds = [
+        ("unknown", ask("nobody", PASSWORD)),
+        ("wrong", ask("ann", "wrong horse 99")),
+        ("inactive", ask("gone", PASSWORD)),
+        ("unverified", ask("new", PASSWORD)),
+    ];
+    let mut times = kinds.each_ref().map(|_| Vec::new());
+    block_on(async {
+        let mut client = Client::connect(server.address).await;
+        for round in 0..ROUNDS + 5 {
+            for ((_, request), times) in kinds.iter().zip(&mut times) {
+                let begun = Instant::now();
+                assert_eq!(client.ask(request).await.status, 401);
+                if round >= 5 {
+                    times.push(millis(begun.elapsed()));
+                }
+            }
+        }
+    });
+    let medians = times.map(median);
+    let told: Vec<String> = kinds.iter().zip(medians).map(|((kind, _), time)| format!("{kind} {time:.2}")).collect();
+    let most = medians.into_iter().fold(f64::MIN, f64::max);
+    let least = medians.into_iter().fold(f64::MAX, f64::min);
+    row("failed sign-ins, median of 200", format!("{} ms", told.join(", ")));
+    row("– the slowest kind, of the fastest", format!("{:.3}", most / least));
 }
 
 /// A paced client, alone and while 64 others sign in at once.

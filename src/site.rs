@@ -10,6 +10,7 @@ use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
 use crate::auth::key_store::KeyStore;
 use crate::auth::letter_token::LetterTokens;
+use crate::auth::limits::{self, Limits};
 use crate::auth::marks::PasswordMarks;
 use crate::auth::memory::Memory;
 use crate::auth::password::Passwords;
@@ -18,12 +19,14 @@ use crate::auth::setup::SetupToken;
 use crate::auth::sign_in::SignIn;
 use crate::auth::signer::{Rules, Signer};
 use crate::auth::social::Social;
+use crate::auth::two_factor::TwoFactor;
+use crate::auth::voucher::Vouchers;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
 use crate::mail::Mail;
-use crate::model::lifetime;
+use crate::model::{lifetime, sign_in_failure};
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
@@ -45,6 +48,8 @@ pub struct Site {
     pub sign_in: SignIn,
     /// The providers of social sign-in.
     pub social: Social,
+    /// Codes beside the password.
+    pub two_factor: TwoFactor,
     /// Users and ended sessions, in memory.
     pub memory: Memory,
     /// How often one may ask.
@@ -122,8 +127,13 @@ impl Site {
         let mail = Mail::new(&settings)?;
         let passwords = Passwords::start(&settings.passwords)?;
         let throttle = Arc::new(Throttle::default());
+        let limits = Limits::new(&secrets.derive("sign-in limits"), settings.throttle.clone(), clock.clone());
+        let most = limits::MOST.try_into().unwrap_or(i64::MAX);
+        limits.restore(sign_in_failure::live(&mut conn, clock.now(), most)?);
+        let two_factor = TwoFactor::new(&secrets, &issuer(&settings))?;
+        let vouchers = Vouchers::new(&secrets.derive("vouchers"));
         let sign_in =
-            SignIn::new(db.clone(), clock.clone(), passwords.clone(), throttle.clone(), settings.throttle.login);
+            SignIn::new(db.clone(), clock.clone(), passwords.clone(), Arc::new(limits), vouchers, two_factor.clone());
         let social = Social::new(&settings.social, &clock)?;
         Ok(Self {
             settings,
@@ -134,6 +144,7 @@ impl Site {
             passwords,
             sign_in,
             social,
+            two_factor,
             memory,
             throttle,
             follower,
@@ -146,6 +157,13 @@ impl Site {
             data_dir,
         })
     }
+}
+
+/// What authenticator apps call this server.
+fn issuer(settings: &Settings) -> String {
+    let public = settings.server.public_url.as_deref().and_then(|url| url.split_once("://"));
+    let host = public.and_then(|(_, rest)| rest.split(['/', ':']).next()).filter(|host| !host.is_empty());
+    host.map_or_else(|| "Portcullis".to_owned(), |host| format!("Portcullis {host}"))
 }
 
 /// Makes the database's file for its owner alone. A folder that has keys and no database has lost it: an empty one in its

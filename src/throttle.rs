@@ -6,8 +6,6 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest;
-
 use crate::error::{Error, Result};
 use crate::settings::Rate;
 
@@ -18,8 +16,6 @@ pub enum Subject {
     User(i64),
     /// A client's address; an IPv6 client is its /64 network, since it has all of it.
     Address(IpAddr),
-    /// An account as somebody tries to sign in to it, from one address: the digest of the name, which may be any text.
-    Account([u8; 32], IpAddr),
 }
 
 impl Subject {
@@ -27,17 +23,10 @@ impl Subject {
     pub fn address(ip: IpAddr) -> Self {
         Self::Address(network(ip))
     }
-
-    /// The account `name` from this address.
-    pub fn account(name: &str, ip: IpAddr) -> Self {
-        let mut name_digest = [0; 32];
-        let digest = digest::digest(&digest::SHA256, name.as_bytes());
-        name_digest.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        Self::Account(name_digest, network(ip))
-    }
 }
 
-fn network(ip: IpAddr) -> IpAddr {
+/// An address as it is counted: an IPv6 client has the whole of its /64 network.
+pub fn network(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
@@ -152,7 +141,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..125 {
-                        if throttle.take("login", ann(), rate, Duration::ZERO).is_ok() {
+                        if throttle.take("user", ann(), rate, Duration::ZERO).is_ok() {
                             passed.fetch_add(1, Ordering::Relaxed);
                         }
                     }

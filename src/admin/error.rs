@@ -28,6 +28,8 @@ pub enum PageError {
         /// Where to go on afterwards.
         next: String,
     },
+    /// Two-factor sign-in must be set up first: off to its page.
+    TwoFactorFirst,
     /// Nobody is signed in any more, and a form was sent.
     SessionEnded,
     /// The form does not carry the token of this browser's session.
@@ -66,7 +68,7 @@ impl ResponseError for PageError {
         match self {
             // The fields of a page's own forms are shown with the form; what gets here was no form of ours.
             Self::Other(error) => error.status_code(),
-            Self::SignedOut { .. } => StatusCode::SEE_OTHER,
+            Self::SignedOut { .. } | Self::TwoFactorFirst => StatusCode::SEE_OTHER,
             Self::SessionEnded => StatusCode::UNAUTHORIZED,
             Self::StrangeForm | Self::OtherSite | Self::Lacks(..) | Self::Refused(_) | Self::NoAdministrator => {
                 StatusCode::FORBIDDEN
@@ -83,6 +85,9 @@ impl ResponseError for PageError {
             Self::SignedOut { next } => {
                 let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
                 response.insert_header((header::LOCATION, format!("/admin/login/?{query}")));
+            }
+            Self::TwoFactorFirst => {
+                response.insert_header((header::LOCATION, "/admin/me/two-factor/"));
             }
             Self::Other(error) => {
                 if let Error::Internal(cause) = error {
@@ -124,6 +129,9 @@ impl PageError {
         match self {
             Self::Other(error) => error_words(error, back),
             Self::SignedOut { .. } => page("Sign in", &[], Some(("Sign in", "/admin/login/"))),
+            Self::TwoFactorFirst => {
+                page("Two-factor sign-in", &[], Some(("Set up two-factor sign-in", "/admin/me/two-factor/")))
+            }
             Self::SessionEnded => page(
                 "Your session has ended",
                 &["Nothing was saved.", "Sign in, then go back: your text is still there."],
@@ -223,7 +231,7 @@ pub async fn shown_as_pages(
     let Some(error) = response.response().error().and_then(|error| error.as_error::<PageError>()) else {
         return Ok(response);
     };
-    if let PageError::SignedOut { .. } = error {
+    if let PageError::SignedOut { .. } | PageError::TwoFactorFirst = error {
         return Ok(response);
     }
     let (status, mut page) = (error.status_code(), error.page());

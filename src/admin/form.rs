@@ -95,7 +95,7 @@ pub struct Complaint {
 }
 
 /// Labels that are more than the field's name with a capital.
-const LABELS: [(&str, &str); 9] = [
+const LABELS: [(&str, &str); 10] = [
     ("email", "E-mail"),
     ("email_verified", "E-mail verified"),
     ("is_active", "Active"),
@@ -105,6 +105,7 @@ const LABELS: [(&str, &str); 9] = [
     ("password2", "Password again"),
     ("confirm", "Confirmation"),
     ("p", "Permissions"),
+    ("current_password", "Your password"),
 ];
 
 impl Filled {

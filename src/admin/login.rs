@@ -1,5 +1,7 @@
 //! Signing in to the panel and out of it, and the theme, which needs no sign-in.
 
+use std::net::IpAddr;
+
 use actix_identity::Identity;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
@@ -9,11 +11,12 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Gate, inside_panel, see_other};
 use crate::admin::session_store::{AGENT_KEY, IP_KEY};
-use crate::admin::staff::{GENERATION_KEY, NAME_KEY, Staff};
+use crate::admin::staff::{GENERATION_KEY, NAME_KEY, SettingUp, Staff};
 use crate::admin::visit::{THEME_COOKIE, Visit};
 use crate::admin::when::count_words;
+use crate::auth::sign_in::{self, Code, Entry, SignedIn};
 use crate::error::{Error, Result};
-use crate::middleware::client_ip;
+use crate::middleware::{client_ip, known_device};
 use crate::model::user::{self, User};
 use crate::rest::fields::{Fields, Input};
 use crate::settings::Secret;
@@ -76,7 +79,17 @@ fn show(
     visit.gate_page(status, |gate| Page { gate, form, next, note })
 }
 
-/// Signs in: a new session of a new id, whatever the browser had before.
+/// What came of a name and a password, or of a code.
+enum Outcome {
+    /// They are the staff's, with the code where one is needed.
+    In(Box<User>),
+    /// They are, and the code is still to come.
+    CodeToCome(Box<User>),
+    /// They are not.
+    Refused,
+}
+
+/// Signs in: a new session of a new id, whatever the browser had before; or goes on to the code.
 pub async fn sign_in(
     site: web::Data<Site>,
     request: HttpRequest,
@@ -89,45 +102,146 @@ pub async fn sign_in(
     };
     let next = inside_panel(&typed.next).to_owned();
     match check(&site, &request, typed).await {
-        Ok(Some(user)) => {
-            begin(&site, &request, &user)?;
-            Ok(see_other(&next))
+        Ok(Outcome::In(user)) => arrive(&site, &request, &user, &next),
+        Ok(Outcome::CodeToCome(user)) => {
+            let halfway = site.sign_in.halfway(&user, &visit.token());
+            show_code(&visit, StatusCode::OK, Filled::default(), next, halfway)
         }
-        Ok(None) => {
+        Ok(Outcome::Refused) => {
             let form = sent.refused_for("non_field_errors", REFUSED);
             show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, "")
         }
         Err(error @ Error::Throttled { .. }) => {
-            let wait = error.retry_after().unwrap_or(1);
-            let words = format!("Too many attempts. Try again in {}.", count_words(wait, "second", "seconds"));
-            let form = sent.refused_for("non_field_errors", words);
-            let mut response = show(&visit, StatusCode::TOO_MANY_REQUESTS, form, next, "")?;
-            response.headers_mut().insert(header::RETRY_AFTER, wait.into());
-            Ok(response)
+            let form = sent.refused_for("non_field_errors", too_many(&error));
+            waiting(&error, show(&visit, StatusCode::TOO_MANY_REQUESTS, form, next, "")?)
         }
         Err(error) => Err(error.into()),
     }
 }
 
+fn too_many(error: &Error) -> String {
+    format!("Too many attempts. Try again in {}.", count_words(error.retry_after().unwrap_or(1), "second", "seconds"))
+}
+
+fn waiting(error: &Error, mut page: HttpResponse) -> Result<HttpResponse, PageError> {
+    page.headers_mut().insert(header::RETRY_AFTER, error.retry_after().unwrap_or(1).into());
+    Ok(page)
+}
+
 /// The member of the staff with this name and password.
-async fn check(site: &Site, request: &HttpRequest, typed: Credentials) -> Result<Option<User>> {
-    let ip = client_ip::of(request, &site.settings.server.trusted_proxies);
+async fn check(site: &Site, request: &HttpRequest, typed: Credentials) -> Result<Outcome> {
+    let place = known_device::place(site, request);
+    let ip = place.ip;
     // Whoever types an address gets the account's own name counted, as in any other spelling.
     let name = typed.username;
     let username = site.db.read(move |conn| Ok(user::name_for_login(conn, &name)?.unwrap_or(name))).await?;
-    let Some(signed_in) = site.sign_in.check(username, typed.password, ip).await? else { return Ok(None) };
-    let now = site.clock.now();
-    let confirmed = site.db.write(move |conn| {
-        let Some(user) = signed_in.confirm(conn)?.filter(|user| user.is_staff) else { return Ok(None) };
-        user::touch_last_login(conn, user.id, now)?;
-        Ok(Some(user))
-    });
-    let confirmed = confirmed.await?;
-    match &confirmed {
-        Some(user) => log::info!(target: "panel", "{} (id {}, from {ip}) signed in", user.username, user.id),
-        None => log::warn!(target: "sign_in", "failed sign-in from {ip}"),
+    match site.sign_in.check(username, typed.password, place).await? {
+        Some(signed_in) if signed_in.user().is_staff => confirm(site, signed_in, None, ip).await,
+        // The attempt counts as failed: what is right for others is of no use here.
+        Some(_) => {
+            sign_in::failed(ip);
+            Ok(Outcome::Refused)
+        }
+        None => Ok(Outcome::Refused),
     }
-    Ok(confirmed)
+}
+
+/// Lets somebody in whose password was right; with the code, where one is asked for.
+async fn confirm(site: &Site, signed_in: SignedIn, code: Option<Secret>, ip: IpAddr) -> Result<Outcome> {
+    let now = site.clock.now();
+    let confirmed = site.db.write(move |conn| match signed_in.confirm(conn, &Code::Asked(code), now)? {
+        Entry::In(user) if user.is_staff => {
+            user::touch_last_login(conn, user.id, now)?;
+            Ok(Outcome::In(user))
+        }
+        Entry::CodeMissing(user) if user.is_staff => Ok(Outcome::CodeToCome(user)),
+        _ => Ok(Outcome::Refused),
+    });
+    let outcome = confirmed.await?;
+    if let Outcome::In(user) = &outcome {
+        log::info!(target: "panel", "{} (id {}, from {ip}) signed in", user.username, user.id);
+    }
+    Ok(outcome)
+}
+
+/// Begins the session, and lets the browser be known.
+fn arrive(site: &Site, request: &HttpRequest, user: &User, next: &str) -> Result<HttpResponse, PageError> {
+    begin(site, request, user)?;
+    let mut response = see_other(next);
+    let cookie = known_device::cookie(site, user)?;
+    response.add_cookie(&cookie).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(response)
+}
+
+/// A code, and what stands for the password before it.
+pub struct GivenCode {
+    code: Secret,
+    halfway: String,
+    next: String,
+}
+
+impl Input for GivenCode {
+    fn read(f: &mut Fields) -> Self {
+        Self {
+            code: f.text("code").blank().value().into(),
+            halfway: f.text("halfway").blank().value(),
+            next: f.text("next").blank().value(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/code.html")]
+struct CodePage {
+    gate: Gate,
+    form: Filled,
+    next: String,
+    halfway: String,
+}
+
+fn show_code(
+    visit: &Visit,
+    status: StatusCode,
+    form: Filled,
+    next: String,
+    halfway: String,
+) -> Result<HttpResponse, PageError> {
+    visit.gate_page(status, |gate| CodePage { gate, form, next, halfway })
+}
+
+/// The second step: the code of an authenticator app, or one for recovery.
+pub async fn enter_code(
+    site: web::Data<Site>,
+    request: HttpRequest,
+    form: Form<GivenCode>,
+) -> Result<HttpResponse, PageError> {
+    let visit = Visit::of(&request);
+    let (typed, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(sent) => return show(&visit, StatusCode::UNPROCESSABLE_ENTITY, sent, "/admin/".to_owned(), ""),
+    };
+    let (next, halfway) = (inside_panel(&typed.next).to_owned(), typed.halfway);
+    let (place, tie) = (known_device::place(&site, &request), visit.token());
+    let ip = place.ip;
+    let signed_in = match site.sign_in.go_on(&halfway, &tie, &place).await {
+        Ok(Some(signed_in)) => signed_in,
+        Ok(None) => {
+            let form = Filled::default().refused_for("non_field_errors", "That took too long. Sign in again.");
+            return show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, "");
+        }
+        Err(error @ Error::Throttled { .. }) => {
+            let form = sent.refused_for("code", too_many(&error));
+            return waiting(&error, show_code(&visit, StatusCode::TOO_MANY_REQUESTS, form, next, halfway)?);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match confirm(&site, signed_in, Some(typed.code), ip).await? {
+        Outcome::In(user) => arrive(&site, &request, &user, &next),
+        Outcome::CodeToCome(_) | Outcome::Refused => {
+            let form = sent.refused_for("code", "This code is not right, or was used before. Wait for the next one.");
+            show_code(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, halfway)
+        }
+    }
 }
 
 /// Begins a session for a user whose password was right, or who has just been made.
@@ -147,7 +261,7 @@ pub fn begin(site: &Site, request: &HttpRequest, user: &User) -> Result<()> {
 }
 
 /// Signs out: the session is gone, and its cookie opens nothing.
-pub async fn sign_out(staff: Staff, _: Form<Button>) -> HttpResponse {
+pub async fn sign_out(staff: Staff<SettingUp>, _: Form<Button>) -> HttpResponse {
     log::info!(target: "panel", "{} (id {}) signed out", staff.state().username, staff.id());
     staff.visit().session().purge();
     see_other("/admin/login/?note=out")

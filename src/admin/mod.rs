@@ -18,6 +18,7 @@ pub mod roles;
 pub mod session_store;
 pub mod setup;
 pub mod staff;
+pub mod two_factor;
 pub mod users;
 pub mod visit;
 pub mod when;
@@ -68,6 +69,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
     scope
         .route("/login/", page().to(login::page))
         .route("/login/", web::post().to(login::sign_in))
+        .route("/login/code/", web::post().to(login::enter_code))
         .route("/logout/", web::post().to(login::sign_out))
         .route("/setup/{token}/", page().to(setup::page))
         .route("/setup/{token}/", web::post().to(setup::make))
@@ -84,6 +86,8 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/users/{id}/sign-out/", web::post().to(users::acts::sign_out))
         .route("/users/{id}/password/", page().to(users::password::page))
         .route("/users/{id}/password/", web::post().to(users::password::set))
+        .route("/users/{id}/two-factor/", page().to(users::acts::ask_to_reset_two_factor))
+        .route("/users/{id}/two-factor/", web::post().to(users::acts::reset_two_factor))
         .route("/users/{id}/deactivate/", page().to(users::acts::ask_to_deactivate))
         .route("/users/{id}/deactivate/", web::post().to(users::acts::deactivate))
         .route("/users/{id}/delete/", page().to(users::acts::ask_to_delete))
@@ -99,6 +103,11 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/blacklist/new/", page().to(blacklist::new_page))
         .route("/blacklist/new/", web::post().to(blacklist::revoke))
         .route("/confirm/", web::post().to(bulk::act))
+        .route("/me/two-factor/", page().to(two_factor::page))
+        .route("/me/two-factor/start/", web::post().to(two_factor::start))
+        .route("/me/two-factor/confirm/", web::post().to(two_factor::confirm))
+        .route("/me/two-factor/codes/", web::post().to(two_factor::new_codes))
+        .route("/me/two-factor/disable/", web::post().to(two_factor::disable))
         .default_service(web::to(nowhere))
         .app_data(web::PathConfig::default().error_handler(|_, _| PageError::from(Error::not_found()).into()))
         // The last that is wrapped runs first.

@@ -22,7 +22,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::middleware::edge::OfThePanel;
-use crate::model::{role, user};
+use crate::model::{role, two_factor, user};
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;
 
@@ -33,8 +33,21 @@ pub const NAME_KEY: &str = "name";
 
 /// What a handler needs of its visitor.
 pub trait Need: 'static {
+    /// Whether those may come who must set up two-factor sign-in first.
+    const SETS_UP: bool = false;
+
     /// The permission, if more is needed than to be staff.
     fn permission() -> Option<Permission>;
+}
+
+/// Anybody who may open the panel, once two-factor sign-in is set up where it is required, and before.
+pub enum SettingUp {}
+impl Need for SettingUp {
+    const SETS_UP: bool = true;
+
+    fn permission() -> Option<Permission> {
+        None
+    }
 }
 
 /// Anybody who may open the panel.
@@ -147,6 +160,12 @@ impl<N: Need> FromRequest for Staff<N> {
             let seen = Rc::new(seen);
             request.extensions_mut().insert(seen.clone());
             request.extensions_mut().insert(OfThePanel(seen.id));
+            if site.settings.admin.require_two_factor && !N::SETS_UP {
+                let id = seen.id;
+                if !site.db.read(move |conn| two_factor::is_on(conn, id)).await? {
+                    return Err(PageError::TwoFactorFirst);
+                }
+            }
             let staff = Self { seen, visit, need: PhantomData };
             match N::permission() {
                 Some(needed) => staff.require(&site, needed).await.map(|()| staff),
@@ -250,8 +269,13 @@ impl<N> Staff<N> {
 
     /// Leaves a flash for the next page, and one line in the log: every change of the panel ends here.
     pub fn done(&self, site: &Site, flash: &Flash) {
-        let ip = client_ip::of(self.visit.request(), &site.settings.server.trusted_proxies);
-        log::info!(target: "panel", "{} (id {}, from {ip}): {}", self.seen.state.username, self.seen.id, flash.what.escape_debug());
+        self.note(site, &flash.what);
         self.visit.flash(flash);
+    }
+
+    /// The line in the log alone, for a change that its own page tells of.
+    pub fn note(&self, site: &Site, what: &str) {
+        let ip = client_ip::of(self.visit.request(), &site.settings.server.trusted_proxies);
+        log::info!(target: "panel", "{} (id {}, from {ip}): {}", self.seen.state.username, self.seen.id, what.escape_debug());
     }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::api::token::deliver_pair;
+use crate::api::token::{deliver_pair, with_device};
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
 use crate::auth::by_letter::{self, Joining, NotJoined};
 use crate::auth::letter_token::{Opened, not_good};
@@ -14,6 +14,7 @@ use crate::auth::token::Invitation;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::known_address;
 use crate::model::user::{self, NewUser, User, UserChanges};
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
@@ -270,7 +271,7 @@ impl Input for NewPassword {
     }
 }
 
-const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
+pub(super) const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
 
 /// POST `/api/password/change/`: ends every session and begins a new one.
 ///
@@ -285,7 +286,7 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
     }
     check_new_password(&site.settings.passwords, "new_password", &new, &Own::of(&user))?;
     let hash = site.passwords.hash(new).await?;
-    let grants = site.grants.clone();
+    let (grants, from) = (site.grants.clone(), site.sign_in.limits().place(client.ip));
     let who = caller.principal();
     let save = move |conn: &mut Conn| {
         who.confirm(conn)?;
@@ -294,7 +295,9 @@ pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, b
         current.ok_or_else(|| Error::field("old_password", WRONG_PASSWORD))?;
         grants.set_password_in(conn, id, &hash, now)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
-        grants.begin_pair(conn, &user, &client.device, now)
+        known_address::remember(conn, &user, &from, now)?;
+        Ok((grants.begin_pair(conn, &user, &client.device, now)?, user))
     };
-    deliver_pair(&site, StatusCode::OK, &site.db.write(save).await?)
+    let (begun, user) = site.db.write(save).await?;
+    with_device(&site, deliver_pair(&site, StatusCode::OK, &begun)?, &user)
 }

@@ -16,6 +16,7 @@ pub mod sliding;
 pub mod social;
 pub mod tasks;
 pub mod token;
+pub mod two_factor;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
@@ -66,6 +67,9 @@ fn versioned(api: &mut ServiceConfig, providers: &Social) {
     api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));
     api.service(view::<IsAuthenticated>("Profile").get(account::profile).at(&["/profile/"]));
     api.service(view::<IsAuthenticated>("Me").get(account::me).put(account::change).patch(account::change).takes::<account::Changes>(Method::PUT).at(&["/users/me/"]));
+    api.service(view::<IsAuthenticated>("Two Factor").get(two_factor::state).post(two_factor::begin).delete(two_factor::disable).at(&["/users/me/two-factor/"]));
+    api.service(view::<IsAuthenticated>("Two Factor Confirm").post(two_factor::confirm).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/confirm/"]));
+    api.service(view::<IsAuthenticated>("Recovery Codes").post(two_factor::new_codes).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/recovery-codes/"]));
     api.service(view::<IsAuthenticated>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
     api.service(open_view("Password Reset").post(password_reset::ask).takes::<email::Address>(Method::POST).at(&["/password/reset/"]));
     api.service(open_view("Password Reset Confirm").post(password_reset::confirm).takes::<password_reset::NewPassword>(Method::POST).at(&["/password/reset/confirm/"]));

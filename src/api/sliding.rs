@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use serde_json::json;
 
-use crate::api::token::{Credentials, GivenToken, begin};
+use crate::api::token::{Credentials, Entrance, GivenToken, begin};
 use crate::auth::grants::Grants;
 use crate::auth::sign_in::no_account;
 use crate::error::Result;
@@ -17,9 +17,9 @@ use crate::site::Site;
 /// # Errors
 /// 401 for anything that is not both right and active; 429, 503 if too many try.
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
-    let Credentials { username, password } = body.read().await?;
-    let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
-    let token = begin(&site, signed_in, client.device, Grants::begin_sliding).await?;
+    let Entrance { credentials: Credentials { username, password }, otp } = body.read().await?;
+    let signed_in = site.sign_in.check(username, password, client.place).await?.ok_or_else(no_account)?;
+    let token = begin(&site, signed_in, otp, client.device, Grants::begin_sliding).await?;
     Answer::ok(&json!({ "token": site.grants.sign(&token)? }))
 }
 

@@ -9,11 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::api::refresh_cookie;
 use crate::auth::gate::unverified;
 use crate::auth::grants::{Grants, Pair, Unsigned};
-use crate::auth::sign_in::{SignedIn, no_account};
+use crate::auth::sign_in::{Code, SignedIn, no_account};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::middleware::known_device;
 use crate::model::session::Device;
 use crate::model::user::User;
 use crate::rest::answer::Answer;
@@ -40,6 +41,21 @@ impl Input for Credentials {
     }
 }
 
+/// What a sign-in sends: name and password and, where the account has two-factor sign-in, a code of it.
+pub struct Entrance {
+    /// Name and password.
+    pub credentials: Credentials,
+    /// The code, if one was sent.
+    pub otp: Option<Secret>,
+}
+
+impl Input for Entrance {
+    fn read(fields: &mut Fields) -> Self {
+        let credentials = Credentials::read(fields);
+        Self { credentials, otp: fields.text("otp").blank().nullable().value().map(Secret::from) }
+    }
+}
+
 /// A refresh token in a body.
 pub struct GivenRefresh(pub String);
 
@@ -61,17 +77,28 @@ impl Input for GivenToken {
 /// POST `/api/token/`: a pair for a name and a password.
 ///
 /// # Errors
-/// 401 for anything that is not both right and active; 429, 503 if too many try.
+/// 401 for anything that is not both right and active, and with a `code` of its own where a code is missing or wrong; 429,
+/// 503 if too many try.
 pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
-    let Credentials { username, password } = body.read().await?;
-    let signed_in = site.sign_in.check(username, password, client.ip).await?.ok_or_else(no_account)?;
-    let (begun, user) = begin(&site, signed_in, client.device, |grants, conn, user, device, now| {
+    let Entrance { credentials: Credentials { username, password }, otp } = body.read().await?;
+    let signed_in = site.sign_in.check(username, password, client.place).await?.ok_or_else(no_account)?;
+    let (begun, user) = begin(&site, signed_in, otp, client.device, |grants, conn, user, device, now| {
         Ok((grants.begin_pair(conn, user, device, now)?, user.clone()))
     })
     .await?;
     let tokens = site.grants.sign_pair(&begun)?;
     let more = more_members(&site.settings.jwt.obtain_response, &user);
-    refresh_cookie::deliver(&site, StatusCode::OK, Some(&tokens.refresh), &Obtained { tokens: &tokens, more })
+    let body = Obtained { tokens: &tokens, more };
+    let answer = refresh_cookie::deliver(&site, StatusCode::OK, Some(&tokens.refresh), &body)?;
+    with_device(&site, answer, &user)
+}
+
+/// In browser mode, the answer with the cookie of a known device beside it.
+pub(super) fn with_device(site: &Site, answer: Answer, user: &User) -> Result<Answer> {
+    if !site.settings.jwt.refresh_cookie {
+        return Ok(answer);
+    }
+    Ok(answer.with_cookie(known_device::cookie(site, user)?))
 }
 
 /// What a sign-in answers: the tokens, and what settings add.
@@ -102,13 +129,20 @@ pub(super) fn deliver_pair(site: &Site, status: StatusCode, begun: &Unsigned) ->
 pub(super) async fn begin<T: Send + 'static>(
     site: &Site,
     signed_in: SignedIn,
+    otp: Option<Secret>,
     device: Device,
     kind: fn(&Grants, &mut Conn, &User, &Device, Timestamp) -> Result<T>,
 ) -> Result<T> {
     let (grants, now) = (site.grants.clone(), site.clock.now());
     let verified_only = site.settings.accounts.require_verified_email;
+    // Before the transaction, so that this refusal takes no longer than any other.
+    if verified_only && !signed_in.user().email_verified {
+        signed_in.give_back();
+        return Err(unverified());
+    }
+    let code = if site.settings.accounts.two_factor_api { Code::Asked(otp) } else { Code::NotAsked };
     let begun = site.db.write(move |conn| {
-        let user = signed_in.confirm(conn)?.ok_or_else(no_account)?;
+        let user = signed_in.confirm(conn, &code, now)?.user()?;
         if verified_only && !user.email_verified {
             return Err(unverified());
         }
@@ -124,13 +158,13 @@ pub(super) async fn begin<T: Send + 'static>(
 /// 429, 503 if too many try. Anything wrong or missing is one and the same 401 (CONTRACT 22).
 pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let refused = || Answer::with(StatusCode::UNAUTHORIZED, &json!({ "error": "Invalid credentials" }));
-    let Credentials { username, password } = match body.read().await {
-        Ok(credentials) => credentials,
+    let Entrance { credentials: Credentials { username, password }, otp } = match body.read().await {
+        Ok(entrance) => entrance,
         Err(error @ Error::TooLarge) => return Err(error),
         Err(_) => return refused(),
     };
-    let Some(signed_in) = site.sign_in.check(username, password, client.ip).await? else { return refused() };
-    match begin(&site, signed_in, client.device, Grants::begin_pair).await {
+    let Some(signed_in) = site.sign_in.check(username, password, client.place).await? else { return refused() };
+    match begin(&site, signed_in, otp, client.device, Grants::begin_pair).await {
         Ok((_, access)) => Answer::ok(&json!({ "token": site.grants.sign(&access)? })),
         Err(Error::Unauthorized(_)) => refused(),
         Err(error) => Err(error),

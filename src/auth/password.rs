@@ -7,6 +7,7 @@
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -86,6 +87,11 @@ impl Passwords {
         self.run(move |area| Ok(recipe.verify(&plain, stored.as_deref(), &foreign, area))).await
     }
 
+    /// How many hashes were computed so far: what sign-ins cost.
+    pub fn computed(&self) -> u64 {
+        self.recipe.computed.load(Ordering::Relaxed)
+    }
+
     /// Has a thread do `work`, unless nobody waits for it any more when its turn comes.
     async fn run<T, F>(&self, work: F) -> Result<T>
     where
@@ -153,6 +159,8 @@ fn turn(jobs: &Receiver<Job>, area: &mut Area, idle: Duration) -> bool {
 /// Today's way to hash.
 struct Recipe {
     params: Params,
+    /// How many hashes were computed so far.
+    computed: AtomicU64,
     /// Compared with where there is nothing to compare with, so that the time tells nothing.
     dummy: Stored,
 }
@@ -161,15 +169,21 @@ impl Recipe {
     fn new(settings: &settings::Passwords) -> anyhow::Result<Self> {
         let params = Params::new(settings.memory_kib, settings.passes, settings.lanes, Some(HASH_BYTES))?;
         let dummy = Stored::new(params.clone(), &random::<SALT_BYTES>()?, &random::<HASH_BYTES>()?)?;
-        Ok(Self { params, dummy })
+        Ok(Self { params, computed: AtomicU64::new(0), dummy })
     }
 
     fn hash(&self, plain: &Secret, area: &mut Area) -> anyhow::Result<String> {
         let salt = random::<SALT_BYTES>()?;
         let mut output = [0; HASH_BYTES];
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        self.computed.fetch_add(1, Ordering::Relaxed);
         compute(&argon2, plain.expose(), &salt, &mut output, area)?;
         Stored::new(self.params.clone(), &salt, &output)?.phc()
+    }
+
+    fn is_of(&self, stored: &Stored, plain: &str, area: &mut Area) -> bool {
+        self.computed.fetch_add(1, Ordering::Relaxed);
+        stored.is_of(plain, area)
     }
 
     fn verify(&self, plain: &Secret, stored: Option<&str>, foreign: &[String], area: &mut Area) -> Verified {
@@ -180,7 +194,8 @@ impl Recipe {
         let verified = match &made_elsewhere {
             None => self.compare(plain, stored.and_then(Stored::read), area),
             Some(hash) => {
-                self.dummy.is_of(plain, area);
+                self.is_of(&self.dummy, plain, area);
+                self.computed.fetch_add(1, Ordering::Relaxed);
                 if hash.is_of(plain, area) { Verified::RightButOld } else { Verified::Wrong }
             }
         };
@@ -194,13 +209,13 @@ impl Recipe {
     /// Compares with a hash of ours, at the cost of the present one at least.
     fn compare(&self, plain: &str, stored: Option<Stored>, area: &mut Area) -> Verified {
         let Some(stored) = stored else {
-            self.dummy.is_of(plain, area);
+            self.is_of(&self.dummy, plain, area);
             return Verified::Wrong;
         };
         if stored.is_cheaper_than(&self.params) {
-            self.dummy.is_of(plain, area); // or a quick answer would tell that there is such a user
+            self.is_of(&self.dummy, plain, area); // or a quick answer would tell that there is such a user
         }
-        match (stored.is_of(plain, area), stored.is_made_with(&self.params)) {
+        match (self.is_of(&stored, plain, area), stored.is_made_with(&self.params)) {
             (false, _) => Verified::Wrong,
             (true, true) => Verified::Right,
             (true, false) => Verified::RightButOld,

@@ -1,15 +1,29 @@
 //! The check of a name and a password, the same for every door: API, panel, older endpoints.
+//!
+//! Who fails too often is refused for a while, whoever they are ([`Limits`]). What strangers do must not keep an owner out:
+//! a browser that has signed in to the account before shows a cookie, and has a count of its own; and so has each address
+//! that the account has signed in from lately, once its common count is used up. A new password and "sign out everywhere"
+//! forget both.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::auth::limits::{Attempt, Limits};
 use crate::auth::password::{Passwords, Verified};
-use crate::clock::Clock;
+use crate::auth::two_factor::{Passed, TwoFactor};
+use crate::auth::voucher::{self, Purpose, Voucher, Vouchers};
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unauthorized};
+use crate::model::known_address;
 use crate::model::user::{self, User};
-use crate::settings::{Rate, Secret};
-use crate::throttle::{Subject, Throttle};
+use crate::settings::Secret;
+
+/// How long a browser is known without signing in.
+pub const DEVICE_KNOWN: Duration = known_address::KEPT;
+/// How long the code may follow the password.
+const CODE_WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// Checks names and passwords. Cheap to clone.
 #[derive(Clone)]
@@ -17,82 +31,224 @@ pub struct SignIn {
     db: Db,
     clock: Clock,
     passwords: Passwords,
-    throttle: Arc<Throttle>,
-    rate: Option<Rate>,
+    limits: Arc<Limits>,
+    vouchers: Vouchers,
+    two_factor: TwoFactor,
 }
 
-/// A user whose password was right a moment ago.
+/// Where an attempt comes from.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The client's address.
+    pub ip: IpAddr,
+    /// The cookie of a known device, as it was sent.
+    pub device: Option<String>,
+}
+
+impl From<IpAddr> for Place {
+    fn from(ip: IpAddr) -> Self {
+        Self { ip, device: None }
+    }
+}
+
+/// A user whose password was right a moment ago. The attempt counts as failed until [`SignedIn::confirm`].
 pub struct SignedIn {
     user: User,
     /// The same password's hash at today's cost, if the stored one is of an older kind.
     renewed: Option<String>,
+    attempt: Attempt,
+    ip: IpAddr,
+    sign_in: SignIn,
 }
 
-/// How many times the rate of one account one address may try, over all accounts.
-const ACCOUNTS_OF_AN_ADDRESS: u32 = 2;
+/// What is asked for after the password.
+pub enum Code {
+    /// Nothing, whatever the account has.
+    NotAsked,
+    /// The code of those who have two-factor sign-in, if one was given.
+    Asked(Option<Secret>),
+}
 
-impl SignIn {
-    /// A check against this database, at most at `rate`.
-    pub fn new(db: Db, clock: Clock, passwords: Passwords, throttle: Arc<Throttle>, rate: Option<Rate>) -> Self {
-        Self { db, clock, passwords, throttle, rate }
-    }
+/// Who is let in.
+pub enum Entry {
+    /// This user.
+    In(Box<User>),
+    /// Nobody: gone, switched off or with another password since.
+    Nobody,
+    /// This user, once there is a code.
+    CodeMissing(Box<User>),
+    /// Nobody: the code is wrong, or was used before.
+    CodeWrong,
+}
 
-    /// Who signs in as `username` with `password` from `ip`; `None` for a wrong password, an unknown or inactive user, all
-    /// at the same cost.
+impl Entry {
+    /// The user who is let in, as the API tells it.
     ///
     /// # Errors
-    /// [`Error::Throttled`] if this was tried too often; [`Error::Unavailable`] if too many passwords wait to be hashed.
-    pub async fn check(&self, username: String, password: Secret, ip: IpAddr) -> Result<Option<SignedIn>> {
-        self.count(Some(&username), ip)?;
-        let named = username.clone();
-        let asked = move |conn: &mut Conn| Ok((user::by_username(conn, &named)?, user::foreign_hashes(conn)?));
-        let (found, foreign) = self.db.read(asked).await?;
-        let found = found.filter(|user| user.is_active);
-        let stored = found.as_ref().map(|user| user.password.clone());
-        let verified = self.passwords.verify_among(password.clone(), stored, foreign).await?;
-        let Some(user) = found.filter(|_| !matches!(verified, Verified::Wrong)) else {
-            failed(ip);
+    /// 401 that says what is wrong or missing.
+    pub fn user(self) -> Result<User> {
+        match self {
+            Self::In(user) => Ok(*user),
+            Self::Nobody => Err(no_account()),
+            Self::CodeMissing(_) => {
+                let told = "A code of your authenticator app is needed: send it as otp.";
+                Err(Error::Unauthorized(Unauthorized::coded(told, "two_factor_required")))
+            }
+            Self::CodeWrong => {
+                let told = "The code is not right, or was used before.";
+                Err(Error::Unauthorized(Unauthorized::coded(told, "two_factor_invalid")))
+            }
+        }
+    }
+}
+
+impl SignIn {
+    /// A check against this database, within these limits.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        passwords: Passwords,
+        limits: Arc<Limits>,
+        vouchers: Vouchers,
+        two_factor: TwoFactor,
+    ) -> Self {
+        Self { db, clock, passwords, limits, vouchers, two_factor }
+    }
+
+    /// The counts.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Who signs in as `username` with `password` from `place`; `None` for a wrong password, an unknown or inactive user,
+    /// all at the cost of one hash and one query.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] if this has failed too often; [`Error::Unavailable`] if too many passwords wait to be hashed.
+    pub async fn check(&self, username: String, password: Secret, place: impl Into<Place>) -> Result<Option<SignedIn>> {
+        let place = place.into();
+        let attempt = self.admit(&username, &place).await?;
+        let checked = self.look(username, password).await.inspect_err(|_| attempt.give_back())?;
+        let Some((user, renewed)) = checked else {
+            failed(place.ip);
             return Ok(None);
         };
-        log::info!(target: "sign_in", "user={} signed in from {ip}", user.id);
+        Ok(Some(SignedIn { user, renewed, attempt, ip: place.ip, sign_in: self.clone() }))
+    }
+
+    /// The user of this name, if active and the password is theirs; with its hash at today's cost, if that is another.
+    async fn look(&self, username: String, password: Secret) -> Result<Option<(User, Option<String>)>> {
+        let asked = move |conn: &mut Conn| Ok((user::by_username(conn, &username)?, user::foreign_hashes(conn)?));
+        let (found, foreign) = self.db.read(asked).await?;
+        let stored = found.as_ref().map(|user| user.password.clone());
+        let verified = self.passwords.verify_among(password.clone(), stored, foreign).await?;
+        let Some(user) = found.filter(|user| user.is_active && !matches!(verified, Verified::Wrong)) else {
+            return Ok(None);
+        };
         let renewed = match verified {
             Verified::RightButOld => Some(self.passwords.hash(password).await?),
             Verified::Right | Verified::Wrong => None,
         };
-        Ok(Some(SignedIn { user, renewed }))
+        Ok(Some((user, renewed)))
     }
 
-    /// Whether `password` is that of a user who is signed in already, counted like a sign-in.
+    /// Counts an attempt under whatever holds for its place.
+    async fn admit(&self, username: &str, place: &Place) -> Result<Attempt> {
+        let admitted = match self.known_device(username, place).await? {
+            Some(device) => self.limits.take(self.limits.of_device(&device)),
+            None => match self.limits.take(self.limits.of_stranger(username, place.ip)) {
+                Err(refused) if self.is_known_address(username, place.ip).await? => {
+                    self.limits.take(self.limits.of_known_address(username, place.ip)).map_err(|_| refused)
+                }
+                admitted => admitted,
+            },
+        };
+        admitted.inspect_err(|_| throttled(place.ip))
+    }
+
+    /// The id of the device whose cookie was sent, if it is one that the account of this name still knows.
+    async fn known_device(&self, username: &str, place: &Place) -> Result<Option<String>> {
+        let read = |text: &String| self.vouchers.read(Purpose::KnownDevice, text, self.clock.now());
+        let Some(Voucher { user, generation, id }) = place.device.as_ref().and_then(read) else { return Ok(None) };
+        let owner = self.db.read(move |conn| user::by_id(conn, user)).await?;
+        let is_theirs = owner.is_some_and(|owner| owner.username == username && owner.generation == generation);
+        Ok(is_theirs.then_some(id))
+    }
+
+    /// Whether the account is known where it was refused, and what has failed there would not have it refused.
+    async fn is_known_address(&self, username: &str, ip: IpAddr) -> Result<bool> {
+        if !self.limits.allow(&self.limits.of_known_address(username, ip)) {
+            return Ok(false); // which spares a flood from one address the question
+        }
+        let (username, from, now) = (username.to_owned(), self.limits.place(ip), self.clock.now());
+        self.db.read(move |conn| known_address::is_known(conn, &username, &from, now)).await
+    }
+
+    /// Whether `password` is that of a user who is signed in already, counted like a sign-in. What strangers fail elsewhere
+    /// does not count, for whoever is signed in is known.
     ///
     /// # Errors
     /// As [`SignIn::check`].
     pub async fn confirms(&self, user: &User, password: Secret, ip: IpAddr) -> Result<bool> {
-        self.count(Some(&user.username), ip)?;
-        let verified = self.passwords.verify(password, Some(user.password.clone())).await?;
-        if matches!(verified, Verified::Wrong) {
-            failed(ip);
-            return Ok(false);
-        }
-        Ok(true)
+        let right = self.attempt_of(user, password, ip).await?;
+        Ok(right.inspect(Attempt::give_back).is_some())
     }
 
-    /// Counts one attempt from `ip`, at the account `username` or at none in particular.
+    /// As [`SignIn::confirms`], for those who are to show a code as well: the attempt, to be given back when that is right.
+    ///
+    /// # Errors
+    /// As [`SignIn::check`].
+    pub async fn attempt_of(&self, user: &User, password: Secret, ip: IpAddr) -> Result<Option<Attempt>> {
+        let attempt = self.limits.take(self.limits.of_known(&user.username, ip)).inspect_err(|_| throttled(ip))?;
+        let verified = self.passwords.verify(password, Some(user.password.clone())).await;
+        if matches!(verified.inspect_err(|_| attempt.give_back())?, Verified::Wrong) {
+            failed(ip);
+            return Ok(None);
+        }
+        Ok(Some(attempt))
+    }
+
+    /// Counts something else that is tried from `ip`, for the account `username` or for none in particular, such as a
+    /// registration.
     ///
     /// # Errors
     /// [`Error::Throttled`] if there were too many.
     pub fn count(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
-        self.take(username, ip).inspect_err(|_| log::warn!(target: "sign_in", "throttled sign-in from {ip}"))
+        let limits = match username {
+            Some(username) => self.limits.of_known(username, ip),
+            None => self.limits.of_address(ip),
+        };
+        self.limits.take(limits).map(drop).inspect_err(|_| throttled(ip))
     }
 
-    fn take(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let now = self.clock.monotonic();
-        let all = Rate { requests: rate.requests.saturating_mul(ACCOUNTS_OF_AN_ADDRESS), per: rate.per };
-        self.throttle.take("login", Subject::address(ip), all, now)?;
-        match username {
-            Some(username) => self.throttle.take("login", Subject::account(username, ip), rate, now),
-            None => Ok(()),
-        }
+    /// What a browser keeps that has signed in as `user`: see [`Place::device`].
+    ///
+    /// # Errors
+    /// If the system has no random bytes.
+    pub fn device_cookie(&self, user: &User) -> Result<String> {
+        let voucher = Voucher { user: user.id, generation: user.generation, id: voucher::new_id()? };
+        Ok(self.vouchers.issue(Purpose::KnownDevice, &voucher, self.clock.now() + DEVICE_KNOWN))
+    }
+
+    /// What stands for the password that was right, while the code is still to come. It opens nothing by itself, and is good
+    /// for five minutes, in the browser that has `tie`.
+    pub fn halfway(&self, user: &User, tie: &str) -> String {
+        let voucher = Voucher { user: user.id, generation: user.generation, id: tie.to_owned() };
+        self.vouchers.issue(Purpose::CodeToCome, &voucher, self.clock.now() + CODE_WITHIN)
+    }
+
+    /// Goes on with a sign-in that came half its way; `None` if it took too long, is another browser's, or its user is gone,
+    /// switched off or has another password since.
+    ///
+    /// # Errors
+    /// As [`SignIn::check`].
+    pub async fn go_on(&self, halfway: &str, tie: &str, place: &Place) -> Result<Option<SignedIn>> {
+        let Some(voucher) = self.vouchers.read(Purpose::CodeToCome, halfway, self.clock.now()) else { return Ok(None) };
+        let found = self.db.read(move |conn| user::by_id(conn, voucher.user)).await?;
+        let is_same = |user: &User| user.is_active && user.generation == voucher.generation && voucher.id == tie;
+        let Some(user) = found.filter(is_same) else { return Ok(None) };
+        let attempt = self.admit(&user.username, place).await?;
+        Ok(Some(SignedIn { user, renewed: None, attempt, ip: place.ip, sign_in: self.clone() }))
     }
 }
 
@@ -101,23 +257,54 @@ pub fn failed(ip: IpAddr) {
     log::warn!(target: "sign_in", "failed sign-in from {ip}");
 }
 
+fn throttled(ip: IpAddr) {
+    log::warn!(target: "sign_in", "throttled sign-in from {ip}");
+}
+
 impl SignedIn {
+    /// Who it is, as of the check.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The password was right, and that is all that comes of it.
+    pub fn give_back(self) {
+        self.attempt.give_back();
+    }
+
     /// The user as of now, inside the transaction that begins the session: still there, active and with the password that
-    /// was checked. A hash of an older kind is renewed, unless another sign-in has done so meanwhile.
+    /// was checked; and with the code that is asked for, which is used up. A hash of an older kind is renewed, unless
+    /// another sign-in has done so meanwhile, and the place is remembered.
     ///
     /// # Errors
     /// The database's.
-    pub fn confirm(self, conn: &mut Conn) -> Result<Option<User>> {
-        let now = user::by_id(conn, self.user.id)?;
+    pub fn confirm(self, conn: &mut Conn, code: &Code, now: Timestamp) -> Result<Entry> {
+        let found = user::by_id(conn, self.user.id)?;
         // By the generation and not by the hash: that may be another of the same password since.
         let same = |user: &User| user.password_generation == self.user.password_generation;
-        let Some(user) = now.filter(|user| user.is_active && same(user)) else {
-            return Ok(None);
+        let Some(user) = found.filter(|user| user.is_active && same(user)) else {
+            return Ok(Entry::Nobody);
         };
+        if let Code::Asked(code) = code {
+            match self.sign_in.two_factor.pass_in(conn, &user, code.as_ref(), now)? {
+                Passed::NotAsked | Passed::Right => {}
+                Passed::Wrong => {
+                    failed(self.ip);
+                    return Ok(Entry::CodeWrong);
+                }
+                Passed::Missing => {
+                    self.attempt.give_back();
+                    return Ok(Entry::CodeMissing(Box::new(user)));
+                }
+            }
+        }
+        self.attempt.give_back();
         if let Some(renewed) = &self.renewed {
             user::renew_hash(conn, user.id, &self.user.password, renewed)?;
         }
-        Ok(Some(user))
+        known_address::remember(conn, &user, &self.sign_in.limits.place(self.ip), now)?;
+        log::info!(target: "sign_in", "user={} signed in from {}", user.id, self.ip);
+        Ok(Entry::In(Box::new(user)))
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use crate::auth::account_rules::{Own, check_new_password, lower_domain};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::invitation;
+use crate::model::{invitation, two_factor};
 use crate::model::user::{self, User, UserChanges};
 use crate::rest::email::is_email;
 use crate::settings::{Registration, Secret, Settings};
@@ -35,6 +35,8 @@ enum Act {
     Premium { name: String },
     /// Makes the user an ordinary one
     Unpremium { name: String },
+    /// Switches two-factor sign-in off, for an owner who has lost app and recovery codes
+    ResetTwoFactor { name: String },
     /// Deletes the account with its tasks and articles; its tokens are dead
     Delete { name: String },
     /// Invites an address by a letter, which the running server sends
@@ -66,6 +68,7 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
             Act::Unpremium { name } => {
                 set(&site, name, "is no longer premium", |changes| changes.is_premium = Some(false)).await
             }
+            Act::ResetTwoFactor { name } => reset_two_factor(&site, name).await,
             Act::Delete { name } => delete(&site, name).await,
             Act::Invite { email } => invite(&site, &email).await,
             Act::Password { name, value } => {
@@ -118,6 +121,18 @@ async fn set_active(site: &Site, name: String, active: bool) -> anyhow::Result<(
     match (active, ended.await?) {
         (true, _) => say(&format!("{name} is active")),
         (false, ended) => say(&format!("{name} is inactive; sessions ended: {ended}")),
+    }
+}
+
+async fn reset_two_factor(site: &Site, name: String) -> anyhow::Result<()> {
+    let wanted = name.clone();
+    let was_on = write(site, move |conn| {
+        let user = named(conn, &wanted)?;
+        two_factor::remove(conn, user.id)
+    });
+    match was_on.await? {
+        true => say(&format!("{name} has no two-factor sign-in any more")),
+        false => say(&format!("{name} had no two-factor sign-in")),
     }
 }
 

@@ -220,6 +220,41 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    sign_in_failures (key) {
+        key -> Text,
+        times -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    known_addresses (user_id, network) {
+        user_id -> BigInt,
+        network -> Text,
+        generation -> Integer,
+        seen_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    two_factor (user_id) {
+        user_id -> BigInt,
+        secret -> Text,
+        last_step -> BigInt,
+        created_at -> BigInt,
+        confirmed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, digest) {
+        user_id -> BigInt,
+        digest -> Text,
+    }
+}
+
+diesel::joinable!(known_addresses -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
 diesel::joinable!(user_roles -> users (user_id));
@@ -250,4 +285,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     articles,
     tasks,
     social_accounts,
+    sign_in_failures,
+    known_addresses,
+    two_factor,
+    recovery_codes,
 );

@@ -4,5 +4,6 @@ pub mod client_ip;
 pub mod cors;
 pub mod edge;
 pub mod headers;
+pub mod known_device;
 pub mod origin;
 pub mod unread;

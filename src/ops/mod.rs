@@ -2,4 +2,5 @@
 
 pub mod import_django;
 pub mod postman;
+pub mod limits;
 pub mod sweeper;

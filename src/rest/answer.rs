@@ -16,7 +16,7 @@ use crate::rest::json;
 pub struct Answer {
     status: StatusCode,
     content: Content,
-    cookie: Option<Cookie<'static>>,
+    cookies: Vec<Cookie<'static>>,
 }
 
 enum Content {
@@ -51,7 +51,7 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookie: None })
+        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookies: Vec::new() })
     }
 
     /// 200 with what goes on for as long as the stream does.
@@ -62,19 +62,19 @@ impl Answer {
         Self {
             status: StatusCode::OK,
             content: Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))),
-            cookie: None,
+            cookies: Vec::new(),
         }
     }
 
-    /// The same answer with a cookie beside it.
+    /// The same answer with a cookie, or one more, beside it.
     pub fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
-        self.cookie = Some(cookie);
+        self.cookies.push(cookie);
         self
     }
 
     /// A status alone.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, content: Content::Nothing, cookie: None }
+        Self { status, content: Content::Nothing, cookies: Vec::new() }
     }
 }
 
@@ -83,10 +83,10 @@ impl Responder for Answer {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut response = HttpResponse::new(self.status);
-        if let Some(cookie) = self.cookie
-            && let Ok(value) = HeaderValue::from_str(&cookie.to_string())
-        {
-            response.headers_mut().append(header::SET_COOKIE, value);
+        for cookie in self.cookies {
+            if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+                response.headers_mut().append(header::SET_COOKIE, value);
+            }
         }
         match self.content {
             Content::Nothing => response,

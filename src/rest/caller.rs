@@ -10,8 +10,9 @@ use std::sync::Arc;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 
 use crate::auth::gate::{Admitted, Principal};
+use crate::auth::sign_in::Place;
 use crate::error::{Error, Result};
-use crate::middleware::client_ip;
+use crate::middleware::{client_ip, known_device};
 use crate::model::session::Device;
 use crate::rest::permission::IsAuthenticated;
 use crate::site::Site;
@@ -79,6 +80,8 @@ pub struct Client {
     pub ip: IpAddr,
     /// What sessions keep of it.
     pub device: Device,
+    /// What the limits of signing in go by.
+    pub place: Place,
 }
 
 impl FromRequest for Client {
@@ -89,7 +92,8 @@ impl FromRequest for Client {
         let site = request.app_data::<web::Data<Site>>().ok_or_else(|| Error::internal("no site"));
         ready(site.map(|site| {
             let trusted = &site.settings.server.trusted_proxies;
-            Self { ip: client_ip::of(request, trusted), device: client_ip::device(request, trusted) }
+            let place = known_device::place(site, request);
+            Self { ip: place.ip, device: client_ip::device(request, trusted), place }
         }))
     }
 }

@@ -257,11 +257,19 @@ pub struct Accounts {
     pub invitation_lifetime: Duration,
     /// Whether an account is let in only once its e-mail address is verified. Off: it takes a mail server.
     pub require_verified_email: bool,
+    /// Whether the API, too, asks those who have two-factor sign-in for a code. On: else a password alone would open what
+    /// the code guards. Off is for old clients that cannot ask for one.
+    pub two_factor_api: bool,
 }
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self { registration: Registration::Open, invitation_lifetime: 7 * DAY, require_verified_email: false }
+        Self {
+            registration: Registration::Open,
+            invitation_lifetime: 7 * DAY,
+            require_verified_email: false,
+            two_factor_api: true,
+        }
     }
 }
 
@@ -298,14 +306,34 @@ pub struct Throttle {
     /// For a user. Off, as DRF.
     #[serde(with = "value::rate")]
     pub user: Option<Rate>,
-    /// For signing in, by account and address. Ten a minute: nobody types faster, and a guesser gets nowhere.
+    /// For failed sign-ins to one account from one address. Ten a minute: nobody types faster. `off` switches off all
+    /// limits of signing in.
     #[serde(with = "value::rate")]
     pub login: Option<Rate>,
+    /// For failed sign-ins to one account from all addresses together, but those where its owner is known. Twenty an hour:
+    /// whoever commands a thousand addresses gets no further than with one.
+    #[serde(with = "value::rate")]
+    pub login_account: Option<Rate>,
+    /// For failed sign-ins from one address to all accounts together; registrations count too. Twenty a minute.
+    #[serde(with = "value::rate")]
+    pub login_address: Option<Rate>,
+    /// For failed sign-ins where the account is known: from a browser that has signed in to it before, in place of the three
+    /// above; from an address that it has signed in from lately, in place of the account's. Twenty an hour: no stranger
+    /// elsewhere can use them up, and a thief there cannot guess for long.
+    #[serde(with = "value::rate")]
+    pub login_device: Option<Rate>,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { anon: None, user: None, login: Some(Rate { requests: 10, per: MINUTE }) }
+        Self {
+            anon: None,
+            user: None,
+            login: Some(Rate { requests: 10, per: MINUTE }),
+            login_account: Some(Rate { requests: 20, per: HOUR }),
+            login_address: Some(Rate { requests: 20, per: MINUTE }),
+            login_device: Some(Rate { requests: 20, per: HOUR }),
+        }
     }
 }
 
@@ -337,11 +365,14 @@ pub struct Admin {
     /// How long a panel session lives at most. Twelve hours: a working day.
     #[serde(with = "value::duration")]
     pub session_lifetime: Duration,
+    /// Whether staff must have two-factor sign-in: until they do, the panel shows them the page to set it up and no other.
+    /// Off: a first try needs no telephone.
+    pub require_two_factor: bool,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { session_idle: 30 * MINUTE, session_lifetime: 12 * HOUR }
+        Self { session_idle: 30 * MINUTE, session_lifetime: 12 * HOUR, require_two_factor: false }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The panel in a real browser: one file a journey, each walked on a desk and on a telephone, with script and without.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+#[path = "../it/support/authenticator.rs"]
+mod authenticator;
 mod blacklist;
 mod letters;
 #[path = "../it/support/process.rs"]
@@ -9,4 +11,5 @@ mod process;
 mod roles;
 mod setup;
 mod support;
+mod two_factor;
 mod users;

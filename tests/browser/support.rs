@@ -284,6 +284,11 @@ impl Browser {
         self
     }
 
+    /// What stands on the page to be copied: the first block of code.
+    pub async fn code_block(&self) -> String {
+        self.driver.find(By::Css(".c-code")).await.unwrap().text().await.unwrap()
+    }
+
     /// Can a link or button of this name be seen?
     pub async fn offers(&self, name: &str) -> bool {
         for kind in [Kind::Link, Kind::Button] {

@@ -6,6 +6,7 @@ mod admin;
 mod api;
 mod crash;
 mod db;
+mod doors;
 mod handbook;
 mod hostile;
 mod house;

@@ -1,4 +1,4 @@
-//! What is done to one account after a page that asks: sign out everywhere, deactivate, delete.
+//! What is done to one account after a page that asks: sign out everywhere, reset two-factor sign-in, deactivate, delete.
 
 use actix_web::{HttpResponse, web};
 
@@ -7,8 +7,8 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Button, Form};
 use crate::admin::layout::{Frame, see_other};
 use crate::admin::staff::{Change, Delete, Need, Revoke, Sessions, Staff, Users};
-use crate::admin::users::Target;
 use crate::admin::users::sessions::{after_end_of_all, end_all, living};
+use crate::admin::users::{Actor, Target};
 use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
 use crate::clock::Timestamp;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::belongings::{self, Belongings};
 use crate::model::session::Ended;
 use crate::model::user::{self, User};
-use crate::model::{panel_session, token};
+use crate::model::{panel_session, token, two_factor};
 use crate::site::Site;
 
 /// An account that is asked about.
@@ -125,6 +125,68 @@ pub async fn sign_out(
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
     staff.done(&site, &flash);
     Ok(after_end_of_all(staff.visit(), staff.id() == id, &format!("/admin/users/{id}/")))
+}
+
+/// Why the viewer cannot reset the account's two-factor sign-in.
+fn cannot_reset(conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<String>> {
+    if actor.id == target.id {
+        return Ok(Some("Your own is switched off under Your account, with a code of it.".to_owned()));
+    }
+    let is_on = two_factor::is_on(conn, target.id)?;
+    Ok((!is_on).then(|| format!("{} has no two-factor sign-in.", target.state.username)))
+}
+
+/// Asks before an account's two-factor sign-in is reset.
+pub async fn ask_to_reset_two_factor(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let account = account(&site, &staff, *id).await?;
+    let (actor, id) = (staff.actor(), *id);
+    let refusal = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        cannot_reset(conn, &actor, &target)
+    };
+    if let Some(rule) = site.db.read(refusal).await? {
+        return Err(PageError::Rule(rule));
+    }
+    let ask = Confirmation {
+        heading: format!("Reset two-factor sign-in of {}?", account.user.username),
+        words:
+            "The password alone will open the account, until its owner sets it up again. Be sure that it is the owner \
+                who asks: a lost telephone is also what a thief would tell you."
+                .to_owned(),
+        action: format!("{}two-factor/", account.path()),
+        act: "Reset two-factor sign-in".to_owned(),
+        way_out: ("Keep it".to_owned(), account.path()),
+        ..account.asked("Reset", site.clock.now())
+    };
+    ask.page(account.frame(&staff, "Reset two-factor sign-in"))
+}
+
+/// Resets an account's two-factor sign-in.
+pub async fn reset_two_factor(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+    _: Form<Button>,
+) -> Result<HttpResponse, PageError> {
+    let (actor, id) = (staff.actor(), *id);
+    let reset = move |conn: &mut Conn| {
+        let target = Target::load(conn, id)?;
+        if let Err(refusal) = actor.reach(&target) {
+            return Ok(Err(refusal));
+        }
+        if let Some(rule) = cannot_reset(conn, &actor, &target)? {
+            return Ok(Err(PageError::Rule(rule)));
+        }
+        two_factor::remove(conn, id)?;
+        Ok(Ok(target.state.username))
+    };
+    let username = staff.write(&site, reset).await??;
+    staff.done(&site, &Flash::done(format!("{username} has no two-factor sign-in any more.")));
+    Ok(see_other(&format!("/admin/users/{id}/")))
 }
 
 /// Asks before an account is switched off.

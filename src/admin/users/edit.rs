@@ -22,7 +22,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::user::{self, Taken, User, UserChanges};
-use crate::model::{belongings, role};
+use crate::model::{belongings, role, two_factor};
 use crate::site::Site;
 
 /// Sessions that the profile shows beside the form.
@@ -54,6 +54,7 @@ async fn show<N: Need>(
         let held = role::of_user(conn, id)?;
         let sessions = sessions::living(conn, id, user.generation, &own_token, idle_since, now)?;
         let own = belongings::of(conn, id, now)?;
+        let has_two_factor = two_factor::is_on(conn, id)?;
         let (allowed, count) = allowed(conn, &held)?;
         let head = Head::new(&user, &target, &actor, "profile", sessions.len(), must_be_verified, now);
         let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
@@ -78,7 +79,11 @@ async fn show<N: Need>(
                 cancel: "/admin/users/".to_owned(),
                 state: format!("Last changed {}", When::new(user.updated_at, now).short),
             },
-            facts: facts(&user, sessions.len(), own.live_tokens, now),
+            facts: facts(&user, has_two_factor, sessions.len(), own.live_tokens, now),
+            may_reset_two_factor: has_two_factor
+                && actor.id != id
+                && actor.may("users", Verb::Change)
+                && actor.out_of_reach(&target).is_none(),
             may_deactivate: user.is_active && actor.may("users", Verb::Change) && actor.out_of_reach(&target).is_none(),
             may_delete: actor.may("users", Verb::Delete) && actor.out_of_reach(&target).is_none(),
             must_stay: actor.must_stay(&target, "deactivate or delete").unwrap_or_default(),
@@ -138,10 +143,17 @@ fn why_read_only(actor: &Actor, target: &Target) -> String {
     actor.out_of_reach(target).filter(|_| actor.may("users", Verb::Change)).unwrap_or_default()
 }
 
-fn facts(user: &User, sessions: usize, live_tokens: i64, now: Timestamp) -> Vec<(&'static str, String)> {
+fn facts(
+    user: &User,
+    has_two_factor: bool,
+    sessions: usize,
+    live_tokens: i64,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
     let last = user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
     vec![
         ("Last sign-in", last),
+        ("Two-factor sign-in", if has_two_factor { "on" } else { "off" }.to_owned()),
         ("Signed in on", count_words(sessions, "device", "devices")),
         ("Live refresh tokens", live_tokens.to_string()),
     ]

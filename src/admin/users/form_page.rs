@@ -53,6 +53,8 @@ pub struct Edit {
     pub sessions: Option<Vec<Line>>,
     /// Facts about the account's safety.
     pub facts: Vec<(&'static str, String)>,
+    /// Whether *Reset two-factor sign-in…* is offered.
+    pub may_reset_two_factor: bool,
     /// Whether *Deactivate…* is offered.
     pub may_deactivate: bool,
     /// Whether *Delete…* is offered.

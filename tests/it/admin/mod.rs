@@ -7,6 +7,7 @@ mod hostile;
 mod roles;
 mod rules;
 mod sessions;
+mod two_factor;
 mod users;
 
 /// Every path of the panel's route table that is asked for by this kind of route, its holes filled.

@@ -50,6 +50,7 @@ async fn every_place_where_a_password_is_asked_for_counts_alike() {
     let wrong = json!({ "username": "ann", "password": "wrong" });
     nobody.post("/api/v1/token/", wrong.clone()).await.status(401);
     nobody.post("/api/token/sliding/", wrong.clone()).await.status(401);
+    nobody.post("/api/login/", wrong.clone()).await.status(401);
     let change = json!({ "old_password": PASSWORD, "new_password": "battery staple 7" });
     client.post("/api/password/change/", change).await.is(429, throttled(60));
     let address = json!({ "email": "new@example.org", "current_password": PASSWORD });
@@ -75,7 +76,7 @@ async fn one_account_from_one_address_says_nothing_of_others() {
 
 #[actix_web::test]
 async fn one_address_may_not_try_every_account() {
-    let app = TestApp::with(login("3/min")).await;
+    let app = TestApp::with(|settings| settings.throttle.login_address = Some("6/min".parse().unwrap())).await;
     for number in 0..6 {
         sign_in(&app, &format!("user{number}"), "wrong").await.status(401);
     }

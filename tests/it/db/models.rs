@@ -9,12 +9,15 @@ use portcullis::db::schema::{articles, blacklisted_tokens, tasks};
 use portcullis::error::Result;
 use portcullis::model::belongings;
 use portcullis::model::change::{self, What};
+use portcullis::model::known_address;
 use portcullis::model::lifetime;
 use portcullis::model::role;
 use portcullis::model::session::{self, Device, Ended, NewSession, SessionId, SessionKind};
+use portcullis::model::sign_in_failure::{self, Failures};
 use portcullis::model::signing_key::{self, KeyState};
 use portcullis::model::social;
 use portcullis::model::token::{self, NewOutstandingToken, Use};
+use portcullis::model::two_factor;
 use portcullis::model::user::{self, NewUser, User, UserChanges};
 
 use super::{made, on_both};
@@ -352,6 +355,88 @@ async fn social_accounts() {
         let five = holding(conn, "five", false, true)?;
         holding(conn, "six", false, true)?;
         assert_eq!(found(conn)?, (vec![two], true, vec![one, five]));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn failed_sign_ins() {
+    on_both(|conn| {
+        let one = |key: &str, times: &[u64]| Failures {
+            key: key.into(),
+            times: times.iter().map(|second| NOON + seconds(*second)).collect(),
+            expires: NOON + seconds(times.last().copied().unwrap_or(0) + 60),
+        };
+        let (ann, bob) = (one("a", &[1, 2]), one("b", &[3]));
+        sign_in_failure::store(conn, &[ann.clone(), bob.clone(), one("none", &[])])?;
+        assert_eq!(sign_in_failure::live(conn, NOON, 9)?, [bob.clone(), ann.clone()]);
+        assert_eq!(sign_in_failure::live(conn, NOON, 1)?, std::slice::from_ref(&bob));
+        assert_eq!(sign_in_failure::live(conn, NOON + seconds(62), 9)?, std::slice::from_ref(&bob));
+
+        let again = one("a", &[2, 9]);
+        sign_in_failure::store(conn, &[again.clone(), one("b", &[])])?;
+        assert_eq!(sign_in_failure::live(conn, NOON, 9)?, [again]);
+        assert_eq!(sign_in_failure::purge(conn, NOON + seconds(68), 9)?, 0);
+        assert_eq!(sign_in_failure::purge(conn, NOON + seconds(69), 9)?, 1);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn known_addresses() {
+    on_both(|conn| {
+        let ann = made(conn, "ann")?;
+        let knows = |conn: &mut Conn, network: &str, now| known_address::is_known(conn, "ann", network, now);
+        for place in 0..9 {
+            known_address::remember(conn, &ann, &format!("place{place}"), NOON + seconds(place))?;
+        }
+        // Again within a day it writes nothing, so the oldest of nine is the one that goes.
+        known_address::remember(conn, &ann, "place1", NOON + hours(1))?;
+        assert!(!knows(conn, "place0", NOON)? && knows(conn, "place1", NOON)? && !knows(conn, "elsewhere", NOON)?);
+        assert!(!known_address::is_known(conn, "bob", "place1", NOON)?);
+
+        let half_a_year = hours(24 * 180);
+        known_address::remember(conn, &ann, "place8", NOON + hours(25))?;
+        assert!(knows(conn, "place8", NOON + half_a_year + hours(24))?);
+        assert!(!knows(conn, "place1", NOON + half_a_year + hours(24))?);
+        assert_eq!(known_address::purge(conn, NOON + half_a_year + hours(24), 9)?, 7);
+
+        user::raise_generation(conn, ann.id)?;
+        assert!(!knows(conn, "place8", NOON + hours(26))?);
+        let ann = user::by_id(conn, ann.id)?.unwrap();
+        known_address::remember(conn, &ann, "place8", NOON + hours(26))?;
+        assert!(knows(conn, "place8", NOON + hours(26))?);
+        user::delete(conn, ann.id)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_factor_sign_in() {
+    on_both(|conn| {
+        let ann = made(conn, "ann")?.id;
+        assert!(two_factor::of(conn, ann)?.is_none());
+        two_factor::begin(conn, ann, "first", NOON)?;
+        two_factor::begin(conn, ann, "second", NOON + seconds(1))?;
+        assert!(!two_factor::is_on(conn, ann)?);
+        assert!(!two_factor::confirm(conn, ann, "first", NOON)?);
+        assert!(two_factor::confirm(conn, ann, "second", NOON + seconds(2))?);
+        assert!(!two_factor::confirm(conn, ann, "second", NOON + seconds(3))?);
+        let row = two_factor::of(conn, ann)?.unwrap();
+        let told = (row.user_id, row.secret.as_str(), row.last_step, row.created_at, row.confirmed_at);
+        assert_eq!(told, (ann, "second", 0, NOON + seconds(1), Some(NOON + seconds(2))));
+
+        assert!(two_factor::use_step(conn, ann, 7)?);
+        assert!(!two_factor::use_step(conn, ann, 7)? && !two_factor::use_step(conn, ann, 6)?);
+        two_factor::set_codes(conn, ann, &["a".into(), "b".into()])?;
+        assert!(two_factor::use_code(conn, ann, "a")? && !two_factor::use_code(conn, ann, "a")?);
+        assert_eq!(two_factor::codes_left(conn, ann)?, 1);
+        two_factor::set_codes(conn, ann, &["c".into()])?;
+        assert!(!two_factor::use_code(conn, ann, "b")?);
+        assert!(two_factor::remove(conn, ann)? && !two_factor::remove(conn, ann)?);
+        assert_eq!(two_factor::codes_left(conn, ann)?, 0);
         Ok(())
     })
     .await;

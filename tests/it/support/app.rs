@@ -142,5 +142,5 @@ impl TestApp {
 
 /// For tests of other things, in which people sign in as often as they like.
 pub fn no_limits(settings: &mut Settings) {
-    settings.throttle = Throttle { anon: None, user: None, login: None };
+    settings.throttle = Throttle { anon: None, user: None, login: None, ..Throttle::default() };
 }

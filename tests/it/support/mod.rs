@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub mod app;
+pub mod authenticator;
 pub mod client;
 pub mod database;
 pub mod dice;

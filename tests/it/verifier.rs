@@ -64,6 +64,7 @@ fn a_service_that_verifies_by_itself_refuses_what_was_ended_within_a_second_also
         .with("PORTCULLIS_SERVER__BIND", &port.to_string())
         .with("PORTCULLIS_THROTTLE__LOGIN", "off")
         .with_superuser("root", PASSWORD);
+    assert!(home.run(&["migrate"], "").status.success());
     assert!(home.run(&["keys", "rotate", "--algorithm", "ES256"], "").status.success());
     let server = home.serve();
     let http = Http::new(server.origin());

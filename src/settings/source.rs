@@ -1,7 +1,7 @@
 //! Where settings come from: defaults, then `portcullis.toml`, then the environment, then flags; the later wins.
 //!
-//! The default settings, written as a tree, are the list of the keys there are. A given value is tried by putting it into
-//! that tree, so that each is judged alone, and all complaints are told at once.
+//! The default settings, written as a tree, are the list of the keys there are; `[social.NAME]` adds those of a provider. A
+//! given value is tried by putting it into that tree, so that each is judged alone, and all complaints are told at once.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -60,7 +60,8 @@ fn link(conn: &mut Conn, proven: &Proven, user: &User, now: Timestamp) -> Result
     social::link(conn, user.id, &proven.provider, &proven.issuer, &proven.subject, now)
 }
 
-/// Gives an account to the owner of its address: nothing that its maker knows or holds opens it any more.
+/// Gives an account to the owner of its address: nothing that its maker knows or holds opens it any more. Whatever else can
+/// come to open an account must be taken away here too.
 fn hand_over(conn: &mut Conn, grants: &Grants, id: i64, unusable: &str, now: Timestamp) -> Result<User> {
     social::unlink_all(conn, id)?;
     grants.set_password_in(conn, id, unusable, now)?;

@@ -212,8 +212,7 @@ pub async fn change(site: Data<Site>, caller: Caller<IsSignedIn>, id: Id, body: 
     let changed = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let key = own(conn, user, &id)?;
-        let digests = api_key::digests(conn, key.id)?;
-        api_keys::changed_in(conn, &digests, now)?;
+        api_keys::changed_in(conn, key.id, now)?;
         api_key::update(conn, key.id, &changes).map(Shown::of)
     };
     Answer::ok(&site.db.write(changed).await?)
@@ -228,8 +227,7 @@ pub async fn revoke(site: Data<Site>, caller: Caller<IsSignedIn>, id: Id) -> Res
     let revoked = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let key = own(conn, who.user, &id)?;
-        let digests = api_key::digests(conn, key.id)?;
-        api_keys::changed_in(conn, &digests, now)?;
+        api_keys::changed_in(conn, key.id, now)?;
         api_key::delete(conn, key.id)
     };
     site.db.write(revoked).await?;
@@ -266,8 +264,7 @@ pub async fn rotate(site: Data<Site>, caller: Caller<IsSignedIn>, id: Id, body: 
     let rotated = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let key = own(conn, user, &id)?;
-        let digests = api_key::digests(conn, key.id)?;
-        api_keys::changed_in(conn, &digests, now)?;
+        api_keys::changed_in(conn, key.id, now)?;
         let key = api_key::rotate(conn, key.id, &secret, until, now)?;
         Ok(Shown::with(key, &secret))
     };

@@ -113,7 +113,8 @@ impl KnownKey {
 /// The keys in memory. Bounded; the least used give way.
 pub struct ApiKeys {
     db: Db,
-    known: Cache<KeyDigest, Arc<KnownKey>>,
+    /// None stands here only for the moment in which all who wait for a wrong key are told so.
+    known: Cache<KeyDigest, Option<Arc<KnownKey>>>,
 }
 
 /// How many keys are kept: some 200 bytes each.
@@ -146,7 +147,7 @@ impl ApiKeys {
 
     async fn with(&self, digest: KeyDigest, prefix: impl FnOnce() -> String) -> Result<Option<Arc<KnownKey>>> {
         let place = match self.known.get_value_or_guard_async(&digest).await {
-            Ok(known) => return Ok(Some(known)),
+            Ok(known) => return Ok(known),
             Err(place) => place,
         };
         let prefix = prefix();
@@ -159,10 +160,14 @@ impl ApiKeys {
             }
             Ok(found)
         };
-        let Some(key) = self.db.read(find).await?.map(Arc::new) else { return Ok(None) };
+        let key = self.db.read(find).await?.map(Arc::new);
         // Refused if the key was dropped since: then this may be an old state, good for this request alone.
         let _ = place.insert(key.clone());
-        Ok(Some(key))
+        if key.is_none() {
+            // Given back unfilled, the place would go from one who waits to the next, the last first, each with a read.
+            self.known.remove(&digest);
+        }
+        Ok(key)
     }
 
     /// Drops what is known of a secret. Only after the commit of a change.
@@ -188,12 +193,13 @@ impl ApiKeys {
 /// Entries about keys matter to those who run now; a start knows no key.
 const MATTERS_FOR: Duration = Duration::from_secs(3600);
 
-/// Says inside the caller's transaction that these secrets open something else from now on, or nothing.
+/// Says inside the caller's transaction that a key is about to open something else, with every secret of it, or nothing.
 ///
 /// # Errors
 /// The database's.
-pub fn changed_in(conn: &mut Conn, secrets: &[KeyDigest], now: Timestamp) -> Result<()> {
-    secrets.iter().try_for_each(|digest| change::append(conn, What::ApiKey(*digest), now, now + MATTERS_FOR))
+pub fn changed_in(conn: &mut Conn, key: i64, now: Timestamp) -> Result<()> {
+    let secrets = api_key::digests(conn, key)?;
+    secrets.into_iter().try_for_each(|digest| change::append(conn, What::ApiKey(digest), now, now + MATTERS_FOR))
 }
 
 #[cfg(test)]

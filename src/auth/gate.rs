@@ -268,7 +268,7 @@ impl Gate {
                 }
             }
         };
-        Ok(state.active.then(|| Principal { user: who.user, state, session: who.session, proof }))
+        Ok(state.active.then_some(Principal { user: who.user, state, session: who.session, proof }))
     }
 
     /// What comes after the token itself (CONTRACT 21): user, password, generation, session.

@@ -282,6 +282,34 @@ fn a_command_gives_a_user_an_api_key() {
     }
 }
 
+/// T17, KEY-03: the feed speaks to a key, until the key is revoked.
+#[test]
+fn the_revocation_feed_goes_on_as_long_as_its_key_is_good() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    assert!(home.run(&["user", "staff", "john"], "").status.success());
+    let given = json!({ "name": "verifier", "scopes": ["services.view"] });
+    let key = http.post("/api/keys/", &pair.access, &given).unwrap().is(201).body;
+    let mut stream = TcpStream::connect(server.origin().strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!(
+        "GET /api/revocations/?cursor=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/event-stream\r\n\
+         X-API-Key: {}\r\n\r\n",
+        key["key"].as_str().unwrap()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("event: revoked") {
+        let mut some = [0; 1024];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "it ended before it spoke: {}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&some[..count]);
+    }
+    http.delete(&format!("/api/keys/{}/", key["id"]), &pair.access).unwrap().is(204);
+    stream.read_to_end(&mut heard).unwrap(); // ends only when the server closes
+}
+
 #[test]
 fn a_command_about_nobody_says_so() {
     let home = Home::new();

@@ -30,7 +30,7 @@ impl<'p> Given<'p> {
             Value::Number(number) => Self::Number(number.as_str()),
             Value::String(text) => Self::Text(text),
             // What stands inside of a list inside of a list, no field asks for.
-            Value::Array(items) => Self::List(items.iter().map(|item| Self::flat(item)).collect()),
+            Value::Array(items) => Self::List(items.iter().map(Self::flat).collect()),
             Value::Object(_) => Self::Other,
         }
     }

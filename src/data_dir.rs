@@ -90,8 +90,7 @@ impl DataDir {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        let mode = file.metadata()?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if let Some(mode) = open_to_others(&file)? {
             log::warn!("{} could be read by others (mode {mode:o}); it is closed to them now", path.display());
             fs::set_permissions(&path, Permissions::from_mode(OWNER_ONLY))?;
         }
@@ -117,6 +116,29 @@ impl DataDir {
         };
         write().with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// The rights of a file that others than its owner have any to.
+fn open_to_others(file: &File) -> std::io::Result<Option<u32>> {
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+/// The text of a secret that is kept elsewhere. Its rights are its owner's affair; that others have some is said in the log.
+///
+/// # Errors
+/// The system's.
+pub fn secret_elsewhere(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let read = || -> std::io::Result<_> {
+        let mut file = File::open(path)?;
+        if let Some(mode) = open_to_others(&file)? {
+            log::warn!("{} can be read by others (mode {mode:o}): chmod 600 is enough for this server", path.display());
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn open_private(path: &Path) -> anyhow::Result<File> {

@@ -36,7 +36,9 @@ pub fn app(site: Data<Site>) -> App<impl Factory> {
 /// The application with routes of one's own beside the API's, in each place where the API is served: for a resource that
 /// lives in a crate of its own, `server::app_with(site, viewset::<Note>)`.
 pub fn app_with(site: Data<Site>, more: impl Fn(&mut ServiceConfig)) -> App<impl Factory> {
-    let edge = Edge::new(Cors::new(&site.settings.cors, site.settings.jwt.refresh_cookie), site.clock.clone());
+    let cors = Cors::new(&site.settings.cors, site.settings.jwt.refresh_cookie);
+    let is_secure = site.settings.server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    let edge = Edge::new(cors, site.clock.clone(), is_secure);
     let limit = Data::new(BodyLimit(site.settings.server.body_limit));
     let mut app = App::new().app_data(site.clone()).app_data(limit);
     if let Some(url) = &site.settings.server.public_url {

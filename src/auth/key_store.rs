@@ -1,6 +1,5 @@
 //! Where the keys of the ring come from: the settings, the list in the database, and the files in the data folder.
 
-use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::auth::keyring::{Key, KeyRing};
 use crate::clock::Timestamp;
-use crate::data_dir::DataDir;
+use crate::data_dir::{self, DataDir};
 use crate::db::{self, Conn};
 use crate::model::signing_key::{self, KeyState, SigningKey};
 use crate::settings::{Jwt, rules};
@@ -91,13 +90,9 @@ impl KeyStore {
 
     fn given(&self) -> anyhow::Result<Option<Key>> {
         let jwt = &self.jwt;
-        let file = |path: &Path, name: &str| {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}, {}", path.display()));
-            text.map(Zeroizing::new)
-        };
         let text = match (&jwt.signing_key, &jwt.signing_key_file) {
             (Some(key), _) => Zeroizing::new(key.expose().to_owned()),
-            (None, Some(path)) => file(path, "jwt.signing_key_file")?,
+            (None, Some(path)) => data_dir::secret_elsewhere(path).context("jwt.signing_key_file")?,
             (None, None) => return Ok(None),
         };
         if let Some(weakness) = rules::weakness(&text, jwt.algorithm) {
@@ -105,7 +100,10 @@ impl KeyStore {
         }
         let public = match (&jwt.verifying_key, &jwt.verifying_key_file) {
             (Some(key), _) => Some(key.expose().to_owned()),
-            (None, Some(path)) => Some(file(path, "jwt.verifying_key_file")?.to_string()),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+                Some(text.context("jwt.verifying_key_file")?)
+            }
             (None, None) => None,
         };
         let key = if jwt.algorithm.family() == AlgorithmFamily::Hmac {

@@ -3,7 +3,7 @@
 //! It is the change log replayed. It holds only what tokens still alive could be about; what has expired needs no entry.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
@@ -13,13 +13,50 @@ use crate::model::session::SessionId;
 /// Tables of their own, so that one that grows holds up few look-ups, and for no long.
 const SHARDS: usize = 64;
 
-/// A part of the ended sessions, each with the second until which it matters: 21 bytes an entry, and the table's room.
-type Shard = RwLock<HashMap<[u8; 16], u32>>;
+/// What is kept of an id: 64 bits of its hash by a key that this process alone knows, so that nobody can choose two ids
+/// that are one here. By chance a living session meets one of a million entries once in 2⁴⁴ look-ups.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mark([u32; 2]); // no u64: its alignment would make an entry of 12 bytes one of 16
+
+impl Mark {
+    fn shard(self) -> usize {
+        // Of the other half than the one by which a table chooses its place.
+        usize::try_from(self.0[1]).unwrap_or(0) % SHARDS
+    }
+}
+
+impl Hash for Mark {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.0[1]) << 32 | u64::from(self.0[0]));
+    }
+}
+
+/// Takes a [`Mark`] for the hash that it is.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// A part of the ended sessions, each with the second until which it matters: 13 bytes an entry, and the table's room.
+type Shard = RwLock<HashMap<Mark, u32, BuildHasherDefault<AsItIs>>>;
 
 /// The ended sessions, and single tokens by the session that would be theirs alone ([`SessionId::of_token`]).
 pub struct Revocations {
     shards: Vec<Shard>,
-    /// Chooses the shard, by a key of its own: ids can be chosen by whoever makes tokens elsewhere.
     hasher: RandomState,
     count: AtomicUsize,
 }
@@ -32,24 +69,26 @@ impl Default for Revocations {
 }
 
 impl Revocations {
-    fn shard(&self, session: SessionId) -> Option<&Shard> {
-        let place = self.hasher.hash_one(session.0) % u64::try_from(self.shards.len()).unwrap_or(1).max(1);
-        self.shards.get(usize::try_from(place).unwrap_or(0))
+    fn place(&self, session: SessionId) -> Option<(Mark, &Shard)> {
+        let hash = self.hasher.hash_one(session.0);
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(0);
+        let mark = Mark([half(hash), half(hash >> 32)]);
+        Some((mark, self.shards.get(mark.shard())?))
     }
 
     /// Whether the session has ended.
     pub fn covers(&self, session: SessionId) -> bool {
-        let holds = |shard: &Shard| shard.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session.0);
-        self.shard(session).is_some_and(holds)
+        let Some((mark, shard)) = self.place(session) else { return false };
+        shard.read().unwrap_or_else(PoisonError::into_inner).contains_key(&mark)
     }
 
     /// Notes an end, to be kept until `until`. Only after its commit.
     pub fn note(&self, session: SessionId, until: Timestamp) {
-        let Some(shard) = self.shard(session) else { return };
+        let Some((mark, shard)) = self.place(session) else { return };
         let until = u32::try_from(until.seconds().saturating_add(1)).unwrap_or(u32::MAX);
         let mut ended = shard.write().unwrap_or_else(PoisonError::into_inner);
         let before = ended.len();
-        let kept = ended.entry(session.0).or_insert(until);
+        let kept = ended.entry(mark).or_insert(until);
         *kept = until.max(*kept);
         self.count.fetch_add(ended.len() - before, Ordering::Relaxed);
     }
@@ -98,5 +137,18 @@ mod tests {
         assert_eq!(ended.len(), 1);
         assert_eq!(ended.sweep(Timestamp::from_seconds(301)), 1);
         assert!(ended.is_empty());
+    }
+
+    #[test]
+    fn a_session_that_goes_on_is_not_taken_for_one_of_many_that_ended() {
+        let ended = Revocations::default();
+        let session = |number: u32| SessionId::of_token(&number.to_string());
+        for number in 0..20_000 {
+            ended.note(session(number), Timestamp::from_seconds(300));
+        }
+        assert_eq!(ended.len(), 20_000);
+        assert!((0..20_000).all(|number| ended.covers(session(number))));
+        assert!(!(20_000..40_000).any(|number| ended.covers(session(number))));
+        assert_eq!(ended.sweep(Timestamp::from_seconds(301)), 20_000);
     }
 }

@@ -10,7 +10,7 @@ use crate::rest::email::is_email;
 use crate::settings::{Secret, Settings};
 use crate::site::Site;
 
-use super::{ask_password, in_words, on_site, say, write};
+use super::{ask_password, in_words, on_new_site, say, write};
 
 /// Who the superuser is.
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
         Ok(password) => password.into(),
         Err(_) => ask_password("Password")?,
     };
-    on_site(settings, |site| async move {
+    on_new_site(settings, |site| async move {
         let made = make(&site, &arguments.username, &arguments.email, password).await?;
         say(&format!("{} is a superuser{}", arguments.username, if made { "" } else { " now, with a new password" }))
     })

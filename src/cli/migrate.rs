@@ -2,8 +2,8 @@
 
 use crate::settings::Settings;
 
-use super::{on_site, say};
+use super::{on_new_site, say};
 
 pub fn run(settings: Settings) -> anyhow::Result<()> {
-    on_site(settings, |site| async move { say(&format!("the {} database is up to date", site.db.target().name())) })
+    on_new_site(settings, |site| async move { say(&format!("the {} database is up to date", site.db.target().name())) })
 }

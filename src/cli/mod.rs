@@ -107,8 +107,23 @@ fn load(arguments: &Arguments) -> anyhow::Result<Loaded> {
     Settings::load(env, file, &flags).map_err(|complaints| anyhow!(complaints.join("\nportcullis: ")))
 }
 
-/// Opens the site for a command and runs `work` on it.
+/// Opens the site for a command that needs one to be there: run in a wrong folder, it must not begin another.
 fn on_site<F>(settings: Settings, work: impl FnOnce(Site) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let folder = &settings.server.data_dir;
+    if !folder.exists() {
+        bail!(
+            "there is no data folder {}: run this where the server runs, or say where it is with --set server.data_dir=…",
+            folder.display()
+        );
+    }
+    on_new_site(settings, work)
+}
+
+/// Opens the site for a command that may be the first, and runs `work` on it.
+fn on_new_site<F>(settings: Settings, work: impl FnOnce(Site) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {

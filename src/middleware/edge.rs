@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::error::InternalError;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage, ResponseError};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Ready, ready};
@@ -35,12 +36,21 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Edge {
     cors: Rc<Cors>,
     clock: Clock,
+    /// Whether clients reach us by HTTPS alone.
+    is_secure: bool,
 }
 
 impl Edge {
-    /// A wrap with these rules.
-    pub fn new(cors: Cors, clock: Clock) -> Self {
-        Self { cors: Rc::new(cors), clock }
+    /// A wrap with these rules. `is_secure` says that clients reach us by HTTPS alone, and are to remember it.
+    pub fn new(cors: Cors, clock: Clock, is_secure: bool) -> Self {
+        Self { cors: Rc::new(cors), clock, is_secure }
+    }
+
+    fn harden(&self, status: StatusCode, headers: &mut HeaderMap) {
+        headers::harden(status, headers);
+        if self.is_secure {
+            headers::insist_on_https(headers);
+        }
     }
 }
 
@@ -84,7 +94,7 @@ where
         let preflight = || self.edge.cors.preflight(request.method(), request.headers());
         if let Some(mut answer) = if of_the_panel { None } else { preflight() } {
             let status = answer.status();
-            headers::harden(status, answer.headers_mut());
+            self.edge.harden(status, answer.headers_mut());
             return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
@@ -100,7 +110,7 @@ where
                 // so the answer goes out as an error.
                 Err(_) => {
                     let mut answer = Fault::internal("the handler panicked").error_response();
-                    headers::harden(answer.status(), answer.headers_mut());
+                    edge.harden(answer.status(), answer.headers_mut());
                     answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
                     return Err(InternalError::from_response("panic", answer).into());
                 }
@@ -110,7 +120,7 @@ where
             if !of_the_panel {
                 edge.cors.allow(request.headers(), answer.headers_mut());
             }
-            headers::harden(status, answer.headers_mut());
+            edge.harden(status, answer.headers_mut());
             if status.is_server_error() {
                 answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
             }

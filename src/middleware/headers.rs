@@ -10,6 +10,7 @@ const DENY: HeaderValue = HeaderValue::from_static("DENY");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const ORIGIN: HeaderValue = HeaderValue::from_static("origin");
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const ACCEPT_ORIGIN: HeaderValue = HeaderValue::from_static("Accept, origin");
 
 /// Adds what is missing. A page or an asset that has set its own policy or caching keeps it.
@@ -32,4 +33,9 @@ pub fn harden(status: StatusCode, headers: &mut HeaderMap) {
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         headers.insert(header::CONTENT_SECURITY_POLICY, NOTHING);
     }
+}
+
+/// Tells browsers to come back by HTTPS alone, for a year (RFC 6797). Subdomains are not ours to speak for.
+pub fn insist_on_https(headers: &mut HeaderMap) {
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, A_YEAR);
 }

@@ -41,6 +41,9 @@ impl Settings {
         };
 
         rule(self.server.body_limit > 0, "server.body_limit", "must be at least 1 byte");
+        let believes_all = self.server.trusted_proxies.iter().any(|network| network.prefix_len() == 0);
+        let proxies = "would believe anybody's X-Forwarded-For; name the networks of your proxies";
+        rule(!believes_all, "server.trusted_proxies", proxies);
         let known_database = |url: &super::Secret| {
             ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
         };
@@ -189,6 +192,7 @@ mod tests {
     #[test]
     fn every_fault_is_told_at_once() {
         let mut settings = Settings::default();
+        settings.server.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap(), "::/0".parse().unwrap()];
         settings.jwt.access_token_lifetime = Duration::ZERO;
         settings.jwt.leeway = Duration::from_secs(61);
         settings.jwt.auth_header_types.clear();
@@ -197,8 +201,8 @@ mod tests {
         settings.database.url = Some(Secret::from("mysql://ann:pw@db/x"));
         settings.passwords = Passwords { memory_kib: 8, lanes: 2, ..Passwords::default() };
         let told = settings.complaints().join("\n");
-        for key in ["access_token_lifetime", "leeway", "auth_header_types", "signing_key", "database.url", "memory_kib"]
-        {
+        let keys = "trusted_proxies access_token_lifetime leeway auth_header_types signing_key database.url memory_kib";
+        for key in keys.split(' ') {
             assert!(told.contains(key), "{key} in {told}");
         }
         assert!(told.contains("not both") && told.contains("shorter than 32 bytes"), "{told}");

@@ -107,6 +107,32 @@ fn a_second_server_on_the_same_data_is_refused_and_told_who_holds_it() {
 }
 
 #[test]
+fn a_command_in_a_wrong_folder_begins_nothing_there() {
+    let home = Home::new();
+    for command in [&["user", "staff", "ann"][..], &["keys", "list"], &["flushexpiredtokens"]] {
+        let output = home.run(command, "");
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && words.contains("there is no data folder ./data"), "{command:?}: {words}");
+        assert!(!home.path().join("data").exists(), "{command:?}");
+    }
+}
+
+/// CFG-02.
+#[test]
+fn a_signing_key_that_others_can_read_is_said_in_the_log() {
+    let home = Home::new().with("PORTCULLIS_JWT__SIGNING_KEY_FILE", "key");
+    let key = home.path().join("key");
+    fs::write(&key, "a secret of some forty characters, in a file").unwrap();
+    for (mode, is_said) in [(0o644, true), (0o600, false)] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let server = home.serve();
+        Http::new(server.origin()).get("/api/hello/", "").unwrap().is(401);
+        assert_eq!(server.log().contains("key can be read by others (mode 644)"), is_said, "{}", server.log());
+        server.kill();
+    }
+}
+
+#[test]
 fn a_killed_server_does_not_hold_its_data() {
     let home = Home::new();
     home.serve().kill();

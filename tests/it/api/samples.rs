@@ -107,6 +107,18 @@ async fn every_answer_carries_the_headers_that_keep_browsers_honest() {
     assert_eq!(ann.get("/api/hello/").await.header("vary"), Some("Accept, origin"));
 }
 
+/// HDR-02.
+#[actix_web::test]
+async fn only_where_clients_come_by_https_are_browsers_told_to_insist_on_it() {
+    for (url, told) in [("https://auth.example", Some("max-age=31536000")), ("http://localhost:8000", None)] {
+        let app = TestApp::with(|settings| settings.server.public_url = Some(url.into())).await;
+        for path in ["/api/hello/", "/admin/login/", "/nothing"] {
+            let request = app.anonymous().get(path).header("x-forwarded-proto", "https");
+            assert_eq!(request.await.header("strict-transport-security"), told, "{url} {path}");
+        }
+    }
+}
+
 /// COR-01, COR-02.
 #[actix_web::test]
 async fn pages_of_listed_origins_alone_may_call() {

@@ -21,15 +21,18 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// Whether what opened the gate reaches so far. A sign-in does.
+    /// Whether what opened the gate reaches so far. A sign-in does, and so does a key for all.
     pub fn allows(self, who: &Principal, method: &Method) -> bool {
         let scopes = who.scopes();
+        if scopes == Scopes::Whole {
+            return true;
+        }
         let needed = match self {
             Self::Every => return true,
             Self::Whole => None,
             Self::Area(area) => verb_of(method).and_then(|verb| Permission::of(area, verb)),
             Self::One(area, verb) => Permission::of(area, verb),
         };
-        needed.map_or(scopes == Scopes::Whole, |needed| scopes.allow(needed))
+        needed.is_some_and(|needed| scopes.allow(needed))
     }
 }

@@ -180,6 +180,7 @@ pub fn weakness(key: &str, algorithm: Algorithm) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::settings::{Passwords, Secret};

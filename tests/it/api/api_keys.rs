@@ -290,6 +290,21 @@ async fn a_key_is_good_within_its_ranges_as_trusted_proxies_tell_them() {
     }
 }
 
+/// Of the rates a key is its owner: with ten keys nobody may ask ten times as often.
+#[actix_web::test]
+async fn a_key_counts_as_its_owner() {
+    let app = TestApp::with(|settings| settings.throttle.user = Some("4/min".parse().unwrap())).await;
+    let ann = app.user("ann").await;
+    let [one, other] = [ann.api_key(&["*"]).await, ann.api_key(&["*"]).await]; // two requests to make them
+    let (one, other) = (app.anonymous().keyed(&one.key), app.anonymous().keyed(&other.key));
+    hello(&one).await.status(200);
+    hello(&other).await.status(200);
+    hello(&one).await.status(429);
+    hello(&other).await.status(429);
+    app.clock.advance(minutes(1));
+    hello(&one).await.status(200);
+}
+
 /// Rotation with overlap.
 #[actix_web::test]
 async fn after_a_rotation_the_secret_before_goes_on_for_a_while() {

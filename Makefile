@@ -1,6 +1,6 @@
 # The words that this repository understands. `make` alone lists them.
 
-PROFILES = default rotation rotate_only sliding revoke audience header lifetimes throttle rs256 main
+PROFILES = default rotation rotate_only sliding revoke audience header lifetimes throttle rs256 apikey main
 DB ?= ../shared/advisory-db
 
 .PHONY: help run test setup conformance browser lint bench audit clean

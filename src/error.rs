@@ -33,6 +33,8 @@ pub enum Error {
     Unauthorized(Unauthorized),
     /// 403: known, but not allowed.
     Forbidden,
+    /// 403, and why.
+    Refused(String),
     /// 404, with the contract's words.
     NotFound(Cow<'static, str>),
     /// 405.
@@ -140,7 +142,7 @@ impl Error {
                 fields.iter().map(|(name, complaints)| (name.to_string(), json!(complaints))).collect()
             }
             Self::InvalidQuery(complaint) => json!([complaint]),
-            Self::Malformed(words) | Self::Conflict(words) => detail(words),
+            Self::Malformed(words) | Self::Conflict(words) | Self::Refused(words) => detail(words),
             Self::NotAuthenticated => detail("Authentication credentials were not provided."),
             Self::Unauthorized(body) => body.body(),
             Self::Forbidden => detail("You do not have permission to perform this action."),
@@ -205,7 +207,7 @@ impl ResponseError for Error {
         match self {
             Self::Invalid(_) | Self::InvalidQuery(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated | Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,

@@ -113,6 +113,7 @@ impl Follower {
         match change.what {
             What::Ended { session, .. } => self.memory.revocations.note(session, change.until),
             What::User(user) => self.memory.principals.forget(user),
+            What::ApiKey(digest) => self.memory.api_keys.forget(&digest),
             What::Keys => match self.keys.load(conn) {
                 Ok(ring) => self.signer.replace(ring),
                 // The present ring goes on: what is wrong with the new one is for whoever made it.

@@ -4,7 +4,7 @@
 # tests alone), conformance (the profiles named in PROFILES).
 set -u
 cd "$(dirname "$0")/.."
-: "${PROFILES:=default rotation rotate_only sliding revoke audience header lifetimes throttle rs256 main}"
+: "${PROFILES:=default rotation rotate_only sliding revoke audience header lifetimes throttle rs256 apikey main}"
 report=$(mktemp) && trap 'rm -f "$report"' EXIT
 passed=0 failed=0 red=0
 

@@ -179,6 +179,7 @@ impl PageError {
 fn error_words(error: &Error, back: Option<(&'static str, &'static str)>) -> Words {
     let (heading, words, finds_users) = match error {
         Error::NotFound(_) => ("There is no such page", "Whatever was here is gone, or never was.".to_owned(), true),
+        Error::Refused(words) => ("You may not do that", words.clone(), false),
         Error::Conflict(words) => ("That cannot be done", words.clone(), false),
         Error::Forbidden => ("You may not do that", "Your account does not allow it.".to_owned(), false),
         Error::TooLarge => {

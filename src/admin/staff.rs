@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::middleware::edge::OfThePanel;
 use crate::model::{role, two_factor, user};
+pub use crate::rest::permission::{Add, Blacklist, Change, Delete, Grants, Revoke, Roles, Sessions, Users, View};
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;
 
@@ -63,35 +64,6 @@ impl<N: PermissionName> Need for N {
         Permission::of(N::AREA, N::VERB)
     }
 }
-
-/// An area of the vocabulary, as a type.
-pub trait Area: 'static {
-    /// Its name.
-    const NAME: &'static str;
-}
-
-macro_rules! areas {
-    ($($area:ident $name:literal),*) => {$(
-        #[doc = concat!("The area `", $name, "`.")]
-        pub enum $area {}
-        impl Area for $area {
-            const NAME: &'static str = $name;
-        }
-    )*};
-}
-areas!(Users "users", Roles "roles", Grants "grants", Sessions "sessions", Blacklist "blacklist");
-
-macro_rules! verbs {
-    ($($verb:ident),*) => {$(
-        #[doc = concat!("The permission to ", stringify!($verb), " in an area, in lower case.")]
-        pub struct $verb<A>(PhantomData<A>);
-        impl<A: Area> PermissionName for $verb<A> {
-            const AREA: &'static str = A::NAME;
-            const VERB: Verb = Verb::$verb;
-        }
-    )*};
-}
-verbs!(View, Add, Change, Delete, Revoke);
 
 /// Somebody of the staff, who may do `N`.
 pub struct Staff<N = Anyone> {

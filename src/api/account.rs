@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::api::own_data::Own;
 use crate::api::token::{deliver_pair, with_device};
-use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
+use crate::auth::account_rules::{self, check_new_password, is_username, lower_domain, normal_username};
 use crate::auth::by_letter::{self, Joining, NotJoined};
 use crate::auth::letter_token::{Opened, not_good};
 use crate::auth::token::Invitation;
@@ -20,6 +21,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::Body;
+use crate::rest::permission::IsSignedIn;
 use crate::settings::{Registration as Doors, Secret};
 use crate::site::Site;
 
@@ -82,7 +84,7 @@ pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<An
     let mut given: Registration = body.read().await?;
     site.sign_in.count(None, client.ip)?;
     let invitation = invited(&site, &mut given).await?;
-    let own = Own {
+    let own = account_rules::Own {
         username: &given.username,
         first_name: &given.first_name,
         last_name: &given.last_name,
@@ -136,7 +138,7 @@ pub async fn profile(site: Data<Site>, caller: Caller) -> Result<Answer> {
 
 /// The caller's whole own record (CONTRACT 22).
 #[derive(Serialize)]
-struct Me {
+pub struct Me {
     id: i64,
     username: String,
     email: String,
@@ -153,7 +155,11 @@ struct Me {
 }
 
 impl Me {
-    fn of(conn: &mut Conn, user: User) -> Result<Self> {
+    /// That of a user.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn of(conn: &mut Conn, user: User) -> Result<Self> {
         Ok(Self {
             roles: user::role_names(conn, user.id)?,
             id: user.id,
@@ -176,7 +182,7 @@ impl Me {
 ///
 /// # Errors
 /// 404 if the account has just gone.
-pub async fn me(site: Data<Site>, caller: Caller) -> Result<Answer> {
+pub async fn me(site: Data<Site>, caller: Caller<Own>) -> Result<Answer> {
     let id = caller.user;
     let load = move |conn: &mut Conn| {
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
@@ -212,7 +218,7 @@ impl Input for Changes {
 ///
 /// # Errors
 /// 400 by field.
-pub async fn change(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+pub async fn change(site: Data<Site>, caller: Caller<Own>, client: Client, body: Body) -> Result<Answer> {
     let given: Changes = body.read_partial().await?;
     let (id, now) = (caller.user, site.clock.now());
     let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
@@ -271,20 +277,26 @@ impl Input for NewPassword {
     }
 }
 
-pub(super) const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
+/// What is said to a password that is not one's own.
+pub const WRONG_PASSWORD: &str = "Your old password was entered incorrectly. Please enter it again.";
 
 /// POST `/api/password/change/`: ends every session and begins a new one.
 ///
 /// # Errors
 /// 400 by field; 429, 503 if too many try.
-pub async fn change_password(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+pub async fn change_password(
+    site: Data<Site>,
+    caller: Caller<IsSignedIn>,
+    client: Client,
+    body: Body,
+) -> Result<Answer> {
     let NewPassword { old, new } = body.read().await?;
     let (id, now) = (caller.user, site.clock.now());
     let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
     if !site.sign_in.confirms(&user, old, client.ip).await? {
         return Err(Error::field("old_password", WRONG_PASSWORD));
     }
-    check_new_password(&site.settings.passwords, "new_password", &new, &Own::of(&user))?;
+    check_new_password(&site.settings.passwords, "new_password", &new, &account_rules::Own::of(&user))?;
     let hash = site.passwords.hash(new).await?;
     let (grants, from) = (site.grants.clone(), site.sign_in.limits().place(client.ip));
     let who = caller.principal();

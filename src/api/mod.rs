@@ -6,6 +6,8 @@ pub mod account;
 pub mod articles;
 pub mod email;
 pub mod invitations;
+pub mod keys;
+pub mod own_data;
 pub mod password_reset;
 pub mod refresh_cookie;
 pub mod revocations;
@@ -17,13 +19,16 @@ pub mod social;
 pub mod tasks;
 pub mod token;
 pub mod two_factor;
+pub mod users;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 
 use crate::api::articles::Article;
 use crate::api::tasks::Task;
-use crate::rest::permission::{AllowAny, IsAuthenticated};
+use crate::auth::permissions::Verb;
+use crate::rest::permission::{AllowAny, IsAuthenticated, IsSignedIn};
+use crate::rest::reach::Reach;
 use crate::rest::resource::viewset;
 use crate::rest::view::{open_view, view};
 use crate::settings::Social;
@@ -33,7 +38,7 @@ use crate::settings::Social;
 pub fn routes(app: &mut ServiceConfig, providers: &Social, more: impl Fn(&mut ServiceConfig)) {
     let versioned = |api: &mut ServiceConfig| versioned(api, providers);
     app.route("/.well-known/jwks.json", web::get().to(services::jwks));
-    app.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
+    app.service(view::<IsAuthenticated>("Hello").keys(Reach::Every).get(samples::hello).at(&["/hello/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
     app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned).configure(&more));
     app.service(web::scope("/api").configure(versioned).configure(&more));
@@ -41,11 +46,11 @@ pub fn routes(app: &mut ServiceConfig, providers: &Social, more: impl Fn(&mut Se
 
 #[rustfmt::skip] // a table reads best as one
 fn versioned(api: &mut ServiceConfig, providers: &Social) {
-    api.service(view::<IsAuthenticated>("Hello").get(samples::hello).at(&["/hello/"]));
-    api.service(view::<IsAuthenticated>("Protected").get(samples::protected).at(&["/protected/"]));
+    api.service(view::<IsAuthenticated>("Hello").keys(Reach::Every).get(samples::hello).at(&["/hello/"]));
+    api.service(view::<IsAuthenticated>("Protected").keys(Reach::Every).get(samples::protected).at(&["/protected/"]));
     api.service(view::<samples::Admins>("Admin Only").get(samples::admin_only).at(&["/admin-only/"]));
     api.service(view::<samples::Premium>("Premium").get(samples::premium).at(&["/premium/"]));
-    api.service(view::<IsAuthenticated>("Read Only").get(samples::read_only).at(&["/read-only/"]));
+    api.service(view::<IsAuthenticated>("Read Only").keys(Reach::Every).get(samples::read_only).at(&["/read-only/"]));
 
     api.service(open_view("Token Obtain Pair").post(token::obtain).takes::<token::Credentials>(Method::POST).at(&["/token/"]));
     api.service(open_view("Login").post(token::login).takes::<token::Credentials>(Method::POST).at(&["/login/"]));
@@ -54,36 +59,43 @@ fn versioned(api: &mut ServiceConfig, providers: &Social) {
     api.service(open_view("Token Blacklist").post(token::blacklist).takes::<token::GivenRefresh>(Method::POST).at(&["/token/blacklist/"]));
     api.service(open_view("Token Obtain Sliding").post(sliding::obtain).takes::<token::Credentials>(Method::POST).at(&["/token/sliding/"]));
     api.service(open_view("Token Refresh Sliding").post(sliding::refresh).takes::<token::GivenToken>(Method::POST).at(&["/token/sliding/refresh/"]));
-    api.service(view::<IsAuthenticated>("Token Info").get(token::info).at(&["/token/info/"]));
-    api.service(view::<samples::Admins>("Token Introspect").post(services::introspect).takes::<services::Asked>(Method::POST).at(&["/token/introspect/"]));
-    api.service(view::<samples::Admins>("Token Revoke").post(services::revoke).takes::<services::Asked>(Method::POST).at(&["/token/revoke/"]));
-    api.service(view::<samples::Admins>("Revocations").get(revocations::feed).or_as("text/event-stream").at(&["/revocations/"]));
-    api.service(view::<AllowAny>("Token Check").post(token::check).at(&["/token/check/"]));
+    api.service(view::<IsAuthenticated>("Token Info").keys(Reach::Every).get(token::info).at(&["/token/info/"]));
+    api.service(view::<services::Askers>("Token Introspect").keys(revocations::REACH).post(services::introspect).takes::<services::Asked>(Method::POST).at(&["/token/introspect/"]));
+    api.service(view::<services::Revokers>("Token Revoke").keys(Reach::One("services", Verb::Revoke)).post(services::revoke).takes::<services::Asked>(Method::POST).at(&["/token/revoke/"]));
+    api.service(view::<services::Askers>("Revocations").keys(revocations::REACH).get(revocations::feed).or_as("text/event-stream").at(&["/revocations/"]));
+    api.service(view::<AllowAny>("Token Check").keys(Reach::Every).post(token::check).at(&["/token/check/"]));
 
     if let Some(path) = social::path(providers) {
         api.service(open_view("Social Sign In").post(social::sign_in).takes::<social::Given>(Method::POST).at(&[path]));
     }
 
-    api.service(view::<AllowAny>("Register").post(account::register).at(&["/register/"]));
+    api.service(view::<AllowAny>("Register").keys(Reach::Every).post(account::register).at(&["/register/"]));
     api.service(view::<IsAuthenticated>("Profile").get(account::profile).at(&["/profile/"]));
-    api.service(view::<IsAuthenticated>("Me").get(account::me).put(account::change).patch(account::change).takes::<account::Changes>(Method::PUT).at(&["/users/me/"]));
-    api.service(view::<IsAuthenticated>("Two Factor").get(two_factor::state).post(two_factor::begin).delete(two_factor::disable).at(&["/users/me/two-factor/"]));
-    api.service(view::<IsAuthenticated>("Two Factor Confirm").post(two_factor::confirm).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/confirm/"]));
-    api.service(view::<IsAuthenticated>("Recovery Codes").post(two_factor::new_codes).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/recovery-codes/"]));
-    api.service(view::<IsAuthenticated>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
+    api.service(view::<own_data::Own>("Me").get(account::me).put(account::change).patch(account::change).delete(own_data::remove).takes::<account::Changes>(Method::PUT).at(&["/users/me/"]));
+    api.service(view::<IsAuthenticated>("Export").get(own_data::export).at(&["/users/me/export/"]));
+    api.service(view::<IsSignedIn>("Two Factor").get(two_factor::state).post(two_factor::begin).delete(two_factor::disable).at(&["/users/me/two-factor/"]));
+    api.service(view::<IsSignedIn>("Two Factor Confirm").post(two_factor::confirm).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/confirm/"]));
+    api.service(view::<IsSignedIn>("Recovery Codes").post(two_factor::new_codes).takes::<two_factor::Proof>(Method::POST).at(&["/users/me/two-factor/recovery-codes/"]));
+    api.service(view::<users::Access>("User List").keys(Reach::Area("users")).get(users::list).post(users::create).takes::<users::Account>(Method::POST).at(&["/users/"]));
+    api.service(view::<users::Access>("User Instance").keys(Reach::Area("users")).get(users::retrieve).put(users::change).patch(users::change).takes::<users::Account>(Method::PUT).at(&["/users/{id:[^/.]+}/"]));
+    api.service(view::<IsSignedIn>("Password Change").post(account::change_password).takes::<account::NewPassword>(Method::POST).at(&["/password/change/"]));
     api.service(open_view("Password Reset").post(password_reset::ask).takes::<email::Address>(Method::POST).at(&["/password/reset/"]));
     api.service(open_view("Password Reset Confirm").post(password_reset::confirm).takes::<password_reset::NewPassword>(Method::POST).at(&["/password/reset/confirm/"]));
     api.service(view::<AllowAny>("Email Verify").post(email::verify).at(&["/email/verify/"]));
     api.service(open_view("Email Verify Confirm").post(email::confirm).takes::<email::Mailed>(Method::POST).at(&["/email/verify/confirm/"]));
     api.service(view::<invitations::Inviters>("Invitation List").get(invitations::list).post(invitations::invite).takes::<invitations::Invited>(Method::POST).at(&["/invitations/"]));
     api.service(view::<invitations::Inviters>("Invitation Instance").get(invitations::retrieve).delete(invitations::revoke).at(&["/invitations/{id:[^/]+}/"]));
-    api.service(view::<IsAuthenticated>("Logout").post(session::logout).at(&["/logout/"]));
-    api.service(view::<IsAuthenticated>("Logout All").post(session::logout_all).at(&["/logout/all/"]));
+    api.service(view::<IsSignedIn>("Logout").post(session::logout).at(&["/logout/"]));
+    api.service(view::<IsSignedIn>("Logout All").post(session::logout_all).at(&["/logout/all/"]));
 
-    api.service(view::<IsAuthenticated>("Session List").get(session::list).delete(session::end_others).at(&["/sessions/"]));
-    api.service(view::<IsAuthenticated>("Session Instance").get(session::retrieve).patch(session::rename).delete(session::end).at(&["/sessions/{id:[A-Za-z0-9_-]+}/"]));
+    api.service(view::<IsSignedIn>("Session List").get(session::list).delete(session::end_others).at(&["/sessions/"]));
+    api.service(view::<IsSignedIn>("Session Instance").get(session::retrieve).patch(session::rename).delete(session::end).at(&["/sessions/{id:[A-Za-z0-9_-]+}/"]));
+
+    api.service(view::<IsSignedIn>("API Key List").get(keys::list).post(keys::create).takes::<keys::KeyInput>(Method::POST).at(&["/keys/"]));
+    api.service(view::<IsSignedIn>("API Key Instance").get(keys::retrieve).patch(keys::change).delete(keys::revoke).at(&["/keys/{id:[^/.]+}/"]));
+    api.service(view::<IsSignedIn>("API Key Rotate").post(keys::rotate).takes::<keys::Rotation>(Method::POST).at(&["/keys/{id:[^/.]+}/rotate/"]));
 
     viewset::<Article>(api);
     viewset::<Task>(api);
-    api.service(view::<AllowAny>("Api Root").get(samples::root).at(&["/", "/.{format:[a-z0-9]+}"]));
+    api.service(view::<AllowAny>("Api Root").keys(Reach::Every).get(samples::root).at(&["/", "/.{format:[a-z0-9]+}"]));
 }

@@ -8,15 +8,19 @@
 //! 1. refuse it if `sid` is among the ended sessions, or the first 16 bytes of SHA-256(`jti`), in base64url, are;
 //! 2. refuse it if its `gen` is less than that of its user, where the feed names one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::http::Method;
 use actix_web::http::header::HeaderName;
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
 use serde::Serialize;
 
-use crate::api::samples::Admins;
+use crate::api::services::Askers;
+use crate::auth::gate::Principal;
+use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -25,6 +29,8 @@ use crate::model::user;
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::list::ListQuery;
+use crate::rest::permission::Permission;
+use crate::rest::reach::Reach;
 use crate::site::Site;
 
 /// How often the stream looks whether memory has moved on.
@@ -33,6 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 /// The most steps of one event.
 const PORTION: i64 = 500;
+/// What an API key needs for it.
+pub const REACH: Reach = Reach::One("services", Verb::View);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// One step of the feed, or all of them: the payload of its JWS.
@@ -62,7 +70,7 @@ impl Step {
                     let user = user::by_id(conn, id)?.filter(|user| user.is_active);
                     step.users.push((id, user.map_or(i32::MAX, |user| user.generation)));
                 }
-                What::Keys => {}
+                What::Keys | What::ApiKey(_) => {}
             }
         }
         Ok(step)
@@ -73,7 +81,7 @@ impl Step {
 ///
 /// # Errors
 /// 400 for a cursor that is no number; 410 for one that the log no longer reaches back to.
-pub async fn feed(site: Data<Site>, caller: Caller<Admins>, query: ListQuery, request: HttpRequest) -> Result<Answer> {
+pub async fn feed(site: Data<Site>, caller: Caller<Askers>, query: ListQuery, request: HttpRequest) -> Result<Answer> {
     if !wants_events(&request) {
         let now = site.clock.now();
         let snapshot = move |conn: &mut Conn| {
@@ -91,8 +99,7 @@ pub async fn feed(site: Data<Site>, caller: Caller<Admins>, query: ListQuery, re
     if !site.db.read(reachable).await? {
         return Err(Error::Gone("The log no longer reaches back to this cursor: take a new snapshot."));
     }
-    let until = caller.claims().moment("exp").unwrap_or_default();
-    let events = Events { site, caller, cursor, until, spoke: Timestamp::default() };
+    let events = Events { site, who: caller.principal(), cursor, spoke: Timestamp::default() };
     let stream = stream::unfold(events, |mut events| async move {
         let event = events.next().await?;
         Some((Ok::<_, Error>(event), events))
@@ -109,20 +116,18 @@ fn wants_events(request: &HttpRequest) -> bool {
 /// A reader of the stream, between two events.
 struct Events {
     site: Data<Site>,
-    caller: Caller<Admins>,
+    who: Arc<Principal>,
     cursor: i64,
-    /// The end of the reader's own token.
-    until: Timestamp,
     spoke: Timestamp,
 }
 
 impl Events {
-    /// The next event, or a sign of life; `None` once the reader's token is over or the reader is staff no more: then the
+    /// The next event, or a sign of life; `None` once the reader's token or key is over, or opens this no more: then the
     /// connection ends, and a new one is up to the reader.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let now = self.site.clock.now();
-            if now >= self.until || !self.may_go_on().await {
+            if !self.may_go_on(now).await {
                 return None;
             }
             if self.site.follower.position() > self.cursor {
@@ -146,12 +151,11 @@ impl Events {
         }
     }
 
-    async fn may_go_on(&self) -> bool {
-        let ended = self.caller.session.is_some_and(|session| self.site.memory.revocations.covers(session));
-        let state = self.site.memory.principals.of(self.caller.user).await.ok().flatten();
-        !ended
-            && state
-                .is_some_and(|state| state.staff && state.active && state.generation == self.caller.state.generation)
+    async fn may_go_on(&self, now: Timestamp) -> bool {
+        let who = self.site.gate.renew(&self.who, now).await.ok().flatten();
+        who.is_some_and(|who| {
+            REACH.allows(&who, &Method::GET) && <Askers as Permission>::allows(Some(&who), &Method::GET)
+        })
     }
 
     async fn step(&mut self, now: Timestamp) -> Result<Option<Bytes>> {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Visitor};
 use crate::rest::permission::{AllowAny, IsAdminUser, IsAuthenticated, IsPremiumUser};
+use crate::rest::reach::Reach;
 use crate::rest::resource::Resource as _;
 use crate::rest::{link, view};
 use crate::site::Site;
@@ -66,7 +67,7 @@ pub fn data(version: &'static str) -> Resource {
         let format = if version == "v1" { "old format" } else { "new format" };
         Answer::ok(&json!({ "version": version, "data": format }))
     };
-    view::view::<IsAuthenticated>("Data").get(answer).at(&["/data/"])
+    view::view::<IsAuthenticated>("Data").keys(Reach::Every).get(answer).at(&["/data/"])
 }
 
 /// GET `/api/`: where the collections are.

@@ -6,7 +6,6 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::Data;
 use serde_json::{Map, Value, json};
 
-use crate::api::samples::Admins;
 use crate::auth::inspect::inspect;
 use crate::auth::keyring::Key;
 use crate::error::Result;
@@ -14,7 +13,15 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::Body;
+use crate::rest::permission::{HasPermission, Or, Revoke, Services, View};
 use crate::site::Site;
+
+use super::samples::Admins;
+
+/// Who may ask what tokens are worth, and follow what is ended: staff, and whoever holds `services.view`.
+pub type Askers = Or<Admins, HasPermission<View<Services>>>;
+/// Who may end any token: staff, and whoever holds `services.revoke`.
+pub type Revokers = Or<Admins, HasPermission<Revoke<Services>>>;
 
 /// So long a service may keep what it read: a key is made known before it signs.
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -42,7 +49,7 @@ impl Input for Asked {
 ///
 /// # Errors
 /// 400 if no token is given.
-pub async fn introspect(site: Data<Site>, _: Caller<Admins>, body: Body) -> Result<Answer> {
+pub async fn introspect(site: Data<Site>, _: Caller<Askers>, body: Body) -> Result<Answer> {
     let Asked(text) = body.read().await?;
     let now = site.clock.now();
     let verdict = inspect(&site.gate, &site.grants, &text, now).await?;
@@ -68,7 +75,7 @@ pub async fn introspect(site: Data<Site>, _: Caller<Admins>, body: Body) -> Resu
 ///
 /// # Errors
 /// 400 if no token is given; 503 if it could not be written down.
-pub async fn revoke(site: Data<Site>, caller: Caller<Admins>, body: Body) -> Result<Answer> {
+pub async fn revoke(site: Data<Site>, caller: Caller<Revokers>, body: Body) -> Result<Answer> {
     let Asked(text) = body.read().await?;
     site.grants.revoke_any(&text, caller.user).await?;
     Ok(Answer::empty(StatusCode::OK))

@@ -16,13 +16,20 @@ use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::ListQuery;
 use crate::rest::payload::Body;
+use crate::rest::permission::IsSignedIn;
 use crate::site::Site;
 
 /// POST `/api/logout/`: ends the session of the refresh token in the body, whoever holds it.
 ///
 /// # Errors
 /// 503 if it could not be written down. Whatever is wrong with the body or its token is a 400 without a body (CONTRACT 9).
-pub async fn logout(site: Data<Site>, _: Caller, client: Client, request: HttpRequest, body: Body) -> Result<Answer> {
+pub async fn logout(
+    site: Data<Site>,
+    _: Caller<IsSignedIn>,
+    client: Client,
+    request: HttpRequest,
+    body: Body,
+) -> Result<Answer> {
     let ended = match refresh_cookie::given(&site, &request, body).await {
         Ok(text) => site.grants.revoke(&text, client.device).await,
         Err(error) => Err(error),
@@ -38,7 +45,7 @@ pub async fn logout(site: Data<Site>, _: Caller, client: Client, request: HttpRe
 ///
 /// # Errors
 /// 503 if it could not be written down.
-pub async fn logout_all(site: Data<Site>, caller: Caller) -> Result<Answer> {
+pub async fn logout_all(site: Data<Site>, caller: Caller<IsSignedIn>) -> Result<Answer> {
     let (grants, user, now) = (site.grants.clone(), caller.user, site.clock.now());
     site.db.write(move |conn| grants.end_all_in(conn, user, now).map(drop)).await?;
     Ok(refresh_cookie::take_back(&site, Answer::empty(StatusCode::RESET_CONTENT)))
@@ -69,7 +76,7 @@ impl Shown {
 ///
 /// # Errors
 /// 404 for a page that is not there.
-pub async fn list(site: Data<Site>, caller: Caller, query: ListQuery) -> Result<Answer> {
+pub async fn list(site: Data<Site>, caller: Caller<IsSignedIn>, query: ListQuery) -> Result<Answer> {
     let (user, current, now) = (caller.user, caller.session, site.clock.now());
     let page = move |conn: &mut Conn| {
         let count = session::count_live(conn, user, now)?;
@@ -92,7 +99,7 @@ fn own(conn: &mut Conn, user: i64, id: &str, now: Timestamp) -> Result<(SessionI
 ///
 /// # Errors
 /// 404 if it is over or not one's own.
-pub async fn retrieve(site: Data<Site>, caller: Caller, id: Path<String>) -> Result<Answer> {
+pub async fn retrieve(site: Data<Site>, caller: Caller<IsSignedIn>, id: Path<String>) -> Result<Answer> {
     let (user, current, now) = (caller.user, caller.session, site.clock.now());
     let row = site.db.read(move |conn| own(conn, user, &id, now)).await?.1;
     Answer::ok(&Shown::of(row, current))
@@ -111,7 +118,7 @@ impl Input for Name {
 ///
 /// # Errors
 /// 404 if it is over or not one's own; 400 by field.
-pub async fn rename(site: Data<Site>, caller: Caller, id: Path<String>, body: Body) -> Result<Answer> {
+pub async fn rename(site: Data<Site>, caller: Caller<IsSignedIn>, id: Path<String>, body: Body) -> Result<Answer> {
     let (user, current, now) = (caller.user, caller.session, site.clock.now());
     let asked = id.clone();
     site.db.read(move |conn| own(conn, user, &asked, now)).await?;
@@ -133,7 +140,7 @@ pub async fn rename(site: Data<Site>, caller: Caller, id: Path<String>, body: Bo
 ///
 /// # Errors
 /// 404 if it is over or not one's own; 503 if it could not be written down.
-pub async fn end(site: Data<Site>, caller: Caller, id: Path<String>) -> Result<Answer> {
+pub async fn end(site: Data<Site>, caller: Caller<IsSignedIn>, id: Path<String>) -> Result<Answer> {
     let (grants, user, now) = (site.grants.clone(), caller.user, site.clock.now());
     let ended = move |conn: &mut Conn| {
         let (sid, _) = own(conn, user, &id, now)?;
@@ -147,7 +154,7 @@ pub async fn end(site: Data<Site>, caller: Caller, id: Path<String>) -> Result<A
 ///
 /// # Errors
 /// 503 if it could not be written down.
-pub async fn end_others(site: Data<Site>, caller: Caller) -> Result<Answer> {
+pub async fn end_others(site: Data<Site>, caller: Caller<IsSignedIn>) -> Result<Answer> {
     let (grants, user, current, now) = (site.grants.clone(), caller.user, caller.session, site.clock.now());
     let ended = move |conn: &mut Conn| {
         for row in session::live_of(conn, user, now)? {

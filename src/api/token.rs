@@ -204,13 +204,13 @@ pub async fn blacklist(site: Data<Site>, client: Client, request: HttpRequest, b
     Ok(refresh_cookie::take_back(&site, Answer::ok(&Map::new())?))
 }
 
-/// GET `/api/token/info/`: the caller's own token.
+/// GET `/api/token/info/`: the caller's own token. Who comes with an API key has none.
 ///
 /// # Errors
 /// None of its own.
 pub async fn info(site: Data<Site>, caller: Caller) -> Result<Answer> {
     let user = site.settings.jwt.user_id_claim.as_str();
-    let claims = caller.claims();
+    let Some(claims) = caller.claims() else { return Answer::ok(&json!({ "error": "No token provided" })) };
     let claim = |name: &str| claims.get(name).cloned().map(|value| (name.to_owned(), value));
     let told: Map<_, _> = ["token_type", "exp", "iat", "jti", user].into_iter().filter_map(claim).collect();
     Answer::ok(&told)

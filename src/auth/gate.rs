@@ -2,14 +2,17 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use anyhow::Context;
 
+use crate::auth::api_keys::{KnownKey, Scopes};
 use crate::auth::bearer::Bearer;
 use crate::auth::marks::PasswordMarks;
 use crate::auth::memory::Memory;
+use crate::auth::permissions::Permission;
 use crate::auth::principals::UserState;
 use crate::auth::signer::Signer;
 use crate::auth::token::{Access, Claims, Kind, Sliding, Token};
@@ -18,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result, Unauthorized};
 use crate::model::session::{self, SessionId};
-use crate::model::user;
+use crate::model::{api_key, user};
 use crate::settings::{Jwt, TokenClass};
 
 /// Somebody who was let in.
@@ -30,11 +33,48 @@ pub struct Principal {
     pub state: Arc<UserState>,
     /// The session of the token, if it names one.
     pub session: Option<SessionId>,
-    /// The payload of the token that opened the gate.
-    payload: Vec<u8>,
+    /// What opened the gate.
+    pub proof: Proof,
+}
+
+/// What opened the gate.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A token, by its payload.
+    Jwt(Vec<u8>),
+    /// An API key.
+    ApiKey(Arc<KnownKey>),
+}
+
+impl Proof {
+    /// The word for it in the log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Jwt(_) => "jwt",
+            Self::ApiKey(_) => "key",
+        }
+    }
 }
 
 impl Principal {
+    /// The API key that opened the gate, if one did.
+    pub fn api_key(&self) -> Option<&KnownKey> {
+        match &self.proof {
+            Proof::Jwt(_) => None,
+            Proof::ApiKey(key) => Some(key),
+        }
+    }
+
+    /// What of the user's rights is at hand: a sign-in has all of them, a key those of its scopes.
+    pub fn scopes(&self) -> Scopes {
+        self.api_key().map_or(Scopes::Whole, |key| key.scopes)
+    }
+
+    /// Whether the user holds the permission, and what opened the gate may use it.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.state.permissions.holds(permission) && self.scopes().allow(permission)
+    }
+
     /// Whether the gate would still open, asked inside the transaction of a write: a body may take its time, and the session
     /// may end meanwhile.
     ///
@@ -42,6 +82,13 @@ impl Principal {
     /// 401 if it would not.
     pub fn confirm(&self, conn: &mut Conn) -> Result<()> {
         let user = user::by_id(conn, self.user)?.ok_or(Reject::UnknownUser)?;
+        if let Some(known) = self.api_key() {
+            let key = api_key::by_digest(conn, &known.digest)?.ok_or_else(invalid_key)?;
+            if !user.is_active {
+                return Err(disabled_owner());
+            }
+            return if Scopes::parse(&key.scopes) == known.scopes { Ok(()) } else { Err(Error::Forbidden) };
+        }
         if !user.is_active {
             return Err(Reject::InactiveUser.into());
         }
@@ -58,9 +105,12 @@ impl Principal {
         Ok(())
     }
 
-    /// The claims of the token that opened the gate. Read anew at each call: few views ask.
-    pub fn claims(&self) -> Claims {
-        serde_json::from_slice(&self.payload).map(Claims::new).unwrap_or_default()
+    /// The claims of the token that opened the gate, if one did. Read anew at each call: few views ask.
+    pub fn claims(&self) -> Option<Claims> {
+        match &self.proof {
+            Proof::Jwt(payload) => Some(serde_json::from_slice(payload).map(Claims::new).unwrap_or_default()),
+            Proof::ApiKey(_) => None,
+        }
     }
 }
 
@@ -110,12 +160,23 @@ impl Gate {
         format!("{} realm=\"api\"", self.jwt.auth_header_types.first().map_or("Bearer", String::as_str))
     }
 
-    /// Who sends these headers: `None` if they carry no token (CONTRACT 7). A token that is refused is one line in the log.
+    /// Who sends these headers from `client`: `None` if they carry no token (CONTRACT 7) and no API key, which is read only
+    /// then (CONTRACT 14). What is refused is one line in the log.
     ///
     /// # Errors
-    /// 401 for a token that is not good (CONTRACT 6), as a bearer token is told.
-    pub async fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<Option<Principal>> {
-        let Some(text) = self.bearer(headers)? else { return Ok(None) };
+    /// 401 for a token that is not good (CONTRACT 6), as a bearer token is told; 401 for a key that is not.
+    pub async fn admit(
+        &self,
+        headers: &HeaderMap,
+        client: impl FnOnce() -> IpAddr,
+        now: Timestamp,
+    ) -> Result<Option<Principal>> {
+        let Some(text) = self.bearer(headers)? else {
+            return match sent_key(headers) {
+                Some(secret) => self.admit_key(&secret, client(), now).await.map(Some),
+                None => Ok(None),
+            };
+        };
         match self.decide(&text, now).await? {
             Ok(principal) => Ok(Some(principal)),
             Err(rejects) => {
@@ -147,7 +208,67 @@ impl Gate {
         if let Err(reject) = self.check(&subject, &state) {
             return Ok(Err(vec![reject]));
         }
-        Ok(Ok(Principal { user: subject.user, state, session: subject.session, payload }))
+        Ok(Ok(Principal { user: subject.user, state, session: subject.session, proof: Proof::Jwt(payload) }))
+    }
+
+    /// Whose API key this is. Whatever is wrong with one is told alike; the log says it.
+    async fn admit_key(&self, secret: &[u8], client: IpAddr, now: Timestamp) -> Result<Principal> {
+        let refused = |id: Option<i64>, why: &str| {
+            let which = id.map_or_else(String::new, |id| format!(" {id}"));
+            log::warn!(target: "token", "refused: API key{which} from {client}: {why}");
+        };
+        let Some(key) = self.memory.api_keys.of(secret).await? else {
+            refused(None, "unknown");
+            return Err(invalid_key());
+        };
+        if key.until.is_some_and(|until| now >= until) {
+            refused(Some(key.id), "expired");
+            return Err(invalid_key());
+        }
+        let client = client.to_canonical();
+        if !key.ranges.is_empty() && !key.ranges.iter().any(|range| range.contains(&client)) {
+            refused(Some(key.id), "outside of its ranges");
+            return Err(invalid_key());
+        }
+        let Some(state) = self.memory.principals.of(key.user).await? else {
+            refused(Some(key.id), "its owner is gone");
+            return Err(invalid_key());
+        };
+        if !state.active {
+            refused(Some(key.id), "its owner is switched off");
+            return Err(disabled_owner());
+        }
+        if self.verified_only && !state.email_verified {
+            refused(Some(key.id), "its owner's e-mail is not verified");
+            return Err(unverified());
+        }
+        self.memory.api_keys.note_use(&key, now);
+        Ok(Principal { user: key.user, state, session: None, proof: Proof::ApiKey(key) })
+    }
+
+    /// Whoever was let in, as of now, for an answer that goes on for long; `None` if the gate would no longer open.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn renew(&self, who: &Principal, now: Timestamp) -> Result<Option<Principal>> {
+        let Some(state) = self.memory.principals.of(who.user).await? else { return Ok(None) };
+        let proof = match &who.proof {
+            Proof::Jwt(_) => {
+                let until = who.claims().and_then(|claims| claims.moment("exp"));
+                let ended = who.session.is_some_and(|session| self.memory.revocations.covers(session));
+                let goes_on =
+                    !ended && state.generation == who.state.generation && until.is_some_and(|until| now < until);
+                if goes_on { who.proof.clone() } else { return Ok(None) }
+            }
+            Proof::ApiKey(key) => {
+                let known = self.memory.api_keys.again(key).await?;
+                match known.filter(|known| known.until.is_none_or(|until| now < until)) {
+                    Some(known) => Proof::ApiKey(known),
+                    None => return Ok(None),
+                }
+            }
+        };
+        Ok(state.active.then_some(Principal { user: who.user, state, session: who.session, proof }))
     }
 
     /// What comes after the token itself (CONTRACT 21): user, password, generation, session.
@@ -249,6 +370,26 @@ impl Gate {
             messages: self.jwt.auth_token_classes.iter().zip(own).map(message).collect(),
         })
     }
+}
+
+/// The header of an API key.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What was sent as an API key. An empty header is as none; two are one with a comma between (RFC 9110 §5.2), which is no
+/// key.
+fn sent_key(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    let mut values = headers.get_all(X_API_KEY).map(HeaderValue::as_bytes).map(<[u8]>::trim_ascii);
+    let first = Cow::Borrowed(values.next()?);
+    let all = values.fold(first, |all, next| Cow::Owned([&all, next].join(&b',')));
+    (!all.is_empty()).then_some(all)
+}
+
+fn invalid_key() -> Error {
+    Error::unauthorized("Invalid API key")
+}
+
+fn disabled_owner() -> Error {
+    Error::unauthorized("User account is disabled.")
 }
 
 /// The answer to somebody who has yet to verify an e-mail address, where that is required.

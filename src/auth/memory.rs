@@ -1,8 +1,10 @@
-//! What is kept in memory so that a signed-in request costs no SQL: the users seen lately, and what has been ended.
+//! What is kept in memory so that a signed-in request costs no SQL: the users and API keys seen lately, and what
+//! has been ended.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::auth::api_keys::ApiKeys;
 use crate::auth::principals::Principals;
 use crate::auth::revocations::Revocations;
 use crate::db::Db;
@@ -15,6 +17,8 @@ pub struct Memory(Arc<Parts>);
 pub struct Parts {
     /// The state of users.
     pub principals: Principals,
+    /// The API keys.
+    pub api_keys: ApiKeys,
     /// The ended sessions.
     pub revocations: Revocations,
 }
@@ -22,7 +26,11 @@ pub struct Parts {
 impl Memory {
     /// An empty one over this database.
     pub fn new(db: Db) -> Self {
-        Self(Arc::new(Parts { principals: Principals::new(db), revocations: Revocations::default() }))
+        Self(Arc::new(Parts {
+            principals: Principals::new(db.clone()),
+            api_keys: ApiKeys::new(db),
+            revocations: Revocations::default(),
+        }))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Who you are: passwords, tokens, keys, and what is kept in memory so that a signed-in request costs no SQL.
 
 pub mod account_rules;
+pub mod actor;
+pub mod api_keys;
 pub mod bearer;
 pub mod by_letter;
 pub mod claim_names;

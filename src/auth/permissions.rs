@@ -40,7 +40,7 @@ impl Verb {
 }
 
 /// The areas, and the verbs that each knows.
-pub const AREAS: [(&str, &[Verb]); 16] = [
+pub const AREAS: [(&str, &[Verb]); 17] = [
     ("users", &[View, Add, Change, Delete, Export]),
     ("roles", &[View, Add, Change, Delete]),
     ("grants", &[View, Change]),
@@ -57,6 +57,8 @@ pub const AREAS: [(&str, &[Verb]); 16] = [
     ("throttling", &[View, Change]),
     ("signing-keys", &[View, Add, Change, Delete]),
     ("settings", &[View]),
+    // What other services may ask: what a token is worth and what was ended; to end one.
+    ("services", &[View, Revoke]),
 ];
 
 /// One permission that exists: an area, and a verb that the area knows.
@@ -122,6 +124,11 @@ impl PermissionSet {
     /// Whether the set holds it.
     pub fn holds(self, permission: Permission) -> bool {
         self.0 & (1 << permission.bit) != 0
+    }
+
+    /// What both hold.
+    pub fn within(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// What `self` holds and `other` lacks.

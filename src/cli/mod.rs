@@ -59,7 +59,7 @@ enum Verb {
         /// The user's name
         username: String,
     },
-    /// Changes a user: active, staff, premium, password; or deletes one
+    /// Changes a user: active, staff, premium, password, API key; or deletes one
     User(user::Arguments),
     /// The keys that tokens are signed with: listed, added, rotated, retired
     Keys(keys::Arguments),

@@ -4,10 +4,12 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use crate::auth::account_rules::{Own, check_new_password, lower_domain};
+use crate::auth::api_keys::Scopes;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::{invitation, two_factor};
+use crate::model::api_key::{self, InUse, NewApiKey};
 use crate::model::user::{self, User, UserChanges};
+use crate::model::{invitation, two_factor};
 use crate::rest::email::is_email;
 use crate::settings::{Registration, Secret, Settings};
 use crate::site::Site;
@@ -50,6 +52,12 @@ enum Act {
         /// The password; - reads it from standard input, where no process list shows it
         value: String,
     },
+    /// Gives the user an API key that opens all that the user may; without a VALUE a random one is made and shown
+    Apikey {
+        name: String,
+        /// The key; - reads it from standard input, where no process list shows it
+        value: Option<String>,
+    },
 }
 
 pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
@@ -74,6 +82,13 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
             Act::Password { name, value } => {
                 let password = if value == "-" { first_line()? } else { value.into() };
                 set_password(&site, &name, password).await
+            }
+            Act::Apikey { name, value } => {
+                let chosen = match value.as_deref() {
+                    Some("-") => Some(first_line()?),
+                    value => value.map(Secret::from),
+                };
+                add_key(&site, &name, chosen).await
             }
         }
     })
@@ -176,4 +191,40 @@ pub async fn set_password(site: &Site, name: &str, password: Secret) -> anyhow::
         grants.set_password_in(conn, id, &hash, now)
     });
     say(&format!("{name} has a new password; sessions ended: {}", ended.await?))
+}
+
+/// Fewer characters can be guessed.
+const LEAST_CHOSEN: usize = 32;
+
+async fn add_key(site: &Site, name: &str, chosen: Option<Secret>) -> anyhow::Result<()> {
+    if let Some(chosen) = &chosen {
+        let fits = chosen.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        anyhow::ensure!(fits && !chosen.expose().is_empty(), "a key is of visible ASCII characters, without spaces");
+    }
+    let short = chosen.as_ref().is_some_and(|chosen| chosen.expose().len() < LEAST_CHOSEN);
+    let shown = chosen.is_none();
+    let secret = chosen.map_or_else(api_key::new_secret, Ok).map_err(in_words)?;
+    let (wanted, kept, now) = (name.to_owned(), secret.clone(), site.clock.now());
+    write(site, move |conn| {
+        let new = NewApiKey {
+            user: named(conn, &wanted)?.id,
+            name: "command line".to_owned(),
+            scopes: Scopes::Whole.to_string(),
+            ip_ranges: String::new(),
+            expires_at: None,
+        };
+        api_key::insert(conn, &new, &kept, now)?
+            .map(drop)
+            .map_err(|InUse| Error::Conflict("that key is in use already".to_owned()))
+    })
+    .await?;
+    if shown {
+        return say(&format!("{name} has the API key {}: it is not shown again", secret.expose()));
+    }
+    say(&format!("{name} has the API key"))?;
+    if short {
+        say("it is short enough to be guessed: without a VALUE, one of 192 random bits is made")
+    } else {
+        Ok(())
+    }
 }

@@ -96,6 +96,20 @@ impl Db {
     {
         enqueue(&self.writes, work).await
     }
+
+    /// Has `work` written as [`Db::write`] does, and waits for nothing: for notes that nobody is told of. What goes wrong is
+    /// a line in the log.
+    pub fn write_later<F>(&self, work: F)
+    where
+        F: FnOnce(&mut Conn) -> Result<()> + Send + 'static,
+    {
+        let noted =
+            move |conn: &mut Conn| work(conn).inspect_err(|error| log::warn!("a note was not written: {error}"));
+        let (reply, _) = oneshot::channel();
+        if self.writes.try_send(Box::new(Task::new(noted, reply))).is_err() {
+            log::warn!("a note was not written: too much is waiting");
+        }
+    }
 }
 
 async fn enqueue<T, F>(queue: &Sender<Box<dyn Job>>, work: F) -> Result<T>

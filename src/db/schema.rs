@@ -140,6 +140,30 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_keys (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        prefix -> Text,
+        scopes -> Text,
+        ip_ranges -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    api_key_secrets (id) {
+        id -> BigInt,
+        key_id -> BigInt,
+        prefix -> Text,
+        digest -> Text,
+        until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     lifetimes (name) {
         name -> Text,
         micros -> BigInt,
@@ -262,6 +286,7 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(outstanding_tokens -> sessions (session_id));
 diesel::joinable!(outstanding_tokens -> users (user_id));
 diesel::joinable!(blacklisted_tokens -> outstanding_tokens (token_id));
+diesel::joinable!(api_key_secrets -> api_keys (key_id));
 diesel::joinable!(articles -> users (author_id));
 diesel::joinable!(tasks -> users (user_id));
 diesel::joinable!(social_accounts -> users (user_id));
@@ -275,6 +300,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     outstanding_tokens,
     blacklisted_tokens,
     panel_sessions,
+    api_keys,
+    api_key_secrets,
     changes,
     followers,
     lifetimes,

@@ -128,7 +128,8 @@ where
                 let took = edge.clock.monotonic().saturating_sub(begun);
                 let extensions = request.extensions();
                 let admitted = extensions.get::<Admitted>();
-                let bearer = admitted.and_then(|admitted| admitted.principal.as_ref()).map(|who| (who.user, "jwt"));
+                let bearer =
+                    admitted.and_then(|admitted| admitted.principal.as_ref()).map(|who| (who.user, who.proof.word()));
                 let user = bearer.or(extensions.get::<OfThePanel>().map(|OfThePanel(user)| (*user, "panel")));
                 let who = user.map_or_else(|| "-".to_owned(), |(user, by)| format!("user={user} by={by}"));
                 // The path without its query, and never a link's token: see `redacted`.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::schema::{articles, outstanding_tokens, sessions, social_accounts, tasks, users};
+use crate::db::schema::{api_keys, articles, outstanding_tokens, sessions, social_accounts, tasks, users};
 use crate::error::Result;
 
 /// How much belongs to a user.
@@ -16,6 +16,8 @@ pub struct Belongings {
     pub tasks: i64,
     /// Links to providers of social sign-in.
     pub links: i64,
+    /// API keys.
+    pub api_keys: i64,
     /// Refresh and sliding tokens that could still be exchanged, if their session lives.
     pub live_tokens: i64,
 }
@@ -34,6 +36,7 @@ pub fn of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Belongings> {
         articles: articles::table.filter(articles::author_id.eq(user)).count().get_result(conn)?,
         tasks: tasks::table.filter(tasks::user_id.eq(user)).count().get_result(conn)?,
         links: social_accounts::table.filter(social_accounts::user_id.eq(user)).count().get_result(conn)?,
+        api_keys: api_keys::table.filter(api_keys::user_id.eq(user)).count().get_result(conn)?,
         live_tokens: tokens.count().get_result(conn)?,
     })
 }

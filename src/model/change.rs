@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::{changes, followers};
 use crate::error::{Error, Result};
+use crate::model::api_key::KeyDigest;
 use crate::model::session::SessionId;
 
 /// One entry of the log.
@@ -38,6 +39,8 @@ pub enum What {
     User(i64),
     /// The key ring has changed.
     Keys,
+    /// What the API key with this secret opens has changed, or it opens nothing any more.
+    ApiKey(KeyDigest),
 }
 
 type Row = (i64, String, String, Option<i64>, Timestamp, Timestamp);
@@ -48,6 +51,7 @@ pub fn append(conn: &mut Conn, what: What, at: Timestamp, until: Timestamp) -> R
         What::Ended { session, user } => ("ended", session.to_string(), user),
         What::User(id) => ("user", id.to_string(), Some(id)),
         What::Keys => ("keys", String::new(), None),
+        What::ApiKey(digest) => ("api key", digest.to_string(), None),
     };
     diesel::insert_into(changes::table)
         .values((
@@ -132,6 +136,7 @@ fn parse((id, kind, subject, user, at, until): Row) -> Result<Change> {
         "ended" => What::Ended { session: subject.parse().map_err(|()| unknown())?, user },
         "user" => What::User(subject.parse().map_err(|_| unknown())?),
         "keys" => What::Keys,
+        "api key" => What::ApiKey(subject.parse().map_err(|()| unknown())?),
         _ => return Err(unknown()),
     };
     Ok(Change { id, what, at, until })

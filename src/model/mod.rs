@@ -1,11 +1,13 @@
 //! Rows and their queries. Each function takes a connection and composes: two of them in one `Db::write` are one
 //! transaction. No HTTP here, and no JSON errors.
 
+pub mod api_key;
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
 pub mod import;
 pub mod invitation;
+pub mod kept;
 pub mod known_address;
 pub mod lifetime;
 pub mod outbox;
@@ -16,7 +18,7 @@ pub mod sign_in_failure;
 pub mod signing_key;
 pub mod social;
 pub mod token;
-pub mod used_letter;
 pub mod two_factor;
+pub mod used_letter;
 pub mod user;
 pub mod user_list;

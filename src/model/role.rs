@@ -30,6 +30,11 @@ pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<Role>> {
     Ok(roles::table.find(id).first(conn).optional()?)
 }
 
+/// The role of this name.
+pub fn by_name(conn: &mut Conn, name: &str) -> Result<Option<Role>> {
+    Ok(roles::table.filter(roles::name.eq(name)).first(conn).optional()?)
+}
+
 /// All roles, by name.
 pub fn all(conn: &mut Conn) -> Result<Vec<Role>> {
     Ok(roles::table.order(roles::name).load(conn)?)

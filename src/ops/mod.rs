@@ -1,6 +1,6 @@
 //! What runs beside requests.
 
 pub mod import_django;
-pub mod postman;
 pub mod limits;
+pub mod postman;
 pub mod sweeper;

@@ -17,6 +17,8 @@ pub struct Answer {
     status: StatusCode,
     content: Content,
     cookies: Vec<Cookie<'static>>,
+    /// The name under which a browser keeps it, for an answer that is a file.
+    file: Option<&'static str>,
 }
 
 enum Content {
@@ -51,7 +53,7 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookies: Vec::new() })
+        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookies: Vec::new(), file: None })
     }
 
     /// 200 with what goes on for as long as the stream does.
@@ -63,7 +65,14 @@ impl Answer {
             status: StatusCode::OK,
             content: Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))),
             cookies: Vec::new(),
+            file: None,
         }
+    }
+
+    /// The same answer as a file of this name (RFC 6266): plain ASCII without quotes.
+    pub fn as_file(mut self, name: &'static str) -> Self {
+        self.file = Some(name);
+        self
     }
 
     /// The same answer with a cookie, or one more, beside it.
@@ -74,7 +83,7 @@ impl Answer {
 
     /// A status alone.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, content: Content::Nothing, cookies: Vec::new() }
+        Self { status, content: Content::Nothing, cookies: Vec::new(), file: None }
     }
 }
 
@@ -87,6 +96,11 @@ impl Responder for Answer {
             if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
                 response.headers_mut().append(header::SET_COOKIE, value);
             }
+        }
+        if let Some(name) = self.file
+            && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+        {
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
         }
         match self.content {
             Content::Nothing => response,

@@ -9,6 +9,7 @@ pub mod list;
 pub mod negotiation;
 pub mod payload;
 pub mod permission;
+pub mod reach;
 pub mod resource;
 pub mod sort;
 pub mod view;

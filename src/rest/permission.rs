@@ -37,6 +37,15 @@ impl<T> Permission<T> for IsAuthenticated {
     }
 }
 
+/// Whoever is signed in by a token. What an API key must not do, whatever its scopes: make keys, change the password, see or
+/// end sessions, remove the account.
+pub struct IsSignedIn;
+impl<T> Permission<T> for IsSignedIn {
+    fn allows(who: Option<&Principal>, _: &Method) -> bool {
+        who.is_some_and(|who| who.api_key().is_none())
+    }
+}
+
 /// Anybody reads, whoever is signed in writes.
 pub struct IsAuthenticatedOrReadOnly;
 impl<T> Permission<T> for IsAuthenticatedOrReadOnly {
@@ -83,12 +92,62 @@ pub trait PermissionName: 'static {
     const VERB: Verb;
 }
 
-/// Whoever holds the permission `N` through a role; superusers hold all.
+/// An area of the vocabulary, as a type.
+pub trait Area: 'static {
+    /// Its name.
+    const NAME: &'static str;
+}
+
+macro_rules! areas {
+    ($($area:ident $name:literal),*) => {$(
+        #[doc = concat!("The area `", $name, "`.")]
+        pub enum $area {}
+        impl Area for $area {
+            const NAME: &'static str = $name;
+        }
+    )*};
+}
+areas!(Users "users", Roles "roles", Grants "grants", Sessions "sessions", Blacklist "blacklist", Services "services");
+
+macro_rules! verbs {
+    ($($verb:ident),*) => {$(
+        #[doc = concat!("The permission to ", stringify!($verb), " in an area, in lower case.")]
+        pub struct $verb<A>(PhantomData<A>);
+        impl<A: Area> PermissionName for $verb<A> {
+            const AREA: &'static str = A::NAME;
+            const VERB: Verb = Verb::$verb;
+        }
+    )*};
+}
+verbs!(View, Add, Change, Delete, Revoke);
+
+/// Whoever holds the permission `N` through a role, and not with an API key that lacks it; superusers hold all.
 pub struct HasPermission<N>(PhantomData<N>);
 impl<T, N: PermissionName> Permission<T> for HasPermission<N> {
     fn allows(who: Option<&Principal>, _: &Method) -> bool {
         let needed = Allowed::of(N::AREA, N::VERB);
-        who.zip(needed).is_some_and(|(who, needed)| who.state.permissions.holds(needed))
+        who.zip(needed).is_some_and(|(who, needed)| who.may(needed))
+    }
+}
+
+/// [`HasPermission`] by what the method does in the area `A`, which is to be seen by all who do anything in it: DRF's
+/// `DjangoModelPermissions`.
+pub struct HasModelPermission<A>(PhantomData<A>);
+impl<T, A: Area> Permission<T> for HasModelPermission<A> {
+    fn allows(who: Option<&Principal>, method: &Method) -> bool {
+        let may = |who: &Principal, verb| Allowed::of(A::NAME, verb).is_some_and(|needed| who.may(needed));
+        who.zip(verb_of(method)).is_some_and(|(who, verb)| may(who, Verb::View) && may(who, verb))
+    }
+}
+
+/// What a method does to objects; `None` for one that is not known.
+pub fn verb_of(method: &Method) -> Option<Verb> {
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => Some(Verb::View),
+        Method::POST => Some(Verb::Add),
+        Method::PUT | Method::PATCH => Some(Verb::Change),
+        Method::DELETE => Some(Verb::Delete),
+        _ => None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::rest::fields::Input;
 use crate::rest::list::{ListQuery, Page};
 use crate::rest::payload::Body;
 use crate::rest::permission::{Owned, Permission};
+use crate::rest::reach::Reach;
 use crate::rest::view::View;
 use crate::site::Site;
 
@@ -69,10 +70,12 @@ pub fn viewset<R: Resource>(routes: &mut ServiceConfig) {
         [format!("{stem}/"), format!("{suffixed}/"), suffixed]
     };
     let collection = View::<R::Access>::of_objects::<R>(format!("{noun} List"))
+        .keys(Reach::Area(name))
         .get(list::<R>)
         .post(create::<R>)
         .takes::<R::Input>(Method::POST);
     let item = View::<R::Access>::of_objects::<R>(format!("{noun} Instance"))
+        .keys(Reach::Area(name))
         .get(retrieve::<R>)
         .put(update::<R>)
         .patch(update::<R>)
@@ -97,6 +100,11 @@ impl FromRequest for Id {
 }
 
 impl Id {
+    /// The number; -1 for one that is too large, which nothing has.
+    pub fn number(&self) -> i64 {
+        self.0
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

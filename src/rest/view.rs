@@ -24,6 +24,7 @@ use crate::rest::answer::Answer;
 use crate::rest::fields::{self, Input};
 use crate::rest::negotiation::{self, Rendering};
 use crate::rest::permission::Permission;
+use crate::rest::reach::Reach;
 use crate::site::Site;
 use crate::throttle::Subject;
 
@@ -43,6 +44,7 @@ pub struct View<P> {
     name: Cow<'static, str>,
     credentials: Credentials,
     allows: Allows,
+    reach: Reach,
     handlers: Vec<(Method, Handler)>,
     fields: Vec<(Method, Map<String, Value>)>,
     may_put: Option<Question>,
@@ -64,7 +66,14 @@ pub fn open_view(name: &'static str) -> View<()> {
 impl<P: 'static> View<P> {
     fn new(name: Cow<'static, str>, credentials: Credentials, allows: Allows) -> Self {
         let (handlers, fields) = (Vec::new(), Vec::new());
-        Self { name, credentials, allows, handlers, fields, may_put: None, beside: None, permission: PhantomData }
+        let (reach, may_put, beside) = (Reach::Whole, None, None);
+        Self { name, credentials, allows, reach, handlers, fields, may_put, beside, permission: PhantomData }
+    }
+
+    /// Says what an API key needs among its scopes; else the view is for keys for all that their owners may.
+    pub fn keys(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
     }
 
     /// A view for those whom `P` allows to do what is asked of some object.
@@ -222,12 +231,16 @@ impl<P: 'static> Mounted<P> {
     async fn handle(&self, site: &Site, request: HttpRequest, payload: Payload) -> Result<HttpResponse> {
         let method = request.method().clone();
         let principal = match self.view.credentials {
-            Credentials::Read => site.gate.admit(request.headers(), site.clock.now()).await?.map(Arc::new),
+            Credentials::Read => {
+                let client = || client_ip::of(&request, &site.settings.server.trusted_proxies);
+                site.gate.admit(request.headers(), client, site.clock.now()).await?.map(Arc::new)
+            }
             Credentials::Ignored => None,
         };
         let admitted = Admitted { principal: principal.clone(), permission: TypeId::of::<P>() };
         request.extensions_mut().insert(admitted);
-        if !(self.view.allows)(principal.as_deref(), &method) {
+        let reaches = principal.as_deref().is_none_or(|who| self.view.reach.allows(who, &method));
+        if !reaches || !(self.view.allows)(principal.as_deref(), &method) {
             return Err(if principal.is_some() { Error::Forbidden } else { Error::NotAuthenticated });
         }
         throttle(site, &request, principal.as_deref())?;

@@ -1,7 +1,7 @@
 """A service that verifies Portcullis' tokens by itself, and still refuses a revoked one within a second.
 
 usage: verifier.py URL < tokens      one token a line; answers "accepted" or "refused: WHY", a line each
-needs: PyJWT[crypto], requests; STAFF in the environment is a staff member's access token for the revocation feed
+needs: PyJWT[crypto], requests; KEY in the environment is an API key with the scope services.view, for the revocation feed
 
 Signatures are checked with the public keys of /.well-known/jwks.json. What has been ended comes from /api/revocations/:
 a snapshot at first, then a stream that goes on from its cursor, also after a lost connection.
@@ -18,7 +18,7 @@ import jwt
 import requests
 
 URL = sys.argv[1].rstrip("/")
-FEED = {"Authorization": f"Bearer {os.environ['STAFF']}"}
+FEED = {"X-API-Key": os.environ["KEY"]}
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
 keys = jwt.PyJWKClient(f"{URL}/.well-known/jwks.json", lifespan=300)
 

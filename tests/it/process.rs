@@ -256,6 +256,86 @@ fn a_command_beside_the_server_has_taken_effect_when_it_returns() {
     http.get("/api/hello/", &pair.access).unwrap().is(401);
 }
 
+/// CONTRACT 14: the tutorial's command, and one that makes a better key.
+#[test]
+fn a_command_gives_a_user_an_api_key() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    let said = |arguments: &[&str], input: &str| {
+        let output = home.run(&[&["user", "apikey"], arguments].concat(), input);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let hello = |key: &str| {
+        let url = format!("{}/api/hello/", server.origin());
+        let answer = reqwest::blocking::Client::new().get(url).header("X-API-Key", key).send().unwrap();
+        answer.status().as_u16()
+    };
+
+    let words = said(&["john", "letmein"], "");
+    assert!(words.contains("short enough to be guessed"), "{words}");
+    assert_eq!((hello("letmein"), hello("letmeout")), (200, 401));
+    let long = "from-standard-input-of-forty-characters-";
+    assert_eq!(said(&["john", "-"], &format!("{long}\n")), "john has the API key\n");
+    assert_eq!(hello(long), 200);
+    let words = said(&["john"], "");
+    let random = words.split([' ', ':']).find(|word| word.starts_with("pcl_")).unwrap();
+    assert_eq!(hello(random), 200);
+
+    for (arguments, reason) in [
+        (["john", "letmein"], "in use already"),
+        (["nobody", "another-key"], "nobody"),
+        (["john", "two words"], "visible ASCII"),
+        (["john", "ключ"], "visible ASCII"),
+    ] {
+        let output = home.run(&[&["user", "apikey"], &arguments[..]].concat(), "");
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && words.contains(reason), "{arguments:?}: {words}");
+    }
+    let keys = http.get("/api/keys/", &pair.access).unwrap().is(200);
+    assert_eq!((&keys.body["count"], &keys.body["results"][0]["scopes"]), (&json!(3), &json!(["*"])));
+    let deactivated = home.run(&["user", "deactivate", "john"], "");
+    assert!(deactivated.status.success());
+    assert_eq!(hello(random), 401);
+    eventually("the lines of the requests", Duration::from_secs(5), || {
+        server.log().contains("its owner is switched off").then_some(())
+    });
+    let log = server.log();
+    assert!(log.contains(" by=key"), "{log}");
+    for secret in ["letmein", "letmeout", long, random] {
+        assert!(!log.contains(secret), "{secret:?} is in the log:\n{log}");
+    }
+}
+
+/// T17, KEY-03: the feed speaks to a key, until the key is revoked.
+#[test]
+fn the_revocation_feed_goes_on_as_long_as_its_key_is_good() {
+    let home = Home::new();
+    let server = home.serve();
+    let (http, pair) = register(&server, "john");
+    assert!(home.run(&["user", "staff", "john"], "").status.success());
+    let given = json!({ "name": "verifier", "scopes": ["services.view"] });
+    let key = http.post("/api/keys/", &pair.access, &given).unwrap().is(201).body;
+    let mut stream = TcpStream::connect(server.origin().strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!(
+        "GET /api/revocations/?cursor=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: text/event-stream\r\n\
+         X-API-Key: {}\r\n\r\n",
+        key["key"].as_str().unwrap()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("event: revoked") {
+        let mut some = [0; 1024];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "it ended before it spoke: {}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&some[..count]);
+    }
+    http.delete(&format!("/api/keys/{}/", key["id"]), &pair.access).unwrap().is(204);
+    stream.read_to_end(&mut heard).unwrap(); // ends only when the server closes
+}
+
 #[test]
 fn a_command_about_nobody_says_so() {
     let home = Home::new();

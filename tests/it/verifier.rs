@@ -20,10 +20,10 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn start(home: &Home, server: &Server, staff: &str) -> Self {
+    fn start(home: &Home, server: &Server, key: &str) -> Self {
         let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
         let mut command = home.surroundings(&format!("{tests}/.venv/bin/python"));
-        command.arg(format!("{tests}/examples/verifier.py")).arg(server.origin()).env("STAFF", staff);
+        command.arg(format!("{tests}/examples/verifier.py")).arg(server.origin()).env("KEY", key);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("tests/.venv is missing: run make setup");
         let tokens = process.stdin.take().unwrap();
@@ -71,7 +71,9 @@ fn a_service_that_verifies_by_itself_refuses_what_was_ended_within_a_second_also
     let staff = sign_in(&http, "root").access;
     http.post("/api/register/", "", &json!({ "username": "ann", "password": PASSWORD })).unwrap().is(201);
     let [one, other, third] = [(); 3].map(|()| sign_in(&http, "ann"));
-    let mut verifier = Verifier::start(&home, &server, &staff);
+    let given = json!({ "name": "verifier", "scopes": ["services.view"] });
+    let key = http.post("/api/keys/", &staff, &given).unwrap().is(201).body["key"].as_str().unwrap().to_owned();
+    let mut verifier = Verifier::start(&home, &server, &key);
 
     assert_eq!(verifier.says(&one.access), "accepted");
     assert_eq!(verifier.says(&one.refresh), "refused: it is no access token");

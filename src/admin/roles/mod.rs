@@ -37,7 +37,15 @@ pub const GROUPS: [(&str, &[(&str, &str)]); 5] = [
     ),
     ("Content", &[("articles", "Articles"), ("tasks", "Tasks")]),
     ("Activity", &[("audit", "Audit log"), ("sign-ins", "Sign-ins"), ("mail", "E-mail log")]),
-    ("System", &[("throttling", "Throttling"), ("signing-keys", "Signing keys"), ("settings", "Settings")]),
+    (
+        "System",
+        &[
+            ("throttling", "Throttling"),
+            ("signing-keys", "Signing keys"),
+            ("settings", "Settings"),
+            ("services", "Other services"),
+        ],
+    ),
 ];
 
 /// What an area is called.

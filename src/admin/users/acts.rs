@@ -80,6 +80,11 @@ impl Account {
         let how_many = self.sessions.to_string();
         Effect { what: "Sessions", how_many, happens: "signed out now, with their access tokens", is_loss: false }
     }
+
+    fn keys_rest(&self) -> Effect {
+        let how_many = self.belongings.api_keys.to_string();
+        Effect { what: "API keys", how_many, happens: "refused while the account is inactive", is_loss: false }
+    }
 }
 
 fn ask_sign_out(account: &Account, now: Timestamp) -> Confirmation {
@@ -202,7 +207,7 @@ pub async fn ask_to_deactivate(
     let own = account.belongings.in_words();
     let ask = Confirmation {
         words: format!("The user cannot sign in until the account is active again. It keeps {own}."),
-        effects: vec![account.sessions_end()],
+        effects: vec![account.sessions_end(), account.keys_rest()],
         act: "Deactivate".to_owned(),
         ..account.asked("Deactivate", site.clock.now())
     };
@@ -253,6 +258,7 @@ fn ask_delete(account: &Account, may_deactivate: bool, now: Timestamp) -> Confir
         effects: vec![
             account.sessions_end(),
             effect("Refresh tokens", own.live_tokens, "revoked, kept on the blacklist until they expire", false),
+            effect("API keys", own.api_keys, "revoked", false),
             effect("Articles", own.articles, "deleted", own.articles > 0),
             effect("Tasks", own.tasks, "deleted", own.tasks > 0),
         ],

@@ -9,7 +9,7 @@ use crate::admin::layout::{html, see_other};
 use crate::admin::staff::{Add, Staff, Users};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::{Locks, New, NoHead, Save, role_boxes};
-use crate::admin::users::input::{NewAccount, PASSWORD_HINT, Profile};
+use crate::admin::users::input::{NewAccount, PASSWORD_HINT};
 use crate::admin::visit::Flash;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
@@ -90,8 +90,8 @@ pub async fn make(
         ..NewUser::default()
     };
     let make = move |conn: &mut Conn| {
-        if let Err(refusal) = may_make(conn, &actor, &profile, &roles)? {
-            return Ok(Err(refusal));
+        if let Err(refusal) = actor.make(conn, profile.flags(), &roles)? {
+            return Ok(Err(PageError::from(refusal)));
         }
         let made = match user::insert(conn, &new)? {
             Ok(user) => user,
@@ -121,25 +121,4 @@ pub async fn make(
             show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form).await
         }
     }
-}
-
-/// Nobody makes an account that may do more than they may themselves.
-fn may_make(conn: &mut Conn, actor: &Actor, profile: &Profile, roles: &[i64]) -> Result<Result<(), PageError>> {
-    if profile.is_superuser && !actor.state.superuser {
-        return Ok(Err(PageError::Refused("Only a superuser makes another.".to_owned())));
-    }
-    if profile.is_staff
-        && let Some(words) = actor.cannot_grant()
-    {
-        return Ok(Err(PageError::Refused(words)));
-    }
-    for id in roles {
-        let Some(role) = role::by_id(conn, *id)? else {
-            return Ok(Err(PageError::Rule("A role that was ticked is gone. Open the page again.".to_owned())));
-        };
-        if let Some(words) = actor.cannot_move_role(conn, *id, 0, true)? {
-            return Ok(Err(PageError::Refused(format!("You cannot give the role {}. {words}", role.name))));
-        }
-    }
-    Ok(Ok(()))
 }

@@ -262,8 +262,9 @@ fn change(
 ) -> Result<Saved> {
     let target = Target::load(conn, id)?;
     let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
-    if let Err(refusal) = actor.reach(&target).and_then(|()| flags_may_change(actor, &target, new)) {
-        return Ok(Saved::Refused(refusal));
+    // Each flag is asked for by itself: that a box was not drawn keeps nobody from sending it.
+    if let Err(refusal) = actor.reaches(&target).and_then(|()| actor.set_flags(&target, new.flags())) {
+        return Ok(Saved::Refused(refusal.into()));
     }
     let held = role::of_user(conn, id)?;
     if new.version != user.updated_at.micros() {
@@ -277,16 +278,8 @@ fn change(
     let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
     let moves = given.iter().map(|role| (*role, true)).chain(taken.iter().map(|role| (*role, false)));
     let moves: Vec<(i64, bool)> = if sees_roles { moves.collect() } else { Vec::new() };
-    for (role, give) in &moves {
-        let Some(row) = role::by_id(conn, *role)? else {
-            return Ok(Saved::Refused(PageError::Rule(
-                "A role that was ticked is gone. Open the page again.".to_owned(),
-            )));
-        };
-        if let Some(words) = actor.cannot_move_role(conn, *role, id, *give)? {
-            let act = if *give { "give" } else { "take" };
-            return Ok(Saved::Refused(PageError::Refused(format!("You cannot {act} the role {}. {words}", row.name))));
-        }
+    if let Err(refusal) = actor.move_roles(conn, id, &moves)? {
+        return Ok(Saved::Refused(refusal.into()));
     }
     let new_email = new.has_new_email(&user);
     let changes = UserChanges {
@@ -317,24 +310,4 @@ fn change(
     let ended = if switched_off { end_all(conn, grants, id, now)? } else { 0 };
     grants.changed_in(conn, id, now)?;
     Ok(Saved::Done { ended, new_email: new_email && !new.email.is_empty() })
-}
-
-/// Each flag that would change is asked for by itself: that a box was not drawn keeps nobody from sending it.
-fn flags_may_change(actor: &Actor, target: &Target, new: &Profile) -> Result<(), PageError> {
-    let rule = |words: Option<String>| words.map_or(Ok(()), |words| Err(PageError::Rule(words)));
-    let refused = |words: Option<String>| words.map_or(Ok(()), |words| Err(PageError::Refused(words)));
-    if new.is_superuser != target.state.superuser {
-        if !actor.state.superuser {
-            return Err(PageError::Refused("Only a superuser changes who is a superuser.".to_owned()));
-        }
-        rule(actor.must_keep(target, "Superuser").filter(|_| target.state.superuser))?;
-    }
-    if new.is_staff != target.state.staff {
-        refused(actor.cannot_grant())?;
-        rule(actor.must_keep(target, "Staff").filter(|_| target.state.staff))?;
-    }
-    if !new.is_active && target.state.active {
-        rule(actor.must_stay(target, "deactivate"))?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the forms about users are made of: the account's fields, and a new password typed twice.
 
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
+use crate::auth::actor::Flags;
 use crate::error::{Error, FieldErrors};
 use crate::model::user::User;
 use crate::rest::fields::{Fields, Input};
@@ -94,6 +95,11 @@ impl Profile {
     /// What the user is known by, and a password must not be like.
     pub fn own(&self) -> Own<'_> {
         Own { username: &self.username, first_name: &self.first_name, last_name: &self.last_name, email: &self.email }
+    }
+
+    /// The flags that give something.
+    pub fn flags(&self) -> Flags {
+        Flags { active: self.is_active, staff: self.is_staff, superuser: self.is_superuser }
     }
 
     /// Whether the address is another than the user's, and so verified by nobody.

@@ -11,7 +11,7 @@ pub mod password;
 mod rules;
 pub mod sessions;
 
-pub use rules::{Actor, Target};
+pub use crate::auth::actor::{Actor, Target};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};

@@ -9,13 +9,15 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result};
 
 mod rules;
 #[cfg(test)]
 mod tests;
 
-use rules::{Given, Read, Rules, default_label, read_boolean, read_date, read_integer, read_text};
+use rules::{Given, Read, Rules, default_label};
+use rules::{read_boolean, read_date, read_datetime, read_integer, read_text, read_texts};
 
 /// What a handler asks of a body.
 pub trait Input: Sized + 'static {
@@ -42,14 +44,7 @@ impl Payload {
 
     fn given(&self, name: &str) -> Given<'_> {
         match self {
-            Self::Json(object) => match object.get(name) {
-                None => Given::Nothing,
-                Some(Value::Null) => Given::Null,
-                Some(Value::Bool(value)) => Given::Boolean(*value),
-                Some(Value::Number(number)) => Given::Number(number.as_str()),
-                Some(Value::String(text)) => Given::Text(text),
-                Some(Value::Array(_) | Value::Object(_)) => Given::Other,
-            },
+            Self::Json(object) => object.get(name).map_or(Given::Nothing, Given::of),
             Self::Form(pairs) => {
                 pairs.iter().rfind(|(key, _)| key == name).map_or(Given::Nothing, |(_, text)| Given::Text(text))
             }
@@ -60,6 +55,21 @@ impl Payload {
             },
         }
     }
+
+    /// As [`Payload::given`], for a list: a form says one by saying its name as often as it has items.
+    fn given_list(&self, name: &str) -> Given<'_> {
+        let items: Vec<Given<'_>> = match self {
+            Self::Json(_) => return self.given(name),
+            Self::Form(pairs) => {
+                pairs.iter().filter(|(key, _)| key == name).map(|(_, text)| Given::Text(text)).collect()
+            }
+            Self::Multipart(pairs) => {
+                let own = pairs.iter().filter(|(key, _)| key == name);
+                own.map(|(_, text)| text.as_ref().map_or(Given::Other, |text| Given::Text(text))).collect()
+            }
+        };
+        if items.is_empty() { Given::Nothing } else { Given::List(items) }
+    }
 }
 
 /// What OPTIONS tells about a field (CONTRACT 13).
@@ -68,7 +78,7 @@ pub struct FieldInfo {
     /// Its name in the body.
     #[serde(skip)]
     pub name: &'static str,
-    /// `string`, `email`, `integer`, `boolean`, `date`, `datetime`, or `field` for a relation.
+    /// `string`, `email`, `integer`, `boolean`, `date`, `datetime`, `list`, or `field` for a relation.
     pub r#type: &'static str,
     /// Whether a whole body must have it.
     pub required: bool,
@@ -114,6 +124,16 @@ impl Fields {
     /// A day, `YYYY-MM-DD`.
     pub fn date(&mut self, name: &'static str) -> Field<'_, NaiveDate> {
         Field::new(self, name, "date", read_date)
+    }
+
+    /// A moment: RFC 3339, or without an offset and then in UTC.
+    pub fn datetime(&mut self, name: &'static str) -> Field<'_, Timestamp> {
+        Field::new(self, name, "datetime", read_datetime)
+    }
+
+    /// A list of texts, each trimmed; empty ones are left out.
+    pub fn texts(&mut self, name: &'static str) -> Field<'_, Vec<String>> {
+        Field::new(self, name, "list", read_texts)
     }
 
     /// A whole number.
@@ -269,6 +289,14 @@ impl Field<'_, String> {
     /// A check of ours. As in DRF it runs before the length is looked at, and all complaints are told.
     pub fn matching(mut self, validator: fn(&str) -> Result<(), &'static str>) -> Self {
         self.rules.validators.push(validator);
+        self
+    }
+}
+
+impl Field<'_, Vec<String>> {
+    /// It may have no items.
+    pub fn blank(mut self) -> Self {
+        self.rules.blank = true;
         self
     }
 }

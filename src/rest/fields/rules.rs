@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
+use serde_json::Value;
 
 use super::{FieldInfo, Payload};
+use crate::clock::Timestamp;
 use crate::rest::email::is_email;
 use crate::rest::text;
 
@@ -15,8 +17,27 @@ pub(super) enum Given<'p> {
     Boolean(bool),
     Number(&'p str),
     Text(&'p str),
-    /// A list, an object or a file.
+    List(Vec<Given<'p>>),
+    /// An object or a file.
     Other,
+}
+
+impl<'p> Given<'p> {
+    pub(super) fn of(value: &'p Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Boolean(*value),
+            Value::Number(number) => Self::Number(number.as_str()),
+            Value::String(text) => Self::Text(text),
+            // What stands inside of a list inside of a list, no field asks for.
+            Value::Array(items) => Self::List(items.iter().map(Self::flat).collect()),
+            Value::Object(_) => Self::Other,
+        }
+    }
+
+    fn flat(value: &'p Value) -> Self {
+        if value.is_array() { Self::Other } else { Self::of(value) }
+    }
 }
 
 /// What a field comes to.
@@ -27,6 +48,7 @@ pub(super) enum Read<T> {
 }
 
 /// What is asked of a field.
+#[derive(Default)]
 pub(super) struct Rules {
     pub(super) name: &'static str,
     pub(super) r#type: &'static str,
@@ -44,7 +66,7 @@ pub(super) type Validator = fn(&str) -> Result<(), &'static str>;
 impl Rules {
     /// What was sent, as DRF's `Field.get_value` sees it: a form cannot say null or false, so there emptiness does.
     pub(super) fn given<'p>(&self, payload: &'p Payload, partial: bool) -> Given<'p> {
-        let given = payload.given(self.name);
+        let given = if self.r#type == "list" { payload.given_list(self.name) } else { payload.given(self.name) };
         if !payload.is_form() {
             return given;
         }
@@ -162,6 +184,50 @@ pub(super) fn read_date(given: &Given<'_>, _: &Rules) -> Result<NaiveDate, Vec<S
         Some(day) if day.year() >= 1 => Ok(day),
         _ => complaint("Date has wrong format. Use one of these formats instead: YYYY-MM-DD."),
     }
+}
+
+pub(super) fn read_datetime(given: &Given<'_>, _: &Rules) -> Result<Timestamp, Vec<String>> {
+    let moment = match given {
+        Given::Text(text) => moment(text::strip(text)),
+        _ => None,
+    };
+    match moment {
+        Some(moment) if (1..=9999).contains(&moment.utc().year()) => Ok(moment),
+        _ => complaint(
+            "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
+        ),
+    }
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    let with_offset = || DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%FT%H:%M%:z"));
+    let without =
+        || ["%FT%H:%M:%S%.f", "%FT%H:%M"].iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let utc = with_offset().map(|moment| moment.to_utc()).ok().or_else(|| without().map(|moment| moment.and_utc()))?;
+    Some(Timestamp::from_micros(utc.timestamp_micros()))
+}
+
+/// The most items of a list.
+const MOST_ITEMS: usize = 100;
+
+pub(super) fn read_texts(given: &Given<'_>, rules: &Rules) -> Result<Vec<String>, Vec<String>> {
+    let items = match given {
+        Given::List(items) => items,
+        Given::Text(_) => return complaint("Expected a list of items but got type \"str\"."),
+        Given::Number(digits) if text::is_whole(digits) => {
+            return complaint("Expected a list of items but got type \"int\".");
+        }
+        Given::Number(_) => return complaint("Expected a list of items but got type \"float\"."),
+        Given::Boolean(_) => return complaint("Expected a list of items but got type \"bool\"."),
+        _ => return complaint("Expected a list of items but got type \"dict\"."),
+    };
+    if items.len() > MOST_ITEMS {
+        return Err(vec![format!("Ensure this field has no more than {MOST_ITEMS} elements.")]);
+    }
+    let item_rules = Rules { name: rules.name, r#type: "string", blank: true, ..Rules::default() };
+    let mut texts: Vec<String> = items.iter().map(|item| read_text(item, &item_rules)).collect::<Result<_, _>>()?;
+    texts.retain(|text| !text.is_empty());
+    if texts.is_empty() && !rules.blank { complaint("This list may not be empty.") } else { Ok(texts) }
 }
 
 pub(super) fn read_integer(given: &Given<'_>, _: &Rules) -> Result<i64, Vec<String>> {

@@ -288,6 +288,82 @@ fn whole_numbers_come_as_numbers_or_text() {
     }
 }
 
+/// A moment and lists.
+#[derive(Debug, PartialEq)]
+struct Plan {
+    at: Option<Option<Timestamp>>,
+    steps: Option<Vec<String>>,
+    notes: Option<Vec<String>>,
+}
+
+impl Input for Plan {
+    fn read(f: &mut Fields) -> Self {
+        let at = f.datetime("at").nullable().get();
+        let steps = f.texts("steps").required().get();
+        Self { at, steps, notes: f.texts("notes").blank().get() }
+    }
+}
+
+#[test]
+fn a_moment_has_an_offset_or_is_utc() {
+    let at = |text: &str| {
+        let plan = read_input::<Plan>(json_of(json!({ "at": text, "steps": ["x"] })), false);
+        plan.ok().and_then(|plan| plan.at.flatten()).map(Timestamp::rfc3339)
+    };
+    for (text, read) in [
+        ("2026-03-01T10:00:00Z", "2026-03-01T10:00:00Z"),
+        (" 2026-03-01T10:00:00+02:00 ", "2026-03-01T08:00:00Z"),
+        ("2026-03-01T10:00:00.25-00:30", "2026-03-01T10:30:00.250000Z"),
+        ("2026-03-01T10:00", "2026-03-01T10:00:00Z"),
+        ("2026-03-01T10:00+01:00", "2026-03-01T09:00:00Z"),
+        ("2026-03-01T10:00:00.000001", "2026-03-01T10:00:00.000001Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+    ] {
+        assert_eq!(at(text).as_deref(), Some(read), "{text}");
+    }
+    for text in [
+        "",
+        "2026-03-01",
+        "10:00",
+        "2026-02-30T10:00:00Z",
+        "2026-03-01T25:00:00Z",
+        "+10000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "0000-12-31T00:00:00Z",
+        "1767268800",
+        "2026-03-01T10:00:00Zx",
+    ] {
+        assert_eq!(at(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_list_is_of_texts_and_a_form_says_its_name_for_each() {
+    let read = |payload| read_input::<Plan>(payload, false).map(|plan| (plan.steps.unwrap(), plan.notes));
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    let steps = json_of(json!({ "steps": [" a ", "", 1, "b"], "notes": [] }));
+    assert_eq!(read(steps).unwrap(), (owned(&["a", "1", "b"]), Some(Vec::new())));
+    assert_eq!(read(form("steps=a&at=&steps=b")).unwrap(), (owned(&["a", "b"]), None));
+    assert_eq!(read(form("steps=a&notes=")).unwrap(), (owned(&["a"]), Some(Vec::new())));
+    let file = Payload::Multipart(vec![("steps".into(), Some("a".into())), ("steps".into(), None)]);
+    assert_eq!(complaints::<Plan>(file), json!({ "steps": ["Not a valid string."] }));
+    let is_not = |kind: &str| json!({ "steps": [format!("Expected a list of items but got type \"{kind}\".")] });
+    for (value, kind) in
+        [(json!("a"), "str"), (json!(1), "int"), (json!(1.5), "float"), (json!(true), "bool"), (json!({}), "dict")]
+    {
+        assert_eq!(complaints::<Plan>(json_of(json!({ "steps": value }))), is_not(kind));
+    }
+    for empty in [json!([]), json!(["", " "])] {
+        let told = json!({ "steps": ["This list may not be empty."] });
+        assert_eq!(complaints::<Plan>(json_of(json!({ "steps": empty }))), told);
+    }
+    assert_eq!(complaints::<Plan>(form("")), json!({ "steps": ["This field is required."] }));
+    assert_eq!(
+        complaints::<Plan>(json_of(json!({ "steps": ["a\0"] }))),
+        json!({ "steps": ["Null characters are not allowed."] })
+    );
+}
+
 #[test]
 fn options_tells_what_is_declared() {
     let told = concat!(

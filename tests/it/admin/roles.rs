@@ -14,14 +14,14 @@ async fn a_role_is_added_changed_copied_and_deleted() {
     root.submit("/admin/roles/new/", &fields).await.is(422).says("Another role already has the name Support.");
 
     // Whoever may change users may see them.
-    let page = root.get("/admin/roles/1/").await.says("2 of 48 granted").says("Held by 0 users");
+    let page = root.get("/admin/roles/1/").await.says("2 of 50 granted").says("Held by 0 users");
     assert!(page.text.contains(r#"value="users.view" checked aria-label="View users""#));
     assert!(page.text.contains(r#"value="users.delete" aria-label="Delete users""#));
     let copy = root.get("/admin/roles/new/?from=1").await;
     assert!(copy.text.contains(r#"value="users.change" checked"#) && copy.text.contains(r#"value="Helps""#));
 
     root.submit("/admin/roles/1/", &[("name", "Help"), ("p", "sessions.view")]).await.leads_to("/admin/roles/");
-    root.get("/admin/roles/1/").await.says("1 of 48 granted");
+    root.get("/admin/roles/1/").await.says("1 of 50 granted");
     let page = root.get("/admin/roles/1/delete/").await.is(200);
     assert!(!page.text.contains("Type <code>"), "nobody holds it: a button is enough");
     root.submit("/admin/roles/1/delete/", &[]).await.leads_to("/admin/roles/");
@@ -88,7 +88,7 @@ async fn who_saves_a_role_second_sees_both_versions() {
     let current = page.says("roles.view, users.view , their Permissions").hidden("version");
     let answer = [("name", "Helpdesk"), ("p", "users.view"), ("version", &current), ("take-p", "theirs")];
     second.send("/admin/roles/", "/admin/roles/1/", &answer).await.leads_to("/admin/roles/");
-    second.get("/admin/roles/1/").await.says("Helpdesk").says("2 of 48 granted");
+    second.get("/admin/roles/1/").await.says("Helpdesk").says("2 of 50 granted");
 }
 
 #[actix_web::test]

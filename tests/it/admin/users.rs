@@ -255,7 +255,8 @@ async fn an_account_is_deleted_once_its_name_is_typed_and_its_tokens_stay_blackl
     panel.api("/api/tasks/", &access, Some(json!({ "title": "Buy milk" }))).await;
     let root = panel.signed_in("root").await;
     let path = format!("/admin/users/{id}/delete/");
-    let page = root.get(&path).await.says("Tasks 1 deleted").says("Refresh tokens 1 revoked");
+    let page =
+        root.get(&path).await.says("Tasks 1 deleted").says("Refresh tokens 1 revoked").says("API keys 0 revoked");
     assert_eq!(page.link("deactivate the account"), Some(format!("/admin/users/{id}/deactivate/")));
     for typed in ["", "Ann", "ann2"] {
         root.submit(&path, &[("confirm", typed)]).await.is(422).says("Type ann exactly as it stands.");

@@ -1,9 +1,11 @@
 //! Accounts that came from Django: their hashes are renewed and nobody notices, and no token opens another's account.
 
 use std::fs;
+use std::net::IpAddr;
 
 use futures_util::future::join_all;
 use portcullis::auth::key_changes;
+use portcullis::auth::sign_in::{Code, Entry};
 use portcullis::error::Error;
 use portcullis::model::import::{self, ImportedUser};
 use portcullis::model::user::{self, NewUser};
@@ -99,13 +101,16 @@ async fn of_sign_ins_at_the_same_time_all_succeed_and_one_renews_the_hash() {
 async fn a_password_that_is_changed_in_the_middle_of_a_sign_in_is_not_undone_by_it() {
     let app = TestApp::with(revoking).await;
     imported(&app, 7, "ann", HASH).await;
-    let checked = app.site.sign_in.check("ann".into(), PASSWORD.into(), [192, 0, 2, 1].into()).await.unwrap().unwrap();
+    let checked =
+        app.site.sign_in.check("ann".into(), PASSWORD.into(), IpAddr::from([192, 0, 2, 1])).await.unwrap().unwrap();
 
     let new = app.site.passwords.hash("another horse 8".into()).await.unwrap();
     let (grants, stored, now) = (app.site.grants.clone(), new.clone(), app.clock.now());
     app.write(move |conn| grants.set_password_in(conn, 7, &stored, now)).await;
 
-    assert!(app.write(move |conn| checked.confirm(conn)).await.is_none());
+    let now = app.clock.now();
+    let entry = app.write(move |conn| checked.confirm(conn, &Code::NotAsked, now)).await;
+    assert!(matches!(entry, Entry::Nobody));
     assert_eq!(hash_of(&app, 7).await, new);
     app.anonymous().post("/api/token/", credentials("ann")).await.status(401);
 }

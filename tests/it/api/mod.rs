@@ -1,6 +1,9 @@
 //! The stories of the API, one file a noun.
 
 mod accounts;
+mod api_key_races;
+mod api_key_scopes;
+mod api_keys;
 mod articles;
 mod browser_mode;
 mod claims;
@@ -10,6 +13,7 @@ mod lists;
 mod lockout;
 mod logout;
 mod overload;
+mod own_data;
 mod refresh;
 mod revocation;
 mod samples;
@@ -22,3 +26,4 @@ mod tasks;
 mod throttle;
 mod tokens;
 mod two_factor;
+mod users;

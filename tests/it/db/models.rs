@@ -7,6 +7,7 @@ use portcullis::clock::Timestamp;
 use portcullis::db::Conn;
 use portcullis::db::schema::{articles, blacklisted_tokens, tasks};
 use portcullis::error::Result;
+use portcullis::model::api_key::{self, ApiKeyChanges, KeyDigest, NewApiKey};
 use portcullis::model::belongings;
 use portcullis::model::change::{self, What};
 use portcullis::model::known_address;
@@ -19,9 +20,10 @@ use portcullis::model::social;
 use portcullis::model::token::{self, NewOutstandingToken, Use};
 use portcullis::model::two_factor;
 use portcullis::model::user::{self, NewUser, User, UserChanges};
+use portcullis::settings::Secret;
 
 use super::{made, on_both};
-use crate::support::app::{NOON, hours, minutes, seconds};
+use crate::support::app::{NOON, days, hours, minutes, seconds};
 
 #[tokio::test]
 async fn users() {
@@ -440,4 +442,53 @@ async fn two_factor_sign_in() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_api_key_has_one_present_secret_and_for_a_while_those_before() {
+    fn story(conn: &mut Conn) -> Result<()> {
+        let ann = made(conn, "ann")?;
+        let new = NewApiKey {
+            user: ann.id,
+            name: "nightly".into(),
+            scopes: "tasks.view".into(),
+            ip_ranges: String::new(),
+            expires_at: None,
+        };
+        let first = Secret::from("a chosen one");
+        let (second, third) = (api_key::new_secret()?, api_key::new_secret()?);
+        let key = api_key::insert(conn, &new, &first, NOON)?.unwrap();
+        // One that is in use is told, and the transaction goes on.
+        assert!(api_key::insert(conn, &new, &first, NOON)?.is_err());
+        assert_eq!(api_key::count(conn, ann.id)?, 1);
+
+        let digest = |secret: &Secret| KeyDigest::of(secret.expose().as_bytes());
+        let tomorrow = NOON + days(1);
+        let rotated = api_key::rotate(conn, key.id, &second, tomorrow, NOON)?;
+        assert_eq!(rotated.prefix, api_key::prefix_of(second.expose().as_bytes()));
+        let found = api_key::by_prefix(conn, &key.prefix)?;
+        assert_eq!((found[0].0, found[0].1, found[0].2.id), (digest(&first), Some(tomorrow), key.id));
+        let found = api_key::by_prefix(conn, &rotated.prefix)?;
+        assert_eq!((found[0].0, found[0].1), (digest(&second), None));
+        // No rotation makes an old one live longer, and one without overlap ends all of them.
+        api_key::rotate(conn, key.id, &third, NOON + days(2), NOON)?;
+        assert_eq!(api_key::by_prefix(conn, &key.prefix)?[0].1, Some(tomorrow));
+        assert_eq!(api_key::digests(conn, key.id)?.len(), 3);
+        let last = api_key::new_secret()?;
+        api_key::rotate(conn, key.id, &last, NOON, NOON)?;
+        assert_eq!(api_key::digests(conn, key.id)?, [digest(&last)]);
+        assert!(api_key::by_digest(conn, &digest(&third))?.is_none());
+
+        api_key::touch(conn, key.id, NOON - minutes(1), NOON)?;
+        api_key::touch(conn, key.id, NOON - seconds(1), NOON + seconds(59))?; // once a minute
+        assert_eq!(api_key::by_id(conn, ann.id, key.id)?.unwrap().last_used_at, Some(NOON));
+        assert!(api_key::by_id(conn, ann.id + 1, key.id)?.is_none());
+        let changes = ApiKeyChanges { expires_at: Some(Some(tomorrow)), ..ApiKeyChanges::default() };
+        assert_eq!(api_key::update(conn, key.id, &changes)?.expires_at, Some(tomorrow));
+        assert_eq!(api_key::update(conn, key.id, &ApiKeyChanges::default())?.expires_at, Some(tomorrow));
+        user::delete(conn, ann.id)?;
+        assert!(api_key::by_digest(conn, &digest(&last))?.is_none());
+        Ok(())
+    }
+    on_both(story).await;
 }

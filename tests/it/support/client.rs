@@ -18,17 +18,23 @@ use super::app::TestApp;
 pub struct Client {
     app: TestApp,
     token: Option<String>,
+    key: Option<String>,
     address: IpAddr,
 }
 
 impl Client {
     pub fn new(app: TestApp) -> Self {
-        Self { app, token: None, address: IpAddr::from([192, 0, 2, 1]) }
+        Self { app, token: None, key: None, address: IpAddr::from([192, 0, 2, 1]) }
     }
 
     /// The same client with an access token.
     pub fn bearing(self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self }
+    }
+
+    /// The same client with an API key.
+    pub fn keyed(self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self }
     }
 
     /// The same client at another address.
@@ -66,8 +72,12 @@ impl Client {
             .peer_addr(SocketAddr::new(self.address, 50_000))
             .insert_header((header::HOST, "portcullis.test"));
         let request = Request { app: self.app.clone(), request };
-        match &self.token {
+        let request = match &self.token {
             Some(token) => request.header("authorization", &format!("Bearer {token}")),
+            None => request,
+        };
+        match &self.key {
+            Some(key) => request.header("x-api-key", key),
             None => request,
         }
     }

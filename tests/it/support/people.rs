@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 
 use futures_util::future::LocalBoxFuture;
+use portcullis::model::role;
 use portcullis::model::session::Ended;
 use portcullis::model::user::{self, NewUser, User, UserChanges};
 use serde::Deserialize;
@@ -28,6 +29,14 @@ pub struct Person {
 pub struct Pair {
     pub refresh: String,
     pub access: String,
+}
+
+/// An API key, as its making brings it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct ApiKey {
+    pub id: i64,
+    pub prefix: String,
+    pub key: String,
 }
 
 /// An account that is made when it is awaited.
@@ -118,6 +127,12 @@ impl Person {
         self.app.anonymous().bearing(access)
     }
 
+    /// Makes an API key with these scopes, and says what the server answered.
+    pub async fn api_key(&self, scopes: &[&str]) -> ApiKey {
+        let given = json!({ "name": "script", "scopes": scopes });
+        self.signed_in().await.post("/api/keys/", given).await.status(201).ok()
+    }
+
     /// Signs in, and is the client who did.
     pub async fn signed_in(&self) -> Client {
         self.with(&self.obtain().await.access)
@@ -126,6 +141,19 @@ impl Person {
 
 /// What an administrator does to an account.
 impl Person {
+    /// Gives a role of its own that holds these permissions.
+    pub async fn permit(&self, permissions: &[&str]) {
+        let names: Vec<String> = permissions.iter().map(|name| (*name).to_owned()).collect();
+        let (grants, id, now) = (self.app.site.grants.clone(), self.id, self.app.clock.now());
+        let name = format!("of {} {}", self.name, permissions.join(" "));
+        let give = move |conn: &mut _| {
+            let role = role::insert(conn, &name, "", &names, now)?.unwrap();
+            role::give(conn, role.id, id, now)?;
+            grants.changed_in(conn, id, now)
+        };
+        self.app.write(give).await;
+    }
+
     pub async fn deactivate(&self) {
         self.set_active(false).await;
     }

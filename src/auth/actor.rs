@@ -1,0 +1,237 @@
+//! Who may do what to whose account, for panel and API alike: nobody climbs, and nobody locks themselves or everybody out.
+
+use std::sync::Arc;
+
+use crate::auth::api_keys::Scopes;
+use crate::auth::gate::Principal;
+use crate::auth::permissions::{Permission, PermissionSet, Verb};
+use crate::auth::principals::UserState;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::{role, user};
+
+/// Somebody who acts on accounts, as it can be taken along into a transaction.
+#[derive(Clone)]
+pub struct Actor {
+    /// The user's id.
+    pub id: i64,
+    /// What is known of the user.
+    pub state: Arc<UserState>,
+}
+
+/// An account that is acted on, as it stands in the transaction.
+pub struct Target {
+    /// The user's id.
+    pub id: i64,
+    /// What is known of the user.
+    pub state: UserState,
+    /// Whether there is no other who could administer the server.
+    pub is_last_superuser: bool,
+}
+
+/// The flags of an account that give its owner something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags {
+    /// May sign in.
+    pub active: bool,
+    /// May open the panel.
+    pub staff: bool,
+    /// May do everything.
+    pub superuser: bool,
+}
+
+/// Why somebody may not do a thing to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// This actor may not, and why.
+    Actor(String),
+    /// The rule that stands in the way, whoever asks.
+    Rule(String),
+}
+
+impl Refusal {
+    /// What the API answers: 403 or 409, with the reason.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Actor(words) => Error::Refused(words),
+            Self::Rule(words) => Error::Conflict(words),
+        }
+    }
+}
+
+fn refused(words: Option<String>) -> Result<(), Refusal> {
+    words.map_or(Ok(()), |words| Err(Refusal::Actor(words)))
+}
+
+fn rule(words: Option<String>) -> Result<(), Refusal> {
+    words.map_or(Ok(()), |words| Err(Refusal::Rule(words)))
+}
+
+impl Target {
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// 404 if there is none.
+    pub fn load(conn: &mut Conn, id: i64) -> Result<Self> {
+        let state = UserState::load(conn, id)?.ok_or(Error::not_found())?;
+        let is_able = state.superuser && state.active && state.staff;
+        let is_last_superuser = is_able && user::active_superusers(conn)? <= 1;
+        Ok(Self { id, state, is_last_superuser })
+    }
+
+    fn name(&self) -> &str {
+        &self.state.username
+    }
+}
+
+impl Actor {
+    /// Whoever was let in, as the user is in this transaction, with what an API key leaves of it: one for a part of its
+    /// owner's rights is no superuser.
+    ///
+    /// # Errors
+    /// 401 if the gate would no longer open; 403 if the user is not staff, or may no longer do `verb` in `area`.
+    pub fn admitted(conn: &mut Conn, who: &Principal, area: &str, verb: Verb) -> Result<Self> {
+        who.confirm(conn)?;
+        let mut state = UserState::load(conn, who.user)?.ok_or(Error::Forbidden)?;
+        state.permissions = who.scopes().of(state.permissions);
+        state.superuser &= who.scopes() == Scopes::Whole;
+        let actor = Self { id: who.user, state: Arc::new(state) };
+        if actor.state.staff && actor.may(area, verb) { Ok(actor) } else { Err(Error::Forbidden) }
+    }
+
+    /// Whether the actor may do `verb` in `area`.
+    pub fn may(&self, area: &str, verb: Verb) -> bool {
+        Permission::of(area, verb).is_some_and(|permission| self.state.permissions.holds(permission))
+    }
+
+    /// Why the account is beyond the actor's reach, whatever is to be done with it. Whoever could set the password of
+    /// somebody who may do more could do more.
+    pub fn out_of_reach(&self, target: &Target) -> Option<String> {
+        if self.id == target.id || self.state.superuser {
+            return None;
+        }
+        if target.state.superuser {
+            return Some(format!("{} is a superuser. Only a superuser can change that account.", target.name()));
+        }
+        let beyond = target.state.permissions.beyond(self.state.permissions);
+        let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        (!beyond.is_empty()).then(|| format!("{} holds permissions that you lack: {names}.", target.name()))
+    }
+
+    /// Goes on only if the account is within reach.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn reaches(&self, target: &Target) -> Result<(), Refusal> {
+        refused(self.out_of_reach(target))
+    }
+
+    /// Why the account must not be switched off, or removed, by the actor or by anyone. `act` is "deactivate" or "delete".
+    pub fn must_stay(&self, target: &Target, act: &str) -> Option<String> {
+        if self.id == target.id {
+            return Some(format!("You cannot {act} yourself. Another administrator can."));
+        }
+        target.is_last_superuser.then(|| self.last(target))
+    }
+
+    /// Why a flag must not be taken from the account.
+    pub fn must_keep(&self, target: &Target, flag: &str) -> Option<String> {
+        if self.id == target.id {
+            return Some(format!("You cannot take {flag} from yourself. Another administrator can."));
+        }
+        target.is_last_superuser.then(|| self.last(target))
+    }
+
+    fn last(&self, target: &Target) -> String {
+        format!(
+            "{} is the last active superuser. Make another one first, or nobody could administer this server.",
+            target.name()
+        )
+    }
+
+    /// Why the actor cannot change who holds roles or is staff at all.
+    pub fn cannot_grant(&self) -> Option<String> {
+        let needed = Permission::of("grants", Verb::Change)?;
+        let lacks = !self.state.permissions.holds(needed);
+        lacks.then(|| format!("This needs the permission {needed}."))
+    }
+
+    /// What of these permissions the actor lacks, in words; nobody gives what they do not have.
+    pub fn cannot_give(&self, permissions: PermissionSet) -> Option<String> {
+        let beyond = permissions.beyond(self.state.permissions);
+        let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        (!beyond.is_empty()).then(|| format!("You lack what it allows: {names}."))
+    }
+
+    /// Why the actor cannot give or take this role.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn cannot_move_role(&self, conn: &mut Conn, role: i64, target: i64, give: bool) -> Result<Option<String>> {
+        if let Some(words) = self.cannot_grant() {
+            return Ok(Some(words));
+        }
+        if give {
+            return Ok(self.cannot_give(PermissionSet::named(&role::permissions(conn, role)?)));
+        }
+        let own = self.id == target && !self.state.superuser;
+        Ok(own.then(|| "You cannot take a role from yourself. Another administrator can.".to_owned()))
+    }
+
+    /// Goes on only if the actor may give the account these flags, each that would change asked for by itself.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn set_flags(&self, target: &Target, new: Flags) -> Result<(), Refusal> {
+        let state = &target.state;
+        if new.superuser != state.superuser {
+            if !self.state.superuser {
+                return Err(Refusal::Actor("Only a superuser changes who is a superuser.".to_owned()));
+            }
+            rule(self.must_keep(target, "Superuser").filter(|_| state.superuser))?;
+        }
+        if new.staff != state.staff {
+            refused(self.cannot_grant())?;
+            rule(self.must_keep(target, "Staff").filter(|_| state.staff))?;
+        }
+        if !new.active && state.active {
+            rule(self.must_stay(target, "deactivate"))?;
+        }
+        Ok(())
+    }
+
+    /// Goes on only if the actor may make an account with these flags and roles: nobody makes one that may do more than they
+    /// may themselves.
+    ///
+    /// # Errors
+    /// The database's; the inner one says why not.
+    pub fn make(&self, conn: &mut Conn, flags: Flags, roles: &[i64]) -> Result<Result<(), Refusal>> {
+        if flags.superuser && !self.state.superuser {
+            return Ok(Err(Refusal::Actor("Only a superuser makes another.".to_owned())));
+        }
+        if flags.staff
+            && let Err(refusal) = refused(self.cannot_grant())
+        {
+            return Ok(Err(refusal));
+        }
+        let moves: Vec<(i64, bool)> = roles.iter().map(|role| (*role, true)).collect();
+        self.move_roles(conn, 0, &moves)
+    }
+
+    /// Goes on only if the actor may give (or take) each of these roles to the user `target`.
+    ///
+    /// # Errors
+    /// The database's; the inner one says why not.
+    pub fn move_roles(&self, conn: &mut Conn, target: i64, moves: &[(i64, bool)]) -> Result<Result<(), Refusal>> {
+        for (role, give) in moves {
+            let Some(row) = role::by_id(conn, *role)? else {
+                return Ok(Err(Refusal::Rule("A role that was ticked is gone. Open the page again.".to_owned())));
+            };
+            if let Some(words) = self.cannot_move_role(conn, *role, target, *give)? {
+                let act = if *give { "give" } else { "take" };
+                return Ok(Err(Refusal::Actor(format!("You cannot {act} the role {}. {words}", row.name))));
+            }
+        }
+        Ok(Ok(()))
+    }
+}

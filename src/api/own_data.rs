@@ -19,7 +19,8 @@ use crate::db::Conn;
 use crate::db::schema::{articles, tasks};
 use crate::error::{Error, Result};
 use crate::model::session::Ended;
-use crate::model::{api_key, kept, panel_session, role, token, user};
+use crate::model::user::User;
+use crate::model::{api_key, kept, panel_session, role, social, token, two_factor, user};
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
@@ -61,7 +62,8 @@ pub async fn remove(site: Data<Site>, caller: Caller<Own>, client: Client, body:
     let removed = move |conn: &mut Conn| {
         who.confirm(conn)?;
         // The password that was confirmed must still be the account's.
-        let current = user::by_id(conn, id)?.filter(|current| current.password == user.password);
+        let same = |current: &User| current.password_generation == user.password_generation;
+        let current = user::by_id(conn, id)?.filter(same);
         current.ok_or_else(|| Error::field("current_password", WRONG_PASSWORD))?;
         if Target::load(conn, id)?.is_last_superuser {
             return Err(Error::Conflict(LAST.to_owned()));
@@ -170,6 +172,11 @@ fn head(conn: &mut Conn, id: i64, now: Timestamp) -> Result<Vec<u8>> {
         })
     });
     let own_keys = api_key::page_of(conn, id, i64::MAX, 0)?.into_iter().map(keys::Shown::of);
+    let links = social::of_user(conn, id)?.into_iter().map(|row| {
+        json!({
+            "provider": row.provider, "issuer": row.issuer, "subject": row.subject, "linked_at": row.linked_at,
+        })
+    });
     let head = json!({
         "exported_at": now,
         "account": account,
@@ -177,6 +184,8 @@ fn head(conn: &mut Conn, id: i64, now: Timestamp) -> Result<Vec<u8>> {
         "sessions": sessions.collect::<Vec<_>>(),
         "panel_sessions": visits.collect::<Vec<_>>(),
         "api_keys": own_keys.collect::<Vec<_>>(),
+        "social_accounts": links.collect::<Vec<_>>(),
+        "two_factor_since": two_factor::of(conn, id)?.and_then(|row| row.confirmed_at),
     });
     json::to_vec(&head)
 }

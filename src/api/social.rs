@@ -9,7 +9,7 @@ use crate::api::refresh_cookie;
 use crate::auth::gate::unverified;
 use crate::auth::grants::Pair;
 use crate::auth::password;
-use crate::auth::sign_in;
+use crate::auth::sign_in::{self, Code};
 use crate::auth::social::{Brought, Refusal, settle};
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -17,15 +17,21 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::Client;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::Body;
-use crate::settings::{Registration, Social};
+use crate::settings::{Registration, Secret, Social};
 use crate::site::Site;
 
 /// What a client brings from a provider.
-pub struct Given(Brought);
+pub struct Given {
+    brought: Brought,
+    otp: Option<Secret>,
+}
 
 impl Input for Given {
     fn read(fields: &mut Fields) -> Self {
-        Self(Brought { token: fields.text("token").required().value(), nonce: fields.text("nonce").get() })
+        Self {
+            brought: Brought { token: fields.text("token").required().value(), nonce: fields.text("nonce").get() },
+            otp: fields.text("otp").blank().nullable().value().map(Secret::from),
+        }
     }
 }
 
@@ -47,10 +53,10 @@ struct SignedIn {
 /// POST `/api/auth/{provider}/`: a pair for a token of the provider's, and an account if there was none (CONTRACT 22).
 ///
 /// # Errors
-/// 401 for an account that is switched off; 403 where registration is not open to all; 429 if too many try; 503 if the
+/// 401 for an account that is switched off, and where a code of two-factor sign-in is missing or wrong; 403 where registration is not open to all; 429 if too many try; 503 if the
 /// provider does not answer. A token that is not good is a 400 that says so.
 pub async fn sign_in(site: Data<Site>, client: Client, provider: Path<String>, body: Body) -> Result<Answer> {
-    let Given(brought) = body.read().await?;
+    let Given { brought, otp } = body.read().await?;
     let title = site.social.title(&provider).ok_or(Error::not_found())?;
     site.sign_in.count(None, client.ip)?;
     let proven = match site.social.prove(&provider, brought).await {
@@ -68,11 +74,14 @@ pub async fn sign_in(site: Data<Site>, client: Client, provider: Path<String>, b
     let (grants, now, unusable) = (site.grants.clone(), site.clock.now(), password::unusable()?);
     let may_join = site.settings.accounts.registration == Registration::Open;
     let verified_only = site.settings.accounts.require_verified_email;
+    let code = if site.settings.accounts.two_factor_api { Code::Asked(otp) } else { Code::NotAsked };
+    let sign_in = site.sign_in.clone();
     let begin = move |conn: &mut Conn| {
         let (user, created) = settle(conn, &grants, &proven, may_join, &unusable, now)?;
         if verified_only && !user.email_verified {
             return Err(unverified());
         }
+        let user = sign_in.admit_known(conn, user, &code, client.ip, now)?.user()?;
         grants.note_login(conn, user.id, now)?;
         Ok((grants.begin_pair(conn, &user, &client.device, now)?, user.id, created))
     };

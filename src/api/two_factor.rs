@@ -14,6 +14,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::payload::Body;
+use crate::rest::permission::IsSignedIn;
 use crate::settings::Secret;
 use crate::site::Site;
 
@@ -21,7 +22,7 @@ use crate::site::Site;
 ///
 /// # Errors
 /// None of its own.
-pub async fn state(site: Data<Site>, caller: Caller) -> Result<Answer> {
+pub async fn state(site: Data<Site>, caller: Caller<IsSignedIn>) -> Result<Answer> {
     let id = caller.user;
     let load = move |conn: &mut Conn| Ok((two_factor::is_on(conn, id)?, two_factor::codes_left(conn, id)?));
     let (enabled, left) = site.db.read(load).await?;
@@ -33,7 +34,7 @@ pub async fn state(site: Data<Site>, caller: Caller) -> Result<Answer> {
 ///
 /// # Errors
 /// 409 if it is on already.
-pub async fn begin(site: Data<Site>, caller: Caller) -> Result<Answer> {
+pub async fn begin(site: Data<Site>, caller: Caller<IsSignedIn>) -> Result<Answer> {
     let (id, now, two_factor) = (caller.user, site.clock.now(), site.two_factor.clone());
     let who = caller.principal();
     let begin = move |conn: &mut Conn| {
@@ -62,7 +63,7 @@ impl Input for Proof {
 }
 
 /// Does what password and code are shown for; returns the recovery codes that there are now.
-async fn act(site: &Site, caller: &Caller, client: &Client, body: Body, act: Act) -> Result<Vec<String>> {
+async fn act(site: &Site, caller: &Caller<IsSignedIn>, client: &Client, body: Body, act: Act) -> Result<Vec<String>> {
     let Proof { current_password, otp } = body.read().await?;
     let (id, now, two_factor) = (caller.user, site.clock.now(), site.two_factor.clone());
     let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
@@ -86,7 +87,7 @@ async fn act(site: &Site, caller: &Caller, client: &Client, body: Body, act: Act
 ///
 /// # Errors
 /// 400 by field; 429, 503 if too many try.
-pub async fn confirm(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+pub async fn confirm(site: Data<Site>, caller: Caller<IsSignedIn>, client: Client, body: Body) -> Result<Answer> {
     let codes = act(&site, &caller, &client, body, Act::Confirm).await?;
     Answer::ok(&json!({ "recovery_codes": codes }))
 }
@@ -95,7 +96,7 @@ pub async fn confirm(site: Data<Site>, caller: Caller, client: Client, body: Bod
 ///
 /// # Errors
 /// 400 by field; 429, 503 if too many try.
-pub async fn new_codes(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+pub async fn new_codes(site: Data<Site>, caller: Caller<IsSignedIn>, client: Client, body: Body) -> Result<Answer> {
     let codes = act(&site, &caller, &client, body, Act::NewCodes).await?;
     Answer::ok(&json!({ "recovery_codes": codes }))
 }
@@ -104,7 +105,7 @@ pub async fn new_codes(site: Data<Site>, caller: Caller, client: Client, body: B
 ///
 /// # Errors
 /// 400 by field; 429, 503 if too many try.
-pub async fn disable(site: Data<Site>, caller: Caller, client: Client, body: Body) -> Result<Answer> {
+pub async fn disable(site: Data<Site>, caller: Caller<IsSignedIn>, client: Client, body: Body) -> Result<Answer> {
     act(&site, &caller, &client, body, Act::Disable).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

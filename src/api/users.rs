@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
 use crate::auth::actor::{Actor, Flags, Target};
+use crate::auth::by_letter;
 use crate::auth::gate::Principal;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
@@ -301,7 +302,7 @@ pub async fn change(site: Data<Site>, caller: Caller<Access>, id: Id, body: Body
         }
         None => None,
     };
-    let grants = site.grants.clone();
+    let (grants, verify) = (site.grants.clone(), site.settings.mail.verify_new_addresses);
     let save = move |conn: &mut Conn| {
         let (actor, target, user) = reached(conn, &who, id)?;
         let flags = given.flags(Flags { active: user.is_active, staff: user.is_staff, superuser: user.is_superuser });
@@ -313,7 +314,10 @@ pub async fn change(site: Data<Site>, caller: Caller<Access>, id: Id, body: Body
         if let Some(names) = &given.roles {
             move_roles(conn, &actor, id, names, now)?;
         }
-        user::update(conn, id, &changes)?.map_err(|Taken| taken())?;
+        let after = user::update(conn, id, &changes)?.map_err(|Taken| taken())?;
+        if after.email != user.email {
+            by_letter::address_changed(conn, &user.email, &after, verify, now)?;
+        }
         if let Some(hash) = &hash {
             panel_session::end_all(conn, id)?;
             grants.set_password_in(conn, id, hash, now)?;
@@ -327,6 +331,7 @@ pub async fn change(site: Data<Site>, caller: Caller<Access>, id: Id, body: Body
         Shown::load(conn, changed)
     };
     let changed = site.db.write(save).await?;
+    site.mail.ring();
     log::info!(target: "users", "user {} has changed user {id}", caller.user);
     Answer::ok(&changed)
 }

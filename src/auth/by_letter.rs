@@ -2,6 +2,7 @@
 //! the pages that links lead to.
 
 use crate::auth::grants::Grants;
+use crate::auth::left_behind::leave_behind;
 use crate::auth::letter_token::{LetterTokens, Opened};
 use crate::auth::token::{EmailVerification, Invitation, PasswordReset};
 use crate::clock::Timestamp;
@@ -28,7 +29,8 @@ pub fn verify(
     Ok(Some(verified))
 }
 
-/// Sets a new password by its hash, which ends every session and begins none; `None` if the token is no longer good.
+/// Sets a new password by its hash, which ends every session and begins none; `None` if the token is no longer good. Where
+/// the address was not verified so far, the account may be of somebody who had no right to it, and leaves no key to it.
 ///
 /// # Errors
 /// The database's.
@@ -41,6 +43,9 @@ pub fn reset(
     now: Timestamp,
 ) -> Result<Option<User>> {
     let Some(user) = letters.redeem(conn, opened)? else { return Ok(None) };
+    if !user.email_verified {
+        leave_behind(conn, user.id, now)?;
+    }
     grants.set_password_in(conn, user.id, hash, now)?;
     Ok(Some(user))
 }

@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod key_changes;
 pub mod key_store;
 pub mod keyring;
+pub mod left_behind;
 pub mod letter_token;
 pub mod limits;
 pub mod marks;

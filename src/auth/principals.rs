@@ -58,7 +58,8 @@ impl UserState {
 /// The users in memory. Bounded; the least used give way.
 pub struct Principals {
     db: Db,
-    known: Cache<i64, Arc<UserState>>,
+    /// None stands here only for the moment in which all who wait for a user that is none are told so.
+    known: Cache<i64, Option<Arc<UserState>>>,
 }
 
 /// How many users are kept: some 200 bytes each.
@@ -73,14 +74,17 @@ impl Principals {
     /// The user's state; `None` if there is no such user.
     pub async fn of(&self, user: i64) -> Result<Option<Arc<UserState>>> {
         let place = match self.known.get_value_or_guard_async(&user).await {
-            Ok(known) => return Ok(Some(known)),
+            Ok(known) => return Ok(known),
             Err(place) => place,
         };
-        let Some(state) = self.db.read(move |conn| UserState::load(conn, user)).await? else { return Ok(None) };
-        let state = Arc::new(state);
+        let state = self.db.read(move |conn| UserState::load(conn, user)).await?.map(Arc::new);
         // Refused if the user was dropped since: then this state may be an old one, good for this request alone.
         let _ = place.insert(state.clone());
-        Ok(Some(state))
+        if state.is_none() {
+            // Given back unfilled, the place would go from one who waits to the next, the last first, each with a read.
+            self.known.remove(&user);
+        }
+        Ok(state)
     }
 
     /// Drops what is known of the user. Only after the commit of a change.

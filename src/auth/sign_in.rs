@@ -208,6 +208,31 @@ impl SignIn {
         Ok(Some(attempt))
     }
 
+    /// Lets in a user who has proved elsewhere who they are, inside the transaction that begins the session; with the code
+    /// that is asked for, which is used up. Codes are guessed no faster than passwords.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] if there were too many; the database's.
+    pub fn admit_known(&self, conn: &mut Conn, user: User, code: &Code, ip: IpAddr, now: Timestamp) -> Result<Entry> {
+        let Code::Asked(code) = code else { return Ok(Entry::In(Box::new(user))) };
+        let attempt = match code {
+            Some(_) => {
+                let limits = self.limits.of_stranger(&user.username, ip);
+                Some(self.limits.take(limits).inspect_err(|_| throttled(ip))?)
+            }
+            None => None,
+        };
+        let passed = self.two_factor.pass_in(conn, &user, code.as_ref(), now)?;
+        if let (Some(attempt), false) = (attempt, matches!(passed, Passed::Wrong)) {
+            attempt.give_back();
+        }
+        Ok(match passed {
+            Passed::NotAsked | Passed::Right => Entry::In(Box::new(user)),
+            Passed::Missing => Entry::CodeMissing(Box::new(user)),
+            Passed::Wrong => Entry::CodeWrong,
+        })
+    }
+
     /// Counts something else that is tried from `ip`, for the account `username` or for none in particular, such as a
     /// registration.
     ///

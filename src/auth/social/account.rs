@@ -4,12 +4,14 @@ use aws_lc_rs::digest;
 
 use crate::auth::account_rules::{is_username, normal_username};
 use crate::auth::grants::Grants;
+use crate::auth::left_behind::leave_behind;
 use crate::auth::sign_in::no_account;
 use crate::auth::social::Proven;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::social::{self, Holders};
+use crate::model::two_factor;
 use crate::model::user::{self, NewUser, User, UserChanges};
 
 /// The most characters of a name.
@@ -23,7 +25,7 @@ const DIGITS: [usize; 2] = [8, 64];
 /// 2. else the only active one that has the address verified, as the provider has: it is linked now, unless it is somebody
 ///    else's at the same provider, for then the address has changed hands (OpenID Connect Core §5.7);
 /// 3. else the only active one that says it has the address and could not prove it: whoever made it goes, the owner of the
-///    address comes. Its password becomes `unusable`, and its sessions, its tokens and other links are dead. Never one that
+///    address comes. Its password becomes `unusable`, and its sessions, its tokens, keys, codes and other links are dead. Never one that
 ///    may do more than others: those are neither linked nor handed over;
 /// 4. else a new one, where strangers `may_join`, with the address as its name.
 ///
@@ -63,7 +65,8 @@ fn link(conn: &mut Conn, proven: &Proven, user: &User, now: Timestamp) -> Result
 /// Gives an account to the owner of its address: nothing that its maker knows or holds opens it any more. Whatever else can
 /// come to open an account must be taken away here too.
 fn hand_over(conn: &mut Conn, grants: &Grants, id: i64, unusable: &str, now: Timestamp) -> Result<User> {
-    social::unlink_all(conn, id)?;
+    leave_behind(conn, id, now)?;
+    two_factor::remove(conn, id)?;
     grants.set_password_in(conn, id, unusable, now)?;
     log::info!(target: "social", "user={id} goes to the owner of its address: password and sessions are dead");
     verify(conn, id, now)

@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use portcullis::db::schema::{api_keys, articles, blacklisted_tokens, tasks, users};
+use portcullis::model::social;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, no_limits};
@@ -112,6 +113,8 @@ async fn of_two_superusers_who_leave_at_once_one_stays_on_postgresql() {
     one_of_two_stays(TestApp::on_postgres_with(no_limits).await).await;
 }
 
+const NOON_TEXT: &str = "2026-01-01T12:00:00Z";
+
 async fn copy(person: &Person) -> Value {
     person.signed_in().await.get("/api/users/me/export/").await.status(200).ok()
 }
@@ -125,6 +128,9 @@ async fn one_takes_along_all_that_is_kept_and_no_digest() {
     let pair = ann.obtain().await;
     let key = ann.api_key(&["tasks.view"]).await;
     let client = ann.with(&pair.access);
+    let (id, now) = (ann.id, app.clock.now());
+    app.write(move |conn| social::link(conn, id, "acme", "https://acme.example", "1001", now)).await;
+    let authenticator = ann.authenticator().await;
     client.post("/api/tasks/", json!({ "title": "Buy \u{2028} milk" })).await.status(201);
     client.post("/api/articles/", json!({ "title": "Hello", "body": "world" })).await.status(201);
     bob.signed_in().await.post("/api/tasks/", json!({ "title": "Bob's own" })).await.status(201);
@@ -134,9 +140,8 @@ async fn one_takes_along_all_that_is_kept_and_no_digest() {
     assert_eq!(answer.header("content-disposition"), Some("attachment; filename=\"account.json\""));
     let told = answer.json();
     let parts: Vec<&String> = told.as_object().unwrap().keys().collect();
-    let all =
-        ["exported_at", "account", "roles", "sessions", "panel_sessions", "api_keys", "tokens", "articles", "tasks"];
-    assert_eq!(parts, all);
+    let all = "exported_at account roles sessions panel_sessions api_keys social_accounts two_factor_since tokens articles tasks";
+    assert_eq!(parts, all.split(' ').collect::<Vec<_>>());
     let account = json!({
         "id": ann.id, "username": "ann", "email": "ann@example.org", "first_name": "", "last_name": "",
         "phone_number": "", "date_of_birth": null, "email_verified": false, "is_staff": true, "is_premium": false,
@@ -145,15 +150,28 @@ async fn one_takes_along_all_that_is_kept_and_no_digest() {
     });
     assert_eq!(told["account"], account);
     assert_eq!(told["roles"][0]["permissions"], json!(["audit.view"]));
-    assert_eq!(told["sessions"].as_array().unwrap().len(), 2);
+    assert_eq!(told["sessions"].as_array().unwrap().len(), 3);
     assert_eq!(told["sessions"][0]["ip"], "192.0.2.1");
-    assert_eq!(told["tokens"].as_array().unwrap().len(), 2);
+    assert_eq!(told["tokens"].as_array().unwrap().len(), 3);
     assert_eq!(told["api_keys"][0]["prefix"], json!(key.prefix));
+    let link =
+        json!({ "provider": "acme", "issuer": "https://acme.example", "subject": "1001", "linked_at": NOON_TEXT });
+    assert_eq!(told["social_accounts"], json!([link]));
+    assert_eq!(told["two_factor_since"], NOON_TEXT);
     assert_eq!(told["tasks"][0]["title"], "Buy \u{2028} milk");
     assert_eq!((told["tasks"].as_array().unwrap().len(), told["articles"].as_array().unwrap().len()), (1, 1));
 
     let sha = hex::encode(digest(&SHA256, key.key.as_bytes()));
-    for secret in ["argon2", "password", "digest", sha.as_str(), key.key.as_str(), pair.refresh.as_str(), "Bob's"] {
+    for secret in [
+        authenticator.secret().as_str(),
+        "argon2",
+        "password",
+        "digest",
+        sha.as_str(),
+        key.key.as_str(),
+        pair.refresh.as_str(),
+        "Bob's",
+    ] {
         assert!(!answer.text().contains(secret), "{secret}");
     }
     app.anonymous().get("/api/users/me/export/").await.status(401);

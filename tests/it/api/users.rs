@@ -111,7 +111,13 @@ async fn a_script_provisions_people() {
     renamed["email"] = json!("r@example.org");
     renamed["email_verified"] = json!(false); // nobody has verified the new one yet
     let given = json!({ "username": "robert", "email": "r@example.org", "email_verified": true });
+    app.letters().await;
     support.put("/api/users/2/", given).await.is(200, renamed);
+    // AUT-16: the old address is told, the new one asked.
+    let told: Vec<_> = app.letters().await.into_iter().map(|letter| (letter.to, letter.subject)).collect();
+    let of = |address: &str, subject: &str| (address.to_owned(), subject.to_owned());
+    let old = of("Bob@example.org", "Your e-mail address at 127.0.0.1:8000 was changed");
+    assert_eq!(told, [old, of("r@example.org", "Verify your e-mail address for 127.0.0.1:8000")]);
     let missing = json!({ "detail": "No User matches the given query." });
     support.get("/api/users/99/").await.is(404, missing.clone());
     support.patch("/api/users/99/", json!({ "email": "x" })).await.is(404, missing);

@@ -1,5 +1,6 @@
 //! A forgotten password.
 
+use portcullis::model::social;
 use serde_json::{Value, json};
 
 use crate::support::app::{TestApp, minutes, no_limits};
@@ -53,6 +54,25 @@ async fn a_reset_sets_the_password_ends_every_session_and_signs_nobody_in() {
     // EML-01: once.
     set(&app, &token, "another horse 5").await.is(400, dead());
     assert_eq!(sign_in(&app, NEW).await, 200);
+}
+
+/// Whoever made an account with another's address comes back by nothing; a key of one's own lives through a reset.
+#[actix_web::test]
+async fn a_reset_by_an_address_that_was_not_verified_ends_keys_and_links_too() {
+    for is_verified in [false, true] {
+        let app = app().await;
+        let ann = app.user("ann").await;
+        ann.change(|changes| changes.email_verified = Some(is_verified)).await;
+        let key = ann.api_key(&["*"]).await.key;
+        let (id, now) = (ann.id, app.clock.now());
+        app.write(move |conn| social::link(conn, id, "acme", "https://acme.example", "666", now)).await;
+
+        set(&app, &token(&app).await, NEW).await.status(200);
+
+        let status = app.anonymous().get("/api/hello/").header("x-api-key", &key).await.status;
+        let links = app.site.db.read(move |conn| social::of_user(conn, id)).await.unwrap().len();
+        assert_eq!((status.as_u16(), links), if is_verified { (200, 1) } else { (401, 0) });
+    }
 }
 
 /// EML-01, EML-02.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::app::TestApp;
+use super::authenticator::Authenticator;
 use super::client::{Answer, Client};
 use super::token::claims;
 
@@ -136,6 +137,16 @@ impl Person {
     /// Signs in, and is the client who did.
     pub async fn signed_in(&self) -> Client {
         self.with(&self.obtain().await.access)
+    }
+
+    /// Switches two-factor sign-in on; the code that confirmed it is used up.
+    pub async fn authenticator(&self) -> Authenticator {
+        let client = self.signed_in().await;
+        let begun = client.post("/api/users/me/two-factor/", ()).await.status(201).json();
+        let authenticator = Authenticator::new(begun["secret"].as_str().unwrap());
+        let proof = json!({ "current_password": PASSWORD, "otp": authenticator.code(self.app.clock.now()) });
+        client.post("/api/users/me/two-factor/confirm/", proof).await.status(200);
+        authenticator
     }
 }
 

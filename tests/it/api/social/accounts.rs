@@ -92,6 +92,53 @@ async fn an_account_that_could_not_prove_its_address_goes_to_the_owner_of_the_ad
     }
 }
 
+/// SOC-03: and so are keys, and a second factor, which would keep the owner out.
+#[actix_web::test]
+async fn with_such_an_account_go_the_keys_and_codes_that_its_maker_had() {
+    let provider = Provider::start();
+    for app in on_both(&provider).await {
+        let mallory = app.user("mallory").await;
+        mallory.change(|changes| changes.email = Some("ann@example.org".into())).await;
+        let key = mallory.api_key(&["*"]).await.key;
+        mallory.authenticator().await;
+        let by_key = || app.anonymous().get("/api/hello/").header("x-api-key", &key);
+        by_key().await.status(200);
+
+        let ann = signed_in(&app, &provider.id_token(json!({}))).await;
+
+        assert_eq!(user_of(&ann), mallory.id);
+        by_key().await.is(401, json!({ "detail": "Invalid API key" }));
+        let client = app.anonymous().bearing(&ann.access);
+        client.get("/api/users/me/two-factor/").await.is(200, json!({ "enabled": false, "recovery_codes_left": 0 }));
+    }
+}
+
+/// A13: whichever way somebody signs in to the API.
+#[actix_web::test]
+async fn who_has_two_factor_sign_in_shows_a_code_here_too() {
+    let provider = Provider::start();
+    for app in on_both(&provider).await {
+        let ann = app.user("ann").await;
+        ann.change(verified).await;
+        let authenticator = ann.authenticator().await;
+        app.clock.advance(minutes(2)); // the code that confirmed it is used up
+        let code = authenticator.code(app.clock.now());
+        let bring = async |otp: &str| {
+            let given = json!({ "token": provider.id_token(json!({})), "otp": otp });
+            app.anonymous().post("/api/auth/google/", given).await
+        };
+
+        let missing = "A code of your authenticator app is needed: send it as otp.";
+        bring("").await.is(401, json!({ "detail": missing, "code": "two_factor_required" }));
+        let wrong = if code == "000000" { "000001" } else { "000000" };
+        let told = json!({ "detail": "The code is not right, or was used before.", "code": "two_factor_invalid" });
+        bring(wrong).await.is(401, told.clone());
+        assert_eq!(rows(&app).await[2], 0, "nobody was linked yet");
+        assert_eq!(user_of(&bring(&code).await.status(200).ok::<SignedIn>()), ann.id);
+        bring(&code).await.is(401, told);
+    }
+}
+
 /// SOC-03: the attacker's own identity at a provider is a key to the account, too.
 #[actix_web::test]
 async fn with_such_an_account_go_the_links_that_its_maker_had() {

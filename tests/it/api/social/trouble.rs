@@ -178,6 +178,7 @@ async fn social_sign_in_counts_like_any_other() {
     let app = TestApp::with(|settings| {
         social(settings);
         settings.throttle.login = Some("3/min".parse().unwrap());
+        settings.throttle.login_address = Some("6/min".parse().unwrap());
     })
     .await;
     for _ in 0..6 {

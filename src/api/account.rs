@@ -1,5 +1,6 @@
 //! One's own account: registered, looked at, changed, given another password.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use chrono::NaiveDate;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::api::own_data::Own;
+use crate::api::refresh_cookie;
 use crate::api::token::{deliver_pair, with_device};
 use crate::auth::account_rules::{self, check_new_password, is_username, lower_domain, normal_username};
 use crate::auth::by_letter::{self, Joining, NotJoined};
@@ -76,8 +78,10 @@ async fn invited(site: &Site, given: &mut Registration) -> Result<Option<Opened<
 /// POST `/api/register/`: makes an account and signs it in.
 ///
 /// # Errors
-/// 400 by field, or for a name that is taken; 403 where registration is closed; 429, 503 if too many try.
-pub async fn register(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+/// 400 by field, or for a name that is taken; 403 where registration is closed, and for a page of another site in browser
+/// mode; 429, 503 if too many try.
+pub async fn register(site: Data<Site>, request: HttpRequest, client: Client, body: Body) -> Result<Answer> {
+    refresh_cookie::check_origin(&site, &request)?;
     if site.settings.accounts.registration == Doors::Closed {
         return Err(Error::Forbidden);
     }

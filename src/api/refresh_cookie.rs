@@ -19,6 +19,16 @@ use crate::site::Site;
 
 const NAME: &str = "portcullis_refresh";
 
+/// Turns away a page of another site before it gets a cookie set: a form there must not sign a browser in here, to an account
+/// of somebody else's choice. Without browser mode there is no cookie, and nothing to turn away.
+///
+/// # Errors
+/// 403.
+pub fn check_origin(site: &Site, request: &HttpRequest) -> Result<()> {
+    let is_ours = || is_same_origin(request.headers()) || is_allowed(site, request);
+    if site.settings.jwt.refresh_cookie && !is_ours() { Err(Error::Forbidden) } else { Ok(()) }
+}
+
 /// Answers with tokens: both in the body or, in browser mode, the refresh token in the cookie and the rest in the body.
 ///
 /// # Errors
@@ -47,9 +57,7 @@ pub async fn given(site: &Site, request: &HttpRequest, body: Body) -> Result<Str
         return body.read::<GivenRefresh>().await.map(|GivenRefresh(text)| text);
     }
     let sent = request.cookie(&name(site)).ok_or_else(|| Error::field("refresh", "This field is required."))?;
-    if !is_same_origin(request.headers()) && !is_allowed(site, request) {
-        return Err(Error::Forbidden);
-    }
+    check_origin(site, request)?;
     Ok(sent.value().to_owned())
 }
 

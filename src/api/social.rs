@@ -1,5 +1,6 @@
 //! Social sign-in: a session for somebody whom another server knows.
 
+use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use serde::Serialize;
@@ -53,9 +54,17 @@ struct SignedIn {
 /// POST `/api/auth/{provider}/`: a pair for a token of the provider's, and an account if there was none (CONTRACT 22).
 ///
 /// # Errors
-/// 401 for an account that is switched off, and where a code of two-factor sign-in is missing or wrong; 403 where registration is not open to all; 429 if too many try; 503 if the
+/// 401 for an account that is switched off, and where a code of two-factor sign-in is missing or wrong; 403 where registration is not open to all, and for a page of another site in browser
+/// mode; 429 if too many try; 503 if the
 /// provider does not answer. A token that is not good is a 400 that says so.
-pub async fn sign_in(site: Data<Site>, client: Client, provider: Path<String>, body: Body) -> Result<Answer> {
+pub async fn sign_in(
+    site: Data<Site>,
+    request: HttpRequest,
+    client: Client,
+    provider: Path<String>,
+    body: Body,
+) -> Result<Answer> {
+    refresh_cookie::check_origin(&site, &request)?;
     let Given { brought, otp } = body.read().await?;
     let title = site.social.title(&provider).ok_or(Error::not_found())?;
     site.sign_in.count(None, client.ip)?;

@@ -77,9 +77,10 @@ impl Input for GivenToken {
 /// POST `/api/token/`: a pair for a name and a password.
 ///
 /// # Errors
-/// 401 for anything that is not both right and active, and with a `code` of its own where a code is missing or wrong; 429,
-/// 503 if too many try.
-pub async fn obtain(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
+/// 401 for anything that is not both right and active, and with a `code` of its own where a code is missing or wrong; 403 for
+/// a page of another site in browser mode; 429, 503 if too many try.
+pub async fn obtain(site: Data<Site>, request: HttpRequest, client: Client, body: Body) -> Result<Answer> {
+    refresh_cookie::check_origin(&site, &request)?;
     let Entrance { credentials: Credentials { username, password }, otp } = body.read().await?;
     let signed_in = site.sign_in.check(username, password, client.place).await?.ok_or_else(no_account)?;
     let (begun, user) = begin(&site, signed_in, otp, client.device, |grants, conn, user, device, now| {

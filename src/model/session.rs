@@ -136,6 +136,23 @@ pub struct Session {
     pub ended_by: Option<i64>,
 }
 
+/// Of a session, whether and until when it goes on.
+#[derive(Clone, Copy, Debug, Queryable)]
+pub struct Course {
+    /// The last refresh, to the minute.
+    pub last_seen_at: Timestamp,
+    /// The absolute end, which no rotation moves.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl From<&Session> for Course {
+    fn from(session: &Session) -> Self {
+        Self { last_seen_at: session.last_seen_at, expires_at: session.expires_at, ended_at: session.ended_at }
+    }
+}
+
 impl Session {
     /// The id, read back from its text.
     pub fn sid(&self) -> Result<SessionId> {

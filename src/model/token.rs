@@ -12,10 +12,10 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
-use crate::error::Result;
-use crate::model::session::{Ended, Session, SessionId};
+use crate::error::{Error, Result};
+use crate::model::session::{Course, Ended, SessionId};
 use crate::model::signing_key::SigningKey;
-use crate::model::user::User;
+use crate::model::user::Owner;
 
 /// A row of `outstanding_tokens`.
 #[derive(Clone, Debug, Queryable)]
@@ -44,6 +44,16 @@ pub struct OutstandingToken {
     pub successor_exp: Option<Timestamp>,
     /// When it was first exchanged.
     pub refreshed_at: Option<Timestamp>,
+}
+
+impl OutstandingToken {
+    /// The session that it belongs to.
+    ///
+    /// # Errors
+    /// If the row is damaged.
+    pub fn sid(&self) -> Result<SessionId> {
+        self.session_id.parse().map_err(|()| Error::internal("the id of a session on record is none"))
+    }
 }
 
 /// What a new row is made of.
@@ -83,24 +93,24 @@ pub struct Found {
     /// The token.
     pub token: OutstandingToken,
     /// Its session.
-    pub session: Session,
+    pub session: Course,
     /// Its user, unless the account is gone or was never known here.
-    pub owner: Option<User>,
+    pub owner: Option<Owner>,
     /// Whether it was put on the blacklist.
     pub is_blacklisted: bool,
 }
 
 /// The token with this jti, with its session, its user and its place on the blacklist.
 pub fn find(conn: &mut Conn, jti: &str) -> Result<Option<Found>> {
-    let row: Option<(OutstandingToken, Session, Option<User>, Option<i64>)> = outstanding_tokens::table
+    let row: Option<(OutstandingToken, Course, Option<Owner>, Option<i64>)> = outstanding_tokens::table
         .inner_join(sessions::table)
         .left_join(users::table.on(outstanding_tokens::user_id.eq(users::id.nullable())))
         .left_join(blacklisted_tokens::table)
         .filter(outstanding_tokens::jti.eq(jti))
         .select((
             outstanding_tokens::all_columns,
-            sessions::all_columns,
-            users::all_columns.nullable(),
+            (sessions::last_seen_at, sessions::expires_at, sessions::ended_at),
+            (users::id, users::is_active, users::generation, users::password_generation).nullable(),
             blacklisted_tokens::id.nullable(),
         ))
         .first(conn)

@@ -53,6 +53,19 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+/// Of a user, what decides whether a token is good.
+#[derive(Clone, Copy, Debug, Queryable)]
+pub struct Owner {
+    /// The user's id.
+    pub id: i64,
+    /// Switched off, every token is dead.
+    pub is_active: bool,
+    /// Tokens of an earlier generation are dead.
+    pub generation: i32,
+    /// The generation that began with the last change of the password.
+    pub password_generation: i32,
+}
+
 /// What a new account is made of.
 #[derive(Clone, Default, Insertable)]
 #[diesel(table_name = users)]
@@ -114,6 +127,12 @@ pub struct UserChanges {
 /// The name is somebody's already.
 #[derive(Debug)]
 pub struct Taken;
+
+/// Of the user with this id, what decides whether a token is good.
+pub fn owner(conn: &mut Conn, id: i64) -> Result<Option<Owner>> {
+    let columns = (users::id, users::is_active, users::generation, users::password_generation);
+    Ok(users::table.find(id).select(columns).first(conn).optional()?)
+}
 
 /// The user with this id.
 pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<User>> {

@@ -6,7 +6,7 @@ use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::session::{self, Device, Ended, NewSession, Session, SessionId, SessionKind};
+use crate::model::session::{self, Course, Device, Ended, NewSession, SessionId, SessionKind};
 use crate::model::token::{self, Found, OutstandingToken, Use};
 use crate::model::user;
 
@@ -58,8 +58,8 @@ impl Grants {
         };
         let known = row.and_then(|row| row.owner.as_ref()).filter(|owner| owner.id == id);
         let user = match known {
-            Some(owner) => Some(owner.clone()),
-            None => user::by_id(conn, id)?,
+            Some(owner) => Some(*owner),
+            None => user::owner(conn, id)?,
         };
         let Some(user) = user else { return Ok(Err(Reject::UnknownUser)) };
         let marked = || claims.text(&self.jwt.revoke_token_claim) == Some(&self.marks.of(id, user.password_generation));
@@ -78,7 +78,7 @@ impl Grants {
     }
 
     /// The session, unless it is over.
-    pub(super) fn is_going_on(session: &Session, now: Timestamp) -> Result<(), Reject> {
+    pub(super) fn is_going_on(session: Course, now: Timestamp) -> Result<(), Reject> {
         if session.ended_at.is_some() {
             return Err(Reject::SessionEnded);
         }
@@ -108,11 +108,11 @@ impl Grants {
             Err(reject) => return Ok(Err((reject, row))),
         };
         let session = match (&row, claims.session()) {
-            (Some(row), _) => Some(row.session.clone()),
-            (None, Some(sid)) => session::by_id(conn, sid)?,
+            (Some(row), _) => Some(row.session),
+            (None, Some(sid)) => session::by_id(conn, sid)?.as_ref().map(Course::from),
             (None, None) => None,
         };
-        match session.map_or(Ok(()), |session| Self::is_going_on(&session, now)) {
+        match session.map_or(Ok(()), |session| Self::is_going_on(session, now)) {
             Ok(()) => Ok(Ok(Standing { row, user })),
             Err(reject) => Ok(Err((reject, row))),
         }
@@ -132,7 +132,7 @@ impl Grants {
         match (reject, row) {
             (Reject::Spent, Some(row)) if self.jwt.reuse_ends_session => {
                 let user = row.token.user_id;
-                if self.end_in(conn, row.session.sid()?, user, Ended::ReuseSeen, None, now)? {
+                if self.end_in(conn, row.token.sid()?, user, Ended::ReuseSeen, None, now)? {
                     log::warn!("a spent refresh token came back: its session was ended (user {user:?})");
                 }
                 Ok(())
@@ -155,10 +155,10 @@ impl Grants {
         user: Option<i64>,
         device: &Device,
         now: Timestamp,
-    ) -> Result<(OutstandingToken, Session, SessionId)> {
+    ) -> Result<(OutstandingToken, Course, SessionId)> {
         let lost = || Error::internal("a token on record has lost its session");
         if let Some(Found { token, session, .. }) = row {
-            let sid = session.sid()?;
+            let sid = token.sid()?;
             return Ok((token, session, sid));
         }
         let (Some(jti), Some(sid)) = (claims.jti(), claims.session()) else { return Err(Reject::NoId.into()) };
@@ -174,6 +174,6 @@ impl Grants {
         record(conn, claims, sid, user, kind, None, (now, last))?;
         let row = token::by_jti(conn, jti)?.ok_or_else(lost)?;
         let session = session::by_id(conn, sid)?.ok_or_else(lost)?;
-        Ok((row, session, sid))
+        Ok((row, Course::from(&session), sid))
     }
 }

@@ -70,7 +70,7 @@ impl Tokens {
             }
             report.tokens.taken += 1;
             report.blacklisted += 1;
-            return if people.writes { self.end_known(conn, &known.token, known.session.sid()?) } else { Ok(()) };
+            return if people.writes { self.end_known(conn, &known.token, known.token.sid()?) } else { Ok(()) };
         }
         let owner = minted.user.filter(|user| people.has(*user));
         if owner.is_none() && minted.blacklisted.is_none() {

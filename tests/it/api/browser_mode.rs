@@ -1,6 +1,7 @@
 //! Browser mode: the refresh token in a cookie that no script can read (T18, API-19).
 
 use portcullis::settings::Settings;
+use portcullis::settings::social::Provider;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -88,6 +89,30 @@ async fn a_page_of_another_site_gets_nothing_out_of_the_cookie() {
     let answer = allowed.await.status(200);
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
     assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+}
+
+/// Login CSRF: a form of another site signs nobody in, to whichever account.
+#[actix_web::test]
+async fn a_page_of_another_site_gets_no_cookie_set() {
+    let app = TestApp::with(|settings| {
+        browser_mode(settings);
+        let google = Provider { client_id: vec!["ours".into()], ..Provider::default() };
+        settings.social.insert("google".into(), google);
+    })
+    .await;
+    app.user("ann").await;
+    let forbidden = json!({ "detail": "You do not have permission to perform this action." });
+    let given = json!({ "username": "ann", "password": PASSWORD, "token": "eyJ" });
+    for path in ["/api/token/", "/api/register/", "/api/auth/google/"] {
+        for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example"), ("Origin", "null")]
+        {
+            let answer = app.anonymous().post(path, given.clone()).header(name, value).await;
+            assert_eq!(answer.header("set-cookie"), None);
+            answer.is(403, forbidden.clone());
+        }
+    }
+    let allowed = app.anonymous().post("/api/token/", given).header("Origin", "https://app.example").await.status(200);
+    cookie(&allowed);
 }
 
 #[actix_web::test]

@@ -28,6 +28,11 @@ pub enum PageError {
         /// Where to go on afterwards.
         next: String,
     },
+    /// The password must be shown again first: off to the page that asks for it, and from there to the act.
+    PasswordAgain {
+        /// The page of the act.
+        next: String,
+    },
     /// Two-factor sign-in must be set up first: off to its page.
     TwoFactorFirst,
     /// Nobody is signed in any more, and a form was sent.
@@ -68,7 +73,7 @@ impl ResponseError for PageError {
         match self {
             // The fields of a page's own forms are shown with the form; what gets here was no form of ours.
             Self::Other(error) => error.status_code(),
-            Self::SignedOut { .. } | Self::TwoFactorFirst => StatusCode::SEE_OTHER,
+            Self::SignedOut { .. } | Self::PasswordAgain { .. } | Self::TwoFactorFirst => StatusCode::SEE_OTHER,
             Self::SessionEnded => StatusCode::UNAUTHORIZED,
             Self::StrangeForm | Self::OtherSite | Self::Lacks(..) | Self::Refused(_) | Self::NoAdministrator => {
                 StatusCode::FORBIDDEN
@@ -83,8 +88,10 @@ impl ResponseError for PageError {
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::SignedOut { next } => {
-                let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
-                response.insert_header((header::LOCATION, format!("/admin/login/?{query}")));
+                response.insert_header((header::LOCATION, leading_on("/admin/login/", next)));
+            }
+            Self::PasswordAgain { next } => {
+                response.insert_header((header::LOCATION, leading_on("/admin/again/", next)));
             }
             Self::TwoFactorFirst => {
                 response.insert_header((header::LOCATION, "/admin/me/two-factor/"));
@@ -103,6 +110,11 @@ impl ResponseError for PageError {
         let words = format!("{}. {}\n", page.heading, page.words.join(" "));
         response.content_type("text/plain; charset=utf-8").body(words)
     }
+}
+
+fn leading_on(page: &str, next: &str) -> String {
+    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+    format!("{page}?{query}")
 }
 
 /// What an error page says.
@@ -129,6 +141,9 @@ impl PageError {
         match self {
             Self::Other(error) => error_words(error, back),
             Self::SignedOut { .. } => page("Sign in", &[], Some(("Sign in", "/admin/login/"))),
+            Self::PasswordAgain { .. } => {
+                page("Your password again", &[], Some(("Show the password", "/admin/again/")))
+            }
             Self::TwoFactorFirst => {
                 page("Two-factor sign-in", &[], Some(("Set up two-factor sign-in", "/admin/me/two-factor/")))
             }
@@ -232,7 +247,7 @@ pub async fn shown_as_pages(
     let Some(error) = response.response().error().and_then(|error| error.as_error::<PageError>()) else {
         return Ok(response);
     };
-    if let PageError::SignedOut { .. } | PageError::TwoFactorFirst = error {
+    if let PageError::SignedOut { .. } | PageError::PasswordAgain { .. } | PageError::TwoFactorFirst = error {
         return Ok(response);
     }
     let (status, mut page) = (error.status_code(), error.page());

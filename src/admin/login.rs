@@ -7,6 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use crate::admin::again::SHOWN_KEY;
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Gate, inside_panel, see_other};
@@ -119,11 +120,13 @@ pub async fn sign_in(
     }
 }
 
-fn too_many(error: &Error) -> String {
+/// How long to wait, in words.
+pub fn too_many(error: &Error) -> String {
     format!("Too many attempts. Try again in {}.", count_words(error.retry_after().unwrap_or(1), "second", "seconds"))
 }
 
-fn waiting(error: &Error, mut page: HttpResponse) -> Result<HttpResponse, PageError> {
+/// The page of somebody who must wait.
+pub fn waiting(error: &Error, mut page: HttpResponse) -> Result<HttpResponse, PageError> {
     page.headers_mut().insert(header::RETRY_AFTER, error.retry_after().unwrap_or(1).into());
     Ok(page)
 }
@@ -257,6 +260,7 @@ pub fn begin(site: &Site, request: &HttpRequest, user: &User) -> Result<()> {
         session.insert(key, value).map_err(|error| lost(&error))?;
     }
     session.insert(GENERATION_KEY, user.generation).map_err(|error| lost(&error))?;
+    session.insert(SHOWN_KEY, site.clock.now().seconds()).map_err(|error| lost(&error))?;
     visit.begin_session()
 }
 

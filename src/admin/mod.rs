@@ -4,6 +4,7 @@
 //! ([`staff::Staff`]); what is sent comes through [`form::Form`], which checks that it is ours; a list is a
 //! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
 
+pub mod again;
 pub mod blacklist;
 pub mod bulk;
 pub mod changelist;
@@ -103,6 +104,8 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/blacklist/new/", page().to(blacklist::new_page))
         .route("/blacklist/new/", web::post().to(blacklist::revoke))
         .route("/confirm/", web::post().to(bulk::act))
+        .route("/again/", page().to(again::page))
+        .route("/again/", web::post().to(again::confirm))
         .route("/me/two-factor/", page().to(two_factor::page))
         .route("/me/two-factor/start/", web::post().to(two_factor::start))
         .route("/me/two-factor/confirm/", web::post().to(two_factor::confirm))

@@ -30,6 +30,8 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
     if let Some(needed) = Permission::of("roles", Verb::Delete) {
         staff.require(site, needed).await?;
     }
+    // The boxes are gone by then: back to where they are ticked.
+    staff.recently(site, answer.back())?;
     let ids = answer.ids.clone();
     let rows = site.db.read(move |conn| rows(conn, &ids)).await?;
     let mut ask = answer.asked("/admin/roles/", ("role", "roles"), &rows, |roles| format!("Delete {roles}?"));

@@ -289,6 +289,7 @@ pub async fn ask_to_delete(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let (account, ask) = asked_to_delete(&site, &staff, *id).await?;
+    staff.recently(&site, &ask.action)?;
     ask.page(account.frame(&staff, "Delete"))
 }
 
@@ -301,6 +302,7 @@ pub async fn delete(
 ) -> Result<HttpResponse, PageError> {
     let id = *id;
     let (account, ask) = asked_to_delete(&site, &staff, id).await?;
+    staff.recently(&site, &ask.action)?;
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
         return ask.refused(account.frame(&staff, "Delete"), form.sent);

@@ -68,6 +68,9 @@ pub async fn make(
         Err(form) => return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form).await,
     };
     let profile = typed.profile;
+    if profile.is_superuser {
+        staff.recently(&site, "/admin/users/new/")?;
+    }
     let password = match typed.password.judged(&site.settings.passwords, &profile.own()) {
         Ok(password) => password,
         Err(complaints) => {

@@ -169,6 +169,8 @@ enum Saved {
     Clash(Box<(User, Filled)>),
     /// It is not allowed.
     Refused(PageError),
+    /// The viewer must show the password first.
+    PasswordFirst,
 }
 
 /// Saves a profile.
@@ -191,8 +193,12 @@ pub async fn save(
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let username = typed.username.clone();
     let verify = site.settings.mail.verify_new_addresses;
+    let has_shown_password = staff.has_shown_password(&site);
     let write = move |conn: &mut Conn| {
         let before = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        if before.is_superuser != typed.is_superuser && actor.state.superuser && !has_shown_password {
+            return Ok(Saved::PasswordFirst);
+        }
         let saved = change(conn, &grants, &actor, id, &typed, &wanted, now)?;
         if matches!(saved, Saved::Done { .. }) && before.email != typed.email {
             let after = user::by_id(conn, id)?.ok_or(Error::not_found())?;
@@ -226,6 +232,7 @@ pub async fn save(
             )
         }
         Saved::Refused(refusal) => Err(refusal),
+        Saved::PasswordFirst => Err(staff.password_first(&format!("/admin/users/{id}/"))),
     }
 }
 

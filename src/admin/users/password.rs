@@ -71,6 +71,7 @@ pub async fn page(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let user = target(&site, &staff, *id).await?;
+    staff.recently(&site, &format!("/admin/users/{}/password/", user.id))?;
     show(&site, &staff, &user, StatusCode::OK, Filled::default())
 }
 
@@ -83,6 +84,7 @@ pub async fn set(
 ) -> Result<HttpResponse, PageError> {
     let id = *id;
     let user = target(&site, &staff, id).await?;
+    staff.recently(&site, &format!("/admin/users/{id}/password/"))?;
     let refused = |form| show(&site, &staff, &user, StatusCode::UNPROCESSABLE_ENTITY, form);
     let (typed, sent) = match form.checked() {
         Ok(checked) => checked,

@@ -1,5 +1,6 @@
 //! The panel, in process.
 
+mod again;
 mod blacklist;
 mod doors;
 mod forms;

@@ -95,7 +95,10 @@ pub async fn sign_in(
         Ok((grants.begin_pair(conn, &user, &client.device, now)?, user.id, created))
     };
     let begun = site.db.write(begin).await;
-    if let Err(Error::Unauthorized(_)) = &begun {
+    // A code that is still to come is no failure, here as after a password.
+    if let Err(Error::Unauthorized(refused)) = &begun
+        && refused.code != Some(sign_in::CODE_REQUIRED)
+    {
         sign_in::failed(client.ip);
     }
     let (begun, user, created) = begun?;

@@ -22,6 +22,8 @@ use crate::settings::Secret;
 
 /// How long a browser is known without signing in.
 pub const DEVICE_KNOWN: Duration = known_address::KEPT;
+/// What the 401 is called that asks for a code.
+pub const CODE_REQUIRED: &str = "two_factor_required";
 /// How long the code may follow the password.
 const CODE_WITHIN: Duration = Duration::from_secs(5 * 60);
 
@@ -92,7 +94,7 @@ impl Entry {
             Self::Nobody => Err(no_account()),
             Self::CodeMissing(_) => {
                 let told = "A code of your authenticator app is needed: send it as otp.";
-                Err(Error::Unauthorized(Unauthorized::coded(told, "two_factor_required")))
+                Err(Error::Unauthorized(Unauthorized::coded(told, CODE_REQUIRED)))
             }
             Self::CodeWrong => {
                 let told = "The code is not right, or was used before.";

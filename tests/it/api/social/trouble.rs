@@ -5,6 +5,9 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, join, join_all, select};
+use portcullis::clock::Clock;
+use portcullis::db::Target;
+use portcullis::model::two_factor;
 use serde_json::json;
 
 use super::{app_of, bring, google, invalid, rows};
@@ -230,4 +233,30 @@ fn the_log_tells_who_came_and_never_a_token() {
         assert!(!log.contains(&secret), "a token is in the log");
     }
     assert!(!log.contains("opaque-and-secret") && !log.contains("ya29.another"), "an access token is in the log");
+}
+
+/// Ban tools read the log: who is asked for a code has done nothing wrong yet.
+#[test]
+fn a_code_that_is_still_to_come_is_no_failed_sign_in() {
+    let provider = Provider::start();
+    let home = Home::new()
+        .with("PORTCULLIS_SOCIAL__GOOGLE__CLIENT_ID", CLIENT)
+        .with("PORTCULLIS_SOCIAL__GOOGLE__ISSUER", &provider.origin);
+    let server = home.serve();
+    let http = Http::new(server.origin());
+    let now = Clock::system().now();
+    let token = provider.id_token(json!({ "iat": now.seconds(), "exp": now.seconds() + 60 }));
+    let post = || http.post("/api/auth/google/", "", &json!({ "token": token })).unwrap();
+    post().is(200);
+    let mut conn = Target::Sqlite(home.path().join("data/portcullis.db")).connect().unwrap();
+    two_factor::begin(&mut conn, 1, "sealed", now).unwrap();
+    assert!(two_factor::confirm(&mut conn, 1, "sealed", now).unwrap());
+
+    assert_eq!(post().is(401).body["code"], "two_factor_required");
+
+    let log = eventually("the log", Duration::from_secs(10), || {
+        let log = server.log();
+        log.contains("POST /api/auth/google/ 401").then_some(log)
+    });
+    assert!(!log.contains("failed sign-in"), "{log}");
 }

@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
+pub mod idempotency;
 pub mod import;
 pub mod invitation;
 pub mod kept;

@@ -281,3 +281,69 @@ impl Task {
         format!("/api/tasks/{}/", self.id)
     }
 }
+
+/// Threads post tasks, each under a key of its own, until the kill; whatever was not answered is sent again, and what was
+/// answered too. Each task is there once, and the answer that came twice is the same.
+#[test]
+fn what_is_sent_again_after_a_kill_is_made_once() {
+    let home =
+        Home::new().with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "1h").with("PORTCULLIS_THROTTLE__LOGIN", "off");
+    let mut posters = Vec::new();
+    for round in 0..5 {
+        let server = home.serve();
+        let answered = AtomicUsize::new(0);
+        if posters.is_empty() {
+            let http = Http::new(server.origin());
+            for number in 0..4 {
+                let body = json!({ "username": format!("poster{number}"), "password": PASSWORD });
+                let access = http.post("/api/register/", "", &body).unwrap().is(201).pair().access;
+                posters.push(Poster { access, answers: Vec::new() });
+            }
+        }
+        thread::scope(|scope| {
+            for poster in &mut posters {
+                let (http, answered) = (Http::new(server.origin()), &answered);
+                scope.spawn(move || {
+                    loop {
+                        poster.answers.push(None);
+                        let number = poster.answers.len() - 1;
+                        match poster.post(&http, number) {
+                            Ok(body) => poster.answers[number] = Some(body),
+                            Err(_) => break, // the kill
+                        }
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            let limit = Duration::from_secs(20);
+            eventually("enough answers", limit, || (answered.load(Ordering::Relaxed) >= 60 + 7 * round).then_some(()));
+            server.kill();
+        });
+
+        let server = home.serve();
+        let http = Http::new(server.origin());
+        for poster in &mut posters {
+            for number in 0..poster.answers.len() {
+                let again = poster.post(&http, number).unwrap();
+                let first = poster.answers[number].get_or_insert_with(|| again.clone());
+                assert_eq!(*first, again, "round {round}");
+            }
+            let made = http.get("/api/tasks/", &poster.access).unwrap().is(200);
+            assert_eq!(made.body["count"], poster.answers.len(), "round {round}");
+        }
+        server.kill();
+    }
+}
+
+/// One thread's answers, by the number of the task; `None` for what was not answered.
+struct Poster {
+    access: String,
+    answers: Vec<Option<serde_json::Value>>,
+}
+
+impl Poster {
+    fn post(&self, http: &Http, number: usize) -> reqwest::Result<serde_json::Value> {
+        let body = json!({ "title": format!("task {number}") });
+        Ok(http.post_once("/api/tasks/", &self.access, &body, &format!("key {number}"))?.is(201).body)
+    }
+}

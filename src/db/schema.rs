@@ -289,6 +289,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    throttle_counts (id) {
+        id -> BigInt,
+        key -> Text,
+        at -> BigInt,
+        count -> Integer,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(known_addresses -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
@@ -328,4 +338,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     two_factor,
     recovery_codes,
     idempotency_keys,
+    throttle_counts,
 );

@@ -18,6 +18,7 @@ pub mod session;
 pub mod sign_in_failure;
 pub mod signing_key;
 pub mod social;
+pub mod throttle_count;
 pub mod token;
 pub mod two_factor;
 pub mod used_letter;

@@ -10,3 +10,13 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_order ON idempotency_keys (user_id, id);
 CREATE INDEX idempotency_keys_expires ON idempotency_keys (expires_at);
+
+-- Requests that throttle.anon and throttle.user have counted, so that a restart forgets none. The key is a keyed digest.
+CREATE TABLE throttle_counts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    key TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    count INTEGER NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX throttle_counts_expires ON throttle_counts (expires_at);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection};
 use serde_json::json;
 
@@ -346,4 +346,52 @@ impl Poster {
         let body = json!({ "title": format!("task {number}") });
         Ok(http.post_once("/api/tasks/", &self.access, &body, &format!("key {number}"))?.is(201).body)
     }
+}
+
+/// R7: an ordinary stop writes all that was counted, and a server that is killed has written it a second before.
+#[test]
+fn whoever_has_used_up_a_rate_waits_on_after_a_stop_and_after_a_kill() {
+    let home = Home::new().with("PORTCULLIS_THROTTLE__USER", "3/hour");
+    let server = home.serve();
+    let http = Http::new(server.origin());
+    let mut accesses = Vec::new();
+    for name in ["ann", "bob"] {
+        let body = json!({ "username": name, "password": PASSWORD });
+        accesses.push(http.post("/api/register/", "", &body).unwrap().is(201).pair().access);
+    }
+    let hello = |origin: &str, access: &str| Http::new(origin).get("/api/hello/", access).unwrap();
+    for _ in 0..3 {
+        hello(server.origin(), &accesses[0]).is(200);
+    }
+    hello(server.origin(), &accesses[0]).is(429);
+    assert!(server.stop(Duration::from_secs(5)).success());
+
+    let server = home.serve();
+    hello(server.origin(), &accesses[0]).is(429);
+    for _ in 0..3 {
+        hello(server.origin(), &accesses[1]).is(200);
+    }
+    // Of Ann three, of Bob three, and the two registrations from their address.
+    eventually("the counts are written", Duration::from_secs(10), || (counted(&home) == 8).then_some(()));
+    server.kill();
+
+    let server = home.serve();
+    for access in &accesses {
+        hello(server.origin(), access).is(429);
+    }
+}
+
+/// How many requests the database holds as counted.
+fn counted(home: &Home) -> i64 {
+    #[derive(QueryableByName)]
+    struct Sum {
+        #[diesel(sql_type = BigInt)]
+        sum: i64,
+    }
+    let file = home.path().join("data/portcullis.db");
+    let mut conn = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    diesel::sql_query("SELECT coalesce(sum(count), 0) AS sum FROM throttle_counts")
+        .get_result::<Sum>(&mut conn)
+        .unwrap()
+        .sum
 }

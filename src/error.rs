@@ -45,10 +45,14 @@ pub enum Error {
     Conflict(String),
     /// 410: it was there, and what to do now.
     Gone(&'static str),
+    /// 412: it is not as the request's conditions say.
+    PreconditionFailed,
     /// 413.
     TooLarge,
     /// 415, with the media type as it was sent.
     UnsupportedMediaType(String),
+    /// 422: the idempotency key of another request.
+    KeyReused,
     /// 429: try again after `wait`.
     Throttled {
         /// The time until a try is worth while.
@@ -150,8 +154,10 @@ impl Error {
             Self::MethodNotAllowed(method) => detail(&format!("Method \"{method}\" not allowed.")),
             Self::NotAcceptable => detail("Could not satisfy the request Accept header."),
             Self::Gone(words) => detail(words),
+            Self::PreconditionFailed => detail("It is not as the request expects it to be. Nothing was changed."),
             Self::TooLarge => detail("The request body is too large."),
             Self::UnsupportedMediaType(kind) => detail(&format!("Unsupported media type \"{kind}\" in request.")),
+            Self::KeyReused => detail("This Idempotency-Key has been used for another request. Nothing was changed."),
             Self::Throttled { .. } => {
                 let seconds = self.retry_after().unwrap_or(1);
                 let plural = if seconds == 1 { "" } else { "s" };
@@ -213,8 +219,10 @@ impl ResponseError for Error {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Gone(_) => StatusCode::GONE,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::Elsewhere(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -26,7 +26,7 @@ use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
 use crate::mail::Mail;
-use crate::model::{lifetime, sign_in_failure};
+use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
@@ -126,7 +126,12 @@ impl Site {
         let letters = LetterTokens::new(signer.clone(), &secrets.derive("letter tokens"));
         let mail = Mail::new(&settings)?;
         let passwords = Passwords::start(&settings.passwords)?;
-        let throttle = Arc::new(Throttle::default());
+        let throttle = Throttle::new(&secrets.derive("rates"));
+        if settings.throttle.anon.is_some() || settings.throttle.user.is_some() {
+            let kept = throttle_count::live(&mut conn, clock.now())?;
+            throttle.restore(kept, clock.monotonic(), clock.now());
+        }
+        let throttle = Arc::new(throttle);
         let limits = Limits::new(&secrets.derive("sign-in limits"), settings.throttle.clone(), clock.clone());
         let most = limits::MOST.try_into().unwrap_or(i64::MAX);
         limits.restore(sign_in_failure::live(&mut conn, clock.now(), most)?);

@@ -1,12 +1,19 @@
-//! How often one may ask: DRF's sliding log, kept in memory and exact under concurrency.
+//! How often one may ask: DRF's sliding log, in memory and exact under concurrency.
+//!
+//! What was counted is written every second (`ops::rates`), and a start goes on from there. The keys of its rows are keyed
+//! digests: the database does not tell who asks from where.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
+
+use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::model::throttle_count::Counted;
 use crate::settings::Rate;
 
 /// Whom a count is kept of.
@@ -38,35 +45,62 @@ pub fn network(ip: IpAddr) -> IpAddr {
 
 type Key = (&'static str, Subject);
 
-/// When one key asked, oldest first, and over which time that counts.
+/// When one key asked, oldest first, in microseconds of the monotonic clock; those of before the start are below zero.
 struct Log {
-    times: VecDeque<Duration>,
-    per: Duration,
+    times: VecDeque<i64>,
+    /// Over which time they count.
+    per: i64,
+    /// How many of them, the newest, are not kept yet.
+    fresh: usize,
 }
 
 #[derive(Default)]
 struct Shard {
     logs: HashMap<Key, Log>,
+    /// The keys that have something fresh.
+    changed: Vec<Key>,
     sweep_at: usize,
+}
+
+/// What a key has asked of an earlier process.
+#[derive(Default)]
+struct Before {
+    /// When, oldest first, and how often.
+    times: Vec<(i64, i32)>,
+    /// From when on none of it counts.
+    until: i64,
 }
 
 /// The counts. One for the whole process.
 pub struct Throttle {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
+    digests: hmac::Key,
+    /// What an earlier process has counted, by digest, for those who have not asked since.
+    restored: Mutex<HashMap<String, Before>>,
+    /// What could not be written.
+    left: Mutex<Vec<Counted>>,
 }
 
 const SHARDS: usize = 64;
 /// The number of keys in a shard from which on idle ones are looked for.
 const SWEEP_FROM: usize = 256;
 
-impl Default for Throttle {
-    fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
-    }
-}
+/// How many keys of a shard are written at a time: a thousand in all, a few milliseconds of the writer.
+const WRITTEN: usize = 16;
 
 impl Throttle {
+    /// One that has counted nothing; `secret` keys the digests of what is kept.
+    pub fn new(secret: &[u8]) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            digests: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            restored: Mutex::default(),
+            left: Mutex::default(),
+        }
+    }
+
     /// Counts one request of `who` in `scope` at `now` (of the monotonic clock), if the rate allows one more.
     ///
     /// # Errors
@@ -76,28 +110,120 @@ impl Throttle {
         let shards = u64::try_from(self.shards.len()).unwrap_or(1);
         let place = usize::try_from(self.hasher.hash_one(&key) % shards.max(1)).unwrap_or(0);
         let shard = self.shards.get(place).ok_or_else(|| Error::internal("the throttle has no shards"))?;
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let (now, per) = (micros(now), micros(rate.per));
+        let most = usize::try_from(rate.requests).unwrap_or(usize::MAX);
+        let mut shard = lock(shard);
         shard.sweep(now);
-        let log = shard.logs.entry(key).or_insert_with(|| Log { times: VecDeque::new(), per: rate.per });
-        while log.times.front().is_some_and(|oldest| *oldest + rate.per <= now) {
+        let Shard { logs, changed, .. } = &mut *shard;
+        let log =
+            logs.entry(key.clone()).or_insert_with(|| Log { times: self.times_before(&key, most), per, fresh: 0 });
+        while log.times.front().is_some_and(|oldest| oldest.saturating_add(per) <= now) {
             log.times.pop_front();
         }
-        if log.times.len() >= usize::try_from(rate.requests).unwrap_or(usize::MAX) {
-            let wait = log.times.front().map_or(rate.per, |oldest| (*oldest + rate.per).saturating_sub(now));
-            return Err(Error::Throttled { wait });
+        log.fresh = log.fresh.min(log.times.len());
+        if let Some(surplus) = log.times.len().checked_sub(most) {
+            // The one that must have left the window before there is room.
+            let blocking = log.times.get(surplus).copied().unwrap_or(now);
+            let wait = blocking.saturating_add(per).saturating_sub(now);
+            return Err(Error::Throttled { wait: Duration::from_micros(wait.try_into().unwrap_or(0)) });
         }
         log.times.push_back(now);
+        log.fresh += 1;
+        if log.fresh == 1 {
+            changed.push(key);
+        }
         Ok(())
     }
+
+    /// What was counted since the last call, for the database: a row for each key, so many keys at most as are written
+    /// quickly. `now` and `wall` are the same moment of the monotonic clock and of the calendar's.
+    pub fn counted(&self, now: Duration, wall: Timestamp) -> Vec<Counted> {
+        let left = std::mem::take(&mut *lock(&self.left));
+        if !left.is_empty() {
+            return left;
+        }
+        let now = micros(now);
+        let at = |time: i64| Timestamp::from_micros(wall.micros().saturating_sub(now.saturating_sub(time)));
+        let mut rows = Vec::new();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let from = shard.changed.len().saturating_sub(WRITTEN);
+            for key in shard.changed.split_off(from) {
+                let Some(log) = shard.logs.get_mut(&key) else { continue };
+                let Some(last) = log.times.back().copied() else { continue };
+                let count = std::mem::take(&mut log.fresh).try_into().unwrap_or(i32::MAX);
+                if count == 0 {
+                    continue; // it counts no longer, or stood here twice
+                }
+                let expires_at = at(last.saturating_add(log.per));
+                rows.push(Counted { key: self.digest(&key), at: at(last), count, expires_at });
+            }
+        }
+        rows
+    }
+
+    /// These could not be written: they are what is written next.
+    pub fn not_kept(&self, rows: &[Counted]) {
+        lock(&self.left).extend_from_slice(rows);
+    }
+
+    /// Takes over what the database has kept, oldest first. A time that has not come yet, since the clock was set back, is
+    /// now.
+    pub fn restore(&self, rows: Vec<Counted>, now: Duration, wall: Timestamp) {
+        let (now, mut restored) = (micros(now), lock(&self.restored));
+        for row in rows {
+            let time = now.saturating_sub(micros(wall.since(row.at)));
+            let before = restored.entry(row.key).or_default();
+            before.times.push((time, row.count));
+            before.until = before.until.max(time.saturating_add(micros(row.expires_at.since(row.at))));
+        }
+    }
+
+    /// Drops what was taken over and counts no longer at `now`.
+    pub fn forget(&self, now: Duration) {
+        let now = micros(now);
+        lock(&self.restored).retain(|_, before| before.until > now);
+    }
+
+    /// What a key that asks for the first time has asked of an earlier process: the last `most` times, which say it all.
+    fn times_before(&self, key: &Key, most: usize) -> VecDeque<i64> {
+        let mut restored = lock(&self.restored);
+        if restored.is_empty() {
+            return VecDeque::new();
+        }
+        let before = restored.remove(&self.digest(key)).unwrap_or_default().times.into_iter().rev();
+        let newest =
+            before.flat_map(|(time, count)| std::iter::repeat_n(time, count.try_into().unwrap_or(0))).take(most);
+        let mut times: VecDeque<i64> = newest.collect();
+        times.make_contiguous().reverse();
+        times
+    }
+
+    fn digest(&self, (scope, who): &Key) -> String {
+        let text = match who {
+            Subject::User(id) => format!("{scope} user {id}"),
+            Subject::Address(ip) => format!("{scope} address {ip}"),
+        };
+        let tag = hmac::sign(&self.digests, text.as_bytes());
+        hex::encode(tag.as_ref().get(..16).unwrap_or_default())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn micros(span: Duration) -> i64 {
+    span.as_micros().try_into().unwrap_or(i64::MAX)
 }
 
 impl Shard {
     /// Drops the keys that have nothing left to count, whenever their number has doubled.
-    fn sweep(&mut self, now: Duration) {
+    fn sweep(&mut self, now: i64) {
         if self.logs.len() < self.sweep_at.max(SWEEP_FROM) {
             return;
         }
-        self.logs.retain(|_, log| log.times.back().is_some_and(|newest| *newest + log.per > now));
+        self.logs.retain(|_, log| log.times.back().is_some_and(|newest| newest.saturating_add(log.per) > now));
         self.sweep_at = self.logs.len() * 2;
     }
 }
@@ -116,14 +242,14 @@ mod tests {
 
     #[test]
     fn at_most_so_many_pass_in_any_window() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(b"secret");
         let passed = (0..100).filter(|t| throttle.take("user", ann(), RATE, Duration::from_secs(*t)).is_ok()).count();
         assert_eq!(passed, 10);
     }
 
     #[test]
     fn the_wait_is_until_the_oldest_counted_request_leaves_the_window() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(b"secret");
         for t in 0..5 {
             throttle.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
         }
@@ -134,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_thousand_at_once_do_not_beat_the_count() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(b"secret");
         let rate = Rate { requests: 100, per: Duration::from_secs(60) };
         let passed = AtomicUsize::new(0);
         std::thread::scope(|scope| {
@@ -160,9 +286,91 @@ mod tests {
         assert_ne!(subject("192.0.2.1"), subject("192.0.2.2"));
     }
 
+    fn moment(seconds: u64) -> (Duration, Timestamp) {
+        (Duration::from_secs(seconds), Timestamp::from_seconds(1_000_000) + Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn what_was_counted_is_written_once_and_goes_on_after_a_start() {
+        let before = Throttle::new(b"secret");
+        let mut rows = Vec::new();
+        for t in [0, 0, 10, 11] {
+            before.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
+            if t != 10 {
+                rows.extend(before.counted(moment(t).0, moment(t).1));
+            }
+        }
+        assert_eq!(before.counted(moment(12).0, moment(12).1), []);
+        let told: Vec<_> = rows.iter().map(|row| (row.at, row.count, row.expires_at)).collect();
+        let row = |t: u64, count| (moment(t).1, count, moment(t + 50).1);
+        assert_eq!(told, [row(0, 1), row(0, 1), row(11, 2)]);
+        assert!(rows.iter().all(|row| row.key.len() == 32 && row.key == rows.first().unwrap().key));
+
+        // The clock of the process begins anew; that of the calendar has gone on.
+        let start = |secret: &[u8], clock: Timestamp| {
+            let after = Throttle::new(secret);
+            after.restore(rows.clone(), Duration::ZERO, clock);
+            after
+        };
+        let wait = |after: &Throttle, t| match after.take("user", ann(), RATE, Duration::from_secs(t)) {
+            Err(Error::Throttled { wait }) => wait.as_secs(),
+            _ => 0,
+        };
+        let after = start(b"secret", moment(20).1);
+        assert_eq!([wait(&after, 1), wait(&after, 1), wait(&after, 30), wait(&after, 30)], [0, 29, 0, 0]);
+        after.take("user", Subject::User(2), RATE, Duration::ZERO).unwrap();
+        after.forget(Duration::from_secs(41));
+        // With the calendar set back all of it is now; under another secret there is nothing.
+        let back = start(b"secret", moment(0).1 - Duration::from_secs(5));
+        assert_eq!([wait(&back, 1), wait(&back, 1)], [0, 49]);
+        let other = start(b"other", moment(20).1);
+        assert_eq!([(); 6].map(|()| wait(&other, 1)), [0, 0, 0, 0, 0, 50]);
+        assert_eq!(lock(&other.restored).len(), 1);
+        other.forget(Duration::from_secs(40));
+        assert_eq!(lock(&other.restored).len(), 1, "the last counts until 61, which is 41 here");
+        other.forget(Duration::from_secs(41));
+        assert_eq!(lock(&other.restored).len(), 0);
+    }
+
+    #[test]
+    fn a_lowered_rate_waits_until_there_is_room() {
+        let throttle = Throttle::new(b"secret");
+        for t in 0..5 {
+            throttle.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
+        }
+        let lower = Rate { requests: 2, ..RATE };
+        let refused = throttle.take("user", ann(), lower, Duration::from_secs(5));
+        assert!(matches!(refused, Err(Error::Throttled { wait }) if wait == Duration::from_secs(48)));
+    }
+
+    #[test]
+    fn however_many_ask_a_second_writes_a_thousand_rows_and_nobody_is_left_out() {
+        let throttle = Throttle::new(b"secret");
+        for user in 0..5000 {
+            throttle.take("user", Subject::User(user), RATE, Duration::ZERO).unwrap();
+        }
+        let first = throttle.counted(moment(0).0, moment(0).1);
+        assert_eq!(first.len(), SHARDS * WRITTEN);
+        let (_, failed) = first.split_at(1000);
+        throttle.not_kept(failed);
+        assert_eq!(throttle.counted(moment(1).0, moment(1).1), failed);
+        let mut keys: std::collections::HashSet<String> = first.into_iter().map(|row| row.key).collect();
+        loop {
+            let rows = throttle.counted(moment(2).0, moment(2).1);
+            if rows.is_empty() {
+                break;
+            }
+            assert!(rows.len() <= SHARDS * WRITTEN);
+            for row in rows {
+                assert!(keys.insert(row.key));
+            }
+        }
+        assert_eq!(keys.len(), 5000);
+    }
+
     #[test]
     fn idle_keys_are_forgotten() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(b"secret");
         for user in 0..100_000 {
             throttle
                 .take("user", Subject::User(user), RATE, Duration::from_secs(u64::try_from(user).unwrap()))

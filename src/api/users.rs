@@ -1,5 +1,6 @@
 //! Users, for staff whose roles permit it: so that a script provisions people without the panel, by the panel's own rules.
 
+use actix_web::http::Method;
 use actix_web::web::Data;
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -19,6 +20,7 @@ use crate::model::user::{self, NewUser, Taken, User, UserChanges};
 use crate::model::{panel_session, role, user_list};
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
+use crate::rest::conditions::Conditions;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::{ListQuery, Page};
 use crate::rest::payload::Body;
@@ -208,13 +210,13 @@ fn find(conn: &mut Conn, id: i64) -> Result<User> {
 /// GET `/api/users/{id}/`.
 ///
 /// # Errors
-/// 404 if there is none.
-pub async fn retrieve(site: Data<Site>, _: Caller<Access>, id: Id) -> Result<Answer> {
+/// 404 if there is none; 412 if it is not what `If-Match` names.
+pub async fn retrieve(site: Data<Site>, _: Caller<Access>, id: Id, conditions: Conditions) -> Result<Answer> {
     let load = move |conn: &mut Conn| {
         let user = find(conn, id.number())?;
         Shown::load(conn, user)
     };
-    Answer::ok(&site.db.read(load).await?)
+    conditions.answer(Answer::ok(&site.db.read(load).await?)?)
 }
 
 fn taken() -> Error {
@@ -280,18 +282,29 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
     };
     let made = site.db.write(make).await?;
     log::info!(target: "users", "user {} has made user {}", caller.user, made.id);
-    Answer::created(&made)
+    Ok(Answer::created(&made)?.tagged())
 }
 
 /// PUT and PATCH `/api/users/{id}/`. Switching an account off ends its sessions, and so does a new password.
 ///
 /// # Errors
-/// 404 if there is none; 400 by field; 403 and 409 with the rule that stands in the way.
-pub async fn change(site: Data<Site>, caller: Caller<Access>, id: Id, body: Body) -> Result<Answer> {
+/// 404 if there is none; 412 if it is not as the caller expects; 400 by field; 403 and 409 with the rule that stands in the way.
+pub async fn change(
+    site: Data<Site>,
+    caller: Caller<Access>,
+    id: Id,
+    method: Method,
+    conditions: Conditions,
+    body: Body,
+) -> Result<Answer> {
     let (who, id, now) = (caller.principal(), id.number(), site.clock.now());
-    let asker = who.clone();
+    let (asker, expected) = (who.clone(), conditions.clone());
     // Asked before the body is read (CONTRACT 2), and again in the transaction.
-    let before = move |conn: &mut Conn| reached(conn, &asker, id).map(|(_, _, user)| user);
+    let before = move |conn: &mut Conn| {
+        let (_, _, user) = reached(conn, &asker, id)?;
+        expected.allow_change(&Shown::load(conn, user.clone())?)?;
+        Ok(user)
+    };
     let before = site.db.read(before).await?;
     let given: Account = body.read().await?;
     let hash = match &given.password {
@@ -305,6 +318,7 @@ pub async fn change(site: Data<Site>, caller: Caller<Access>, id: Id, body: Body
     let (grants, verify) = (site.grants.clone(), site.settings.mail.verify_new_addresses);
     let save = move |conn: &mut Conn| {
         let (actor, target, user) = reached(conn, &who, id)?;
+        conditions.allow_change(&Shown::load(conn, user.clone())?)?;
         let flags = given.flags(Flags { active: user.is_active, staff: user.is_staff, superuser: user.is_superuser });
         actor.set_flags(&target, flags).map_err(|refusal| refusal.into_error())?;
         let changes = given.changes(&user, now);
@@ -333,7 +347,9 @@ pub async fn change(site: Data<Site>, caller: Caller<Access>, id: Id, body: Body
     let changed = site.db.write(save).await?;
     site.mail.ring();
     log::info!(target: "users", "user {} has changed user {id}", caller.user);
-    Answer::ok(&changed)
+    let answer = Answer::ok(&changed)?;
+    // As with every resource: none in the answer to PUT (RFC 9110 §9.3.4).
+    Ok(if method == Method::PUT { answer } else { answer.tagged() })
 }
 
 /// The caller as one who acts, and the account, if it is within reach.

@@ -278,6 +278,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    idempotency_keys (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        key -> Text,
+        request -> Text,
+        answer -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    throttle_counts (id) {
+        id -> BigInt,
+        key -> Text,
+        at -> BigInt,
+        count -> Integer,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(known_addresses -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
@@ -316,4 +337,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     known_addresses,
     two_factor,
     recovery_codes,
+    idempotency_keys,
+    throttle_counts,
 );

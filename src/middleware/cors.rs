@@ -11,6 +11,8 @@ use crate::settings;
 pub struct Cors {
     origins: Vec<HeaderValue>,
     headers: HeaderValue,
+    /// What scripts may read of an answer; nothing if it is empty.
+    exposed: HeaderValue,
     /// Whether pages may send cookies: only where the refresh token is one.
     credentials: bool,
 }
@@ -22,8 +24,9 @@ impl Cors {
     /// The rules of these settings, which hold only what can stand in a header.
     pub fn new(settings: &settings::Cors, credentials: bool) -> Self {
         let origins = settings.allowed_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-        let headers = HeaderValue::from_str(&settings.allowed_headers.join(", "));
-        Self { origins: origins.collect(), headers: headers.unwrap_or(HeaderValue::from_static("")), credentials }
+        let list = |names: &[String]| HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static(""));
+        let (headers, exposed) = (list(&settings.allowed_headers), list(&settings.exposed_headers));
+        Self { origins: origins.collect(), headers, exposed, credentials }
     }
 
     /// The answer to a preflight, whatever its path; `None` if the request is none.
@@ -46,6 +49,9 @@ impl Cors {
         let allowed = self.origins.contains(origin);
         if allowed {
             response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            if !self.exposed.is_empty() {
+                response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone());
+            }
             if self.credentials {
                 response.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             }

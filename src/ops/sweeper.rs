@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
-use crate::model::{change, outbox, token, used_letter};
+use crate::model::{change, idempotency, outbox, token, used_letter};
 use crate::site::Site;
 
 /// How often a server sweeps.
@@ -26,6 +26,8 @@ pub struct Swept {
     pub changes: usize,
     /// Letters that are done with, and marks of their tokens.
     pub letters: usize,
+    /// First answers to requests that might have been sent again.
+    pub answers: usize,
 }
 
 /// Deletes what expired before `now`, batch by batch; `progress` is told the count of tokens after each.
@@ -57,6 +59,13 @@ pub async fn sweep(db: &Db, now: Timestamp, mut progress: impl FnMut(usize)) -> 
             db.write(move |conn| Ok(outbox::purge(conn, before, BATCH)? + used_letter::purge(conn, before, BATCH)?));
         let gone = gone.await?;
         swept.letters += gone;
+        if gone == 0 {
+            break;
+        }
+    }
+    loop {
+        let gone = db.write(move |conn| idempotency::purge(conn, before, BATCH)).await?;
+        swept.answers += gone;
         if gone == 0 {
             return Ok(swept);
         }

@@ -3,14 +3,14 @@
 use actix_web::body::{BodyStream, BoxBody};
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, EntityTag, HeaderValue, TryIntoHeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use futures_util::Stream;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::rest::json;
+use crate::rest::{conditions, json};
 
 /// What a handler answers.
 pub struct Answer {
@@ -19,6 +19,8 @@ pub struct Answer {
     cookies: Vec<Cookie<'static>>,
     /// The name under which a browser keeps it, for an answer that is a file.
     file: Option<&'static str>,
+    /// The entity tag (RFC 9110 §8.8.3).
+    tag: Option<EntityTag>,
 }
 
 enum Content {
@@ -53,7 +55,16 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookies: Vec::new(), file: None })
+        Ok(Self::of(status, Content::Json(json::to_vec(body)?)))
+    }
+
+    /// 201 with what was made, in JSON that is written already.
+    pub fn created_as(json: Vec<u8>) -> Self {
+        Self::of(StatusCode::CREATED, Content::Json(json))
+    }
+
+    fn of(status: StatusCode, content: Content) -> Self {
+        Self { status, content, cookies: Vec::new(), file: None, tag: None }
     }
 
     /// 200 with what goes on for as long as the stream does.
@@ -61,12 +72,7 @@ impl Answer {
     where
         S: Stream<Item = Result<Bytes>> + 'static,
     {
-        Self {
-            status: StatusCode::OK,
-            content: Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))),
-            cookies: Vec::new(),
-            file: None,
-        }
+        Self::of(StatusCode::OK, Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))))
     }
 
     /// The same answer as a file of this name (RFC 6266): plain ASCII without quotes.
@@ -83,7 +89,25 @@ impl Answer {
 
     /// A status alone.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, content: Content::Nothing, cookies: Vec::new(), file: None }
+        Self::of(status, Content::Nothing)
+    }
+
+    /// The same answer with the strong tag of its JSON.
+    pub fn tagged(mut self) -> Self {
+        if let Content::Json(json) = &self.content {
+            self.tag = Some(conditions::tag(json));
+        }
+        self
+    }
+
+    /// The tag, of an answer that has one.
+    pub fn tag(&self) -> Option<&EntityTag> {
+        self.tag.as_ref()
+    }
+
+    /// 304 in place of the answer: its headers without its content (RFC 9110 §15.4.5).
+    pub fn not_modified(self) -> Self {
+        Self { status: StatusCode::NOT_MODIFIED, content: Content::Nothing, ..self }
     }
 }
 
@@ -101,6 +125,9 @@ impl Responder for Answer {
             && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
         {
             response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+        }
+        if let Some(tag) = self.tag.and_then(|tag| tag.try_into_value().ok()) {
+            response.headers_mut().insert(header::ETAG, tag);
         }
         match self.content {
             Content::Nothing => response,

@@ -2,7 +2,9 @@
 
 pub mod answer;
 pub mod caller;
+pub mod conditions;
 pub mod fields;
+pub mod idempotency;
 pub mod json;
 pub mod link;
 pub mod list;

@@ -16,7 +16,9 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
-use crate::rest::fields::Input;
+use crate::rest::conditions::Conditions;
+use crate::rest::fields::{self, Input};
+use crate::rest::idempotency::IdempotencyKey;
 use crate::rest::list::{ListQuery, Page};
 use crate::rest::payload::Body;
 use crate::rest::permission::{Owned, Permission};
@@ -120,19 +122,32 @@ async fn list<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, query: L
     Answer::ok(&site.db.read(move |conn| R::list(conn, &who, &query)).await?)
 }
 
-async fn retrieve<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, id: Id) -> Result<Answer> {
+async fn retrieve<R: Resource>(
+    site: Data<Site>,
+    caller: Caller<R::Access>,
+    id: Id,
+    conditions: Conditions,
+) -> Result<Answer> {
     let who = caller.principal();
-    Answer::ok(&site.db.read(move |conn| allowed::<R>(conn, &who, &Method::GET, &id)).await?)
+    let found = site.db.read(move |conn| allowed::<R>(conn, &who, &Method::GET, &id)).await?;
+    conditions.answer(Answer::ok(&found)?)
 }
 
-async fn create<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, body: Body) -> Result<Answer> {
-    let input: R::Input = body.read().await?;
+async fn create<R: Resource>(
+    site: Data<Site>,
+    caller: Caller<R::Access>,
+    key: IdempotencyKey,
+    body: Body,
+) -> Result<Answer> {
+    let payload = body.payload().await?;
+    let once = key.with(&payload)?;
+    let input: R::Input = fields::read_input(payload, false)?;
     let (who, now) = (caller.principal(), site.clock.now());
     let made = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        R::insert(conn, &who, &input, now)
+        once.answer(conn, who.user, now, |conn| R::insert(conn, &who, &input, now))
     };
-    Answer::created(&site.db.write(made).await?)
+    Ok(Answer::created_as(site.db.write(made).await?).tagged())
 }
 
 async fn update<R: Resource>(
@@ -140,27 +155,40 @@ async fn update<R: Resource>(
     caller: Caller<R::Access>,
     id: Id,
     method: Method,
+    conditions: Conditions,
     body: Body,
 ) -> Result<Answer> {
     let (who, id) = (caller.principal(), Arc::new(id));
-    // Asked before the body is read, since a missing or foreign object is told before a bad body (CONTRACT 2) ...
-    let (asker, asked, verb) = (who.clone(), id.clone(), method.clone());
-    site.db.read(move |conn| allowed::<R>(conn, &asker, &verb, &asked).map(drop)).await?;
+    // Asked before the body is read, since a missing or foreign object is told before a bad body (CONTRACT 2), and so is one
+    // that is not as it should be (RFC 9110 §13.2.1) ...
+    let (asker, asked, verb, expected) = (who.clone(), id.clone(), method.clone(), conditions.clone());
+    site.db.read(move |conn| expected.allow_change(&allowed::<R>(conn, &asker, &verb, &asked)?)).await?;
     let input: R::Input = body.read().await?;
-    let now = site.clock.now();
+    let (now, is_put) = (site.clock.now(), method == Method::PUT);
     // ... and again in the transaction, since it may have changed meanwhile.
     let updated = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        allowed::<R>(conn, &who, &method, &id)?.update(conn, &input, now)
+        let object = allowed::<R>(conn, &who, &method, &id)?;
+        conditions.allow_change(&object)?;
+        object.update(conn, &input, now)
     };
-    Answer::ok(&site.db.write(updated).await?)
+    let answer = Answer::ok(&site.db.write(updated).await?)?;
+    // A tag in the answer to PUT would be taken for that of the body that was sent (RFC 9110 §9.3.4).
+    Ok(if is_put { answer } else { answer.tagged() })
 }
 
-async fn destroy<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, id: Id) -> Result<Answer> {
+async fn destroy<R: Resource>(
+    site: Data<Site>,
+    caller: Caller<R::Access>,
+    id: Id,
+    conditions: Conditions,
+) -> Result<Answer> {
     let who = caller.principal();
     let gone = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        allowed::<R>(conn, &who, &Method::DELETE, &id)?.delete(conn)
+        let object = allowed::<R>(conn, &who, &Method::DELETE, &id)?;
+        conditions.allow_change(&object)?;
+        object.delete(conn)
     };
     site.db.write(gone).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))

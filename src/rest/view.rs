@@ -301,9 +301,15 @@ fn throttle(site: &Site, request: &HttpRequest, who: Option<&Principal>) -> Resu
 }
 
 /// Spreads a JSON answer over lines, for those who asked by `Accept: application/json; indent=4`.
-fn indent(response: HttpResponse, rendering: Rendering) -> HttpResponse {
+fn indent(mut response: HttpResponse, rendering: Rendering) -> HttpResponse {
     if rendering == Rendering::Json {
         return response;
+    }
+    // The bytes are not those of the tag any more: it names the same state, weakly (RFC 9110 §8.8.1).
+    if let Some(tag) = response.headers().get(header::ETAG)
+        && let Ok(weak) = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
+    {
+        response.headers_mut().insert(header::ETAG, weak);
     }
     response.map_body(|_, body: BoxBody| match body.try_into_bytes() {
         Ok(bytes) => BoxBody::new(rendering.spread(bytes.to_vec())),

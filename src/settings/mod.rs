@@ -346,13 +346,21 @@ pub struct Cors {
     /// The headers those pages may send, in lower case. The nine of the tutorial.
     #[serde(deserialize_with = "value::header_names")]
     pub allowed_headers: Vec<String>,
+    /// The headers of answers that those pages may read, in lower case, beside those that any page may. The tag of a resource
+    /// and the time to wait.
+    #[serde(deserialize_with = "value::header_names")]
+    pub exposed_headers: Vec<String>,
 }
 
 impl Default for Cors {
     fn default() -> Self {
         let headers =
             "accept accept-encoding authorization content-type dnt origin user-agent x-csrftoken x-requested-with";
-        Self { allowed_origins: Vec::new(), allowed_headers: headers.split(' ').map(Into::into).collect() }
+        Self {
+            allowed_origins: Vec::new(),
+            allowed_headers: headers.split(' ').map(Into::into).collect(),
+            exposed_headers: vec!["etag".into(), "retry-after".into()],
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection};
 use serde_json::json;
 
@@ -280,4 +280,118 @@ impl Task {
     fn path(&self) -> String {
         format!("/api/tasks/{}/", self.id)
     }
+}
+
+/// Threads post tasks, each under a key of its own, until the kill; whatever was not answered is sent again, and what was
+/// answered too. Each task is there once, and the answer that came twice is the same.
+#[test]
+fn what_is_sent_again_after_a_kill_is_made_once() {
+    let home =
+        Home::new().with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "1h").with("PORTCULLIS_THROTTLE__LOGIN", "off");
+    let mut posters = Vec::new();
+    for round in 0..5 {
+        let server = home.serve();
+        let answered = AtomicUsize::new(0);
+        if posters.is_empty() {
+            let http = Http::new(server.origin());
+            for number in 0..4 {
+                let body = json!({ "username": format!("poster{number}"), "password": PASSWORD });
+                let access = http.post("/api/register/", "", &body).unwrap().is(201).pair().access;
+                posters.push(Poster { access, answers: Vec::new() });
+            }
+        }
+        thread::scope(|scope| {
+            for poster in &mut posters {
+                let (http, answered) = (Http::new(server.origin()), &answered);
+                scope.spawn(move || {
+                    loop {
+                        poster.answers.push(None);
+                        let number = poster.answers.len() - 1;
+                        match poster.post(&http, number) {
+                            Ok(body) => poster.answers[number] = Some(body),
+                            Err(_) => break, // the kill
+                        }
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            let limit = Duration::from_secs(20);
+            eventually("enough answers", limit, || (answered.load(Ordering::Relaxed) >= 60 + 7 * round).then_some(()));
+            server.kill();
+        });
+
+        let server = home.serve();
+        let http = Http::new(server.origin());
+        for poster in &mut posters {
+            for number in 0..poster.answers.len() {
+                let again = poster.post(&http, number).unwrap();
+                let first = poster.answers[number].get_or_insert_with(|| again.clone());
+                assert_eq!(*first, again, "round {round}");
+            }
+            let made = http.get("/api/tasks/", &poster.access).unwrap().is(200);
+            assert_eq!(made.body["count"], poster.answers.len(), "round {round}");
+        }
+        server.kill();
+    }
+}
+
+/// One thread's answers, by the number of the task; `None` for what was not answered.
+struct Poster {
+    access: String,
+    answers: Vec<Option<serde_json::Value>>,
+}
+
+impl Poster {
+    fn post(&self, http: &Http, number: usize) -> reqwest::Result<serde_json::Value> {
+        let body = json!({ "title": format!("task {number}") });
+        Ok(http.post_once("/api/tasks/", &self.access, &body, &format!("key {number}"))?.is(201).body)
+    }
+}
+
+/// R7: an ordinary stop writes all that was counted, and a server that is killed has written it a second before.
+#[test]
+fn whoever_has_used_up_a_rate_waits_on_after_a_stop_and_after_a_kill() {
+    let home = Home::new().with("PORTCULLIS_THROTTLE__USER", "3/hour");
+    let server = home.serve();
+    let http = Http::new(server.origin());
+    let mut accesses = Vec::new();
+    for name in ["ann", "bob"] {
+        let body = json!({ "username": name, "password": PASSWORD });
+        accesses.push(http.post("/api/register/", "", &body).unwrap().is(201).pair().access);
+    }
+    let hello = |origin: &str, access: &str| Http::new(origin).get("/api/hello/", access).unwrap();
+    for _ in 0..3 {
+        hello(server.origin(), &accesses[0]).is(200);
+    }
+    hello(server.origin(), &accesses[0]).is(429);
+    assert!(server.stop(Duration::from_secs(5)).success());
+
+    let server = home.serve();
+    hello(server.origin(), &accesses[0]).is(429);
+    for _ in 0..3 {
+        hello(server.origin(), &accesses[1]).is(200);
+    }
+    // Of Ann three, of Bob three, and the two registrations from their address.
+    eventually("the counts are written", Duration::from_secs(10), || (counted(&home) == 8).then_some(()));
+    server.kill();
+
+    let server = home.serve();
+    for access in &accesses {
+        hello(server.origin(), access).is(429);
+    }
+}
+
+/// How many requests the database holds as counted.
+fn counted(home: &Home) -> i64 {
+    #[derive(QueryableByName)]
+    struct Sum {
+        #[diesel(sql_type = BigInt)]
+        sum: i64,
+    }
+    let file = home.path().join("data/portcullis.db");
+    let mut conn = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+    diesel::sql_query("SELECT coalesce(sum(count), 0) AS sum FROM throttle_counts")
+        .get_result::<Sum>(&mut conn)
+        .unwrap()
+        .sum
 }

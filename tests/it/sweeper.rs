@@ -70,7 +70,7 @@ async fn what_has_been_over_for_an_hour_goes_and_nothing_else() {
 
     let swept = sweeper::sweep(&app.site.db, now, |_| ()).await.unwrap();
 
-    assert_eq!(swept, Swept { tokens: 4, sessions: 2, changes: 3, letters: 0 });
+    assert_eq!(swept, Swept { tokens: 4, sessions: 2, changes: 3, letters: 0, answers: 0 });
     let (tokens, dead, left) = app
         .read(|conn| {
             let tokens: Vec<String> =

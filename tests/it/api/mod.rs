@@ -7,6 +7,8 @@ mod api_keys;
 mod articles;
 mod browser_mode;
 mod claims;
+mod conditions;
+mod idempotency;
 mod imported;
 mod keys;
 mod lists;

@@ -37,6 +37,20 @@ async fn a_list_runs_its_own_two_statements() {
 }
 
 #[actix_web::test]
+async fn a_tag_costs_no_statement_and_a_key_is_asked_for_only_where_one_is_sent() {
+    watch();
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await.signed_in().await;
+    let tag =
+        ann.post("/api/tasks/", json!({ "title": "Buy milk" })).await.status(201).header("etag").map(str::to_owned);
+    assert!(!sent(&app).iter().any(|statement| statement.contains("idempotency_keys")));
+    ann.get("/api/tasks/1/").header("if-none-match", &tag.unwrap()).await.is_empty(304);
+    assert_eq!(sent(&app).len(), 1);
+    ann.post("/api/tasks/", json!({ "title": "Buy milk" })).header("idempotency-key", "a").await.status(201);
+    assert!(sent(&app).iter().any(|statement| statement.contains("idempotency_keys")));
+}
+
+#[actix_web::test]
 async fn a_refused_token_runs_no_sql() {
     watch();
     let app = TestApp::new().await;

@@ -1,9 +1,15 @@
 //! How often one may ask: signing in by account and address, everything else by user or address.
 
+use std::future::IntoFuture;
+
+use diesel::prelude::*;
+use portcullis::db::schema::throttle_counts;
+use portcullis::model::throttle_count::{self, Counted, MOST};
+use portcullis::ops::rates;
 use portcullis::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, minutes, seconds};
+use crate::support::app::{NOON, TestApp, minutes, seconds};
 use crate::support::client::Answer;
 use crate::support::people::PASSWORD;
 
@@ -146,4 +152,107 @@ async fn users_and_strangers_have_rates_of_their_own() {
         app.anonymous().at("203.0.113.9").get("/api/hello/").await.status(401);
     }
     app.anonymous().at("203.0.113.9").get("/api/").await.status(200);
+}
+
+fn rates_of(settings: &mut Settings) {
+    settings.throttle.anon = Some("3/min".parse().unwrap());
+    settings.throttle.user = Some("5/min".parse().unwrap());
+}
+
+async fn rows(app: &TestApp) -> i64 {
+    app.read(|conn| Ok(throttle_counts::table.count().get_result(conn)?)).await
+}
+
+/// R7: a restart frees nobody, and the wait is right to the second; who has not asked before has all of the rate.
+async fn a_restart_frees_nobody(app: TestApp) {
+    let (ann, bob) = (app.user("ann").await.obtain().await, app.user("bob").await.obtain().await);
+    app.clock.advance(minutes(1));
+    for _ in 0..3 {
+        app.anonymous().bearing(&ann.access).get("/api/hello/").await.status(200);
+        app.anonymous().get("/api/").await.status(200);
+        // The stranger counts for both of the rates.
+        assert_eq!(rates::keep(&app.site).await.unwrap(), 3);
+        assert_eq!(rates::keep(&app.site).await.unwrap(), 0);
+        app.clock.advance(seconds(4));
+    }
+    let before = rows(&app).await;
+    for _ in 0..2 {
+        app.anonymous().bearing(&ann.access).get("/api/hello/").await.status(200);
+    }
+    rates::keep_all(&app.site).await.unwrap();
+    assert_eq!(rows(&app).await, before + 1); // a row, however often
+
+    let after = app.again().await;
+    let again = |token: &str| after.anonymous().bearing(token).get("/api/hello/");
+    let refused = again(&ann.access).await;
+    assert_eq!(refused.header("retry-after"), Some("48"));
+    refused.is(429, throttled(48));
+    after.anonymous().get("/api/").await.is(429, throttled(48));
+    for _ in 0..5 {
+        again(&bob.access).await.status(200);
+    }
+    after.anonymous().at("198.51.100.7").get("/api/").await.status(200);
+    after.clock.advance(seconds(47));
+    assert_eq!(again(&ann.access).await.status(429).header("retry-after"), Some("1"));
+    after.clock.advance(seconds(1));
+    again(&ann.access).await.status(200);
+    again(&ann.access).await.is(429, throttled(4));
+
+    // Ann, Bob, the stranger elsewhere twice, and the one whom the first rate refused for the second, as DRF counts.
+    after.clock.advance(seconds(1));
+    rates::keep_all(&after.site).await.unwrap();
+    after.clock.advance(minutes(1));
+    assert_eq!(rates::sweep(&after.site.db, after.clock.now()).await.unwrap() as i64, before + 1 + 5);
+    assert_eq!(rows(&after).await, 0);
+}
+
+#[actix_web::test]
+async fn a_restart_frees_nobody_who_has_asked_too_often() {
+    a_restart_frees_nobody(TestApp::with(rates_of).await).await;
+}
+
+#[actix_web::test]
+async fn a_restart_frees_nobody_who_has_asked_too_often_on_postgresql() {
+    a_restart_frees_nobody(TestApp::on_postgres_with(rates_of).await).await;
+}
+
+#[actix_web::test]
+async fn without_rates_nothing_is_counted_or_written() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await.signed_in().await;
+    ann.get("/api/hello/").await.status(200);
+    assert_eq!(rates::keep(&app.site).await.unwrap(), 0);
+}
+
+/// Requests at once, at two workers' worth of hands, do not beat the count; nor do they after a restart in the middle.
+#[actix_web::test]
+async fn requests_at_once_do_not_beat_the_count_whatever_a_restart_lies_between() {
+    let app = TestApp::with(|settings| settings.throttle.user = Some("30/min".parse().unwrap())).await;
+    let pair = app.user("ann").await.obtain().await;
+    app.clock.advance(minutes(1));
+    let passed = async |app: &TestApp, number: usize| {
+        let ann = app.anonymous().bearing(&pair.access);
+        let answers = futures_util::future::join_all((0..number).map(|_| ann.get("/api/hello/").into_future())).await;
+        answers.iter().filter(|answer| answer.status == 200).count()
+    };
+    assert_eq!(passed(&app, 20).await, 20);
+    rates::keep(&app.site).await.unwrap();
+    assert_eq!(passed(&app.again().await, 40).await, 10);
+}
+
+/// The newest rows alone are kept, however many come.
+#[actix_web::test]
+async fn the_rows_of_counts_are_bounded() {
+    let app = TestApp::with(rates_of).await;
+    let row = |key: &str| Counted { key: key.to_owned(), at: NOON, count: 1, expires_at: NOON + minutes(1) };
+    app.write(move |conn| {
+        throttle_count::store(conn, &[row("old"), row("newer"), row("newest")])?;
+        let last = throttle_counts::table.filter(throttle_counts::key.eq("newest"));
+        diesel::update(last).set(throttle_counts::id.eq(throttle_counts::id + MOST - 1)).execute(conn)?;
+        Ok(())
+    })
+    .await;
+    assert_eq!(rates::sweep(&app.site.db, NOON).await.unwrap(), 2);
+    let left: Vec<String> = app.read(|conn| Ok(throttle_counts::table.select(throttle_counts::key).load(conn)?)).await;
+    assert_eq!(left, ["newest"]);
 }

@@ -61,6 +61,12 @@ impl Http {
         send(self.client.post(self.url(path)).json(body), bearer)
     }
 
+    /// POST of a JSON body under an idempotency key.
+    pub fn post_once(&self, path: &str, bearer: &str, body: &Value, key: &str) -> reqwest::Result<Answer> {
+        let key = format!("\"{key}\"");
+        send(self.client.post(self.url(path)).json(body).header("Idempotency-Key", key), bearer)
+    }
+
     /// PATCH of a JSON body.
     pub fn patch(&self, path: &str, bearer: &str, body: &Value) -> reqwest::Result<Answer> {
         send(self.client.patch(self.url(path)).json(body), bearer)

@@ -1,0 +1,2 @@
+DROP TABLE throttle_counts;
+DROP TABLE idempotency_keys;

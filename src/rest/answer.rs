@@ -27,6 +27,8 @@ enum Content {
     Json(Vec<u8>),
     /// Something that goes on, with its media type.
     Stream(&'static str, BoxBody),
+    /// What another protocol goes on from.
+    Upgrade(HttpResponse),
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -69,6 +71,12 @@ impl Answer {
         }
     }
 
+    /// 101 with what goes on in another protocol (RFC 9110 §7.8).
+    pub fn upgrade(response: HttpResponse) -> Self {
+        let status = response.status();
+        Self { status, content: Content::Upgrade(response), cookies: Vec::new(), file: None }
+    }
+
     /// The same answer as a file of this name (RFC 6266): plain ASCII without quotes.
     pub fn as_file(mut self, name: &'static str) -> Self {
         self.file = Some(name);
@@ -104,6 +112,7 @@ impl Responder for Answer {
         }
         match self.content {
             Content::Nothing => response,
+            Content::Upgrade(upgrade) => upgrade,
             Content::Json(json) => {
                 response.headers_mut().insert(header::CONTENT_TYPE, JSON);
                 response.set_body(BoxBody::new(json))

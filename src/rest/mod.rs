@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod caller;
+pub mod event;
 pub mod fields;
 pub mod json;
 pub mod link;

@@ -16,6 +16,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
+use crate::rest::event::{self, Audience};
 use crate::rest::fields::Input;
 use crate::rest::list::{ListQuery, Page};
 use crate::rest::payload::Body;
@@ -34,6 +35,8 @@ pub trait Resource: Owned + Serialize + Send + Sized + 'static {
     type Input: Input + Send + Sync;
     /// Who may do what.
     type Access: Permission<Self>;
+    /// Whose open sockets are told what becomes of one.
+    const AUDIENCE: Audience = Audience::Owner;
 
     /// A page of those that `who` may see.
     ///
@@ -127,10 +130,12 @@ async fn retrieve<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, id: 
 
 async fn create<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, body: Body) -> Result<Answer> {
     let input: R::Input = body.read().await?;
-    let (who, now) = (caller.principal(), site.clock.now());
+    let (who, hub, now) = (caller.principal(), site.hub.clone(), site.clock.now());
     let made = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        R::insert(conn, &who, &input, now)
+        let made = R::insert(conn, &who, &input, now)?;
+        event::note(conn, &hub, "created", &made, now)?;
+        Ok(made)
     };
     Answer::created(&site.db.write(made).await?)
 }
@@ -147,20 +152,24 @@ async fn update<R: Resource>(
     let (asker, asked, verb) = (who.clone(), id.clone(), method.clone());
     site.db.read(move |conn| allowed::<R>(conn, &asker, &verb, &asked).map(drop)).await?;
     let input: R::Input = body.read().await?;
-    let now = site.clock.now();
+    let (hub, now) = (site.hub.clone(), site.clock.now());
     // ... and again in the transaction, since it may have changed meanwhile.
     let updated = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        allowed::<R>(conn, &who, &method, &id)?.update(conn, &input, now)
+        let updated = allowed::<R>(conn, &who, &method, &id)?.update(conn, &input, now)?;
+        event::note(conn, &hub, "updated", &updated, now)?;
+        Ok(updated)
     };
     Answer::ok(&site.db.write(updated).await?)
 }
 
 async fn destroy<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, id: Id) -> Result<Answer> {
-    let who = caller.principal();
+    let (who, hub, now) = (caller.principal(), site.hub.clone(), site.clock.now());
     let gone = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        allowed::<R>(conn, &who, &Method::DELETE, &id)?.delete(conn)
+        let object = allowed::<R>(conn, &who, &Method::DELETE, &id)?;
+        object.delete(conn)?;
+        event::note(conn, &hub, "deleted", &object, now)
     };
     site.db.write(gone).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))

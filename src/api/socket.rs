@@ -116,11 +116,12 @@ impl Socket {
     async fn run(mut self, mut stream: AggregatedMessageStream) {
         let Err(end) = self.talk(&mut stream).await else { return };
         if let Some(reason) = end {
-            let _ = timeout(PATIENCE, self.session.close(Some(reason))).await;
+            let _ = timeout(PATIENCE, Box::pin(self.session.close(Some(reason)))).await;
         }
     }
 
-    /// Listens and tells until there is a reason to end. It never returns `Ok`.
+    /// Listens and tells until there is a reason to end. It never returns `Ok`. What it does now and then is boxed, since idle
+    /// sockets are many and would each hold room for it.
     async fn talk(&mut self, stream: &mut AggregatedMessageStream) -> Result<(), End> {
         let ping = self.site.settings.sockets.ping;
         let mut pings = interval_at(Instant::now() + ping, ping);
@@ -129,18 +130,18 @@ impl Socket {
             tokio::select! {
                 biased;
                 word = self.seat.next() => match word {
-                    Word::Event(text) => self.tell(text).await?,
-                    urgent => self.heed(urgent).await?,
+                    Word::Event(text) => Box::pin(self.tell(text)).await?,
+                    urgent => Box::pin(self.heed(urgent)).await?,
                 },
                 message = stream.recv() => {
                     heard = true;
-                    self.hear(message).await?;
+                    Box::pin(self.hear(message)).await?;
                 }
                 _ = pings.tick() => {
                     if !std::mem::take(&mut heard) {
                         return Err(end(SILENT));
                     }
-                    timeout(PATIENCE, self.session.ping(b"")).await.map_err(|_| end(SLOW))?.map_err(|_| None)?;
+                    Box::pin(timeout(PATIENCE, self.session.ping(b""))).await.map_err(|_| end(SLOW))?.map_err(|_| None)?;
                 }
             }
         }

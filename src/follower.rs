@@ -15,6 +15,7 @@ use crate::auth::signer::Signer;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Conn, Db, Target};
 use crate::error::{Error, Result};
+use crate::hub::Hub;
 use crate::model::change::{self, Change, What};
 use crate::model::session::SessionId;
 
@@ -33,6 +34,7 @@ pub struct Follower {
     memory: Memory,
     signer: Signer,
     keys: KeyStore,
+    hub: Hub,
     /// How far in the log we have come. Entries become visible in the order of their ids: writes take turns.
     position: Mutex<i64>,
     stopped: AtomicBool,
@@ -53,9 +55,9 @@ impl Follower {
     ///
     /// # Errors
     /// If the system has no random bytes.
-    pub fn new(memory: Memory, signer: Signer, keys: KeyStore) -> Result<Self> {
+    pub fn new(memory: Memory, signer: Signer, keys: KeyStore, hub: Hub) -> Result<Self> {
         let name = SessionId::random()?.to_string();
-        Ok(Self { memory, signer, keys, position: Mutex::default(), stopped: AtomicBool::new(false), name })
+        Ok(Self { memory, signer, keys, hub, position: Mutex::default(), stopped: AtomicBool::new(false), name })
     }
 
     /// Writes how far this process has come, and that it lives.
@@ -63,7 +65,7 @@ impl Follower {
     /// # Errors
     /// The database's.
     pub fn report(&self, conn: &mut Conn, now: Timestamp) -> Result<()> {
-        change::follow(conn, &self.name, self.position(), now)
+        change::follow(conn, &self.name, self.position(), self.hub.has_sockets(), now)
     }
 
     /// How far in the change log this process has come.
@@ -110,10 +112,17 @@ impl Follower {
     }
 
     fn apply(&self, conn: &mut Conn, change: &Change) {
-        match change.what {
-            What::Ended { session, .. } => self.memory.revocations.note(session, change.until),
-            What::User(user) => self.memory.principals.forget(user),
-            What::ApiKey(digest) => self.memory.api_keys.forget(&digest),
+        match &change.what {
+            What::Ended { session, user } => {
+                self.memory.revocations.note(*session, change.until);
+                self.hub.check(*user);
+            }
+            What::User(user) => {
+                self.memory.principals.forget(*user);
+                self.hub.check(Some(*user));
+            }
+            What::ApiKey(digest) => self.memory.api_keys.forget(digest),
+            What::Event { name, to, data } => self.hub.tell(*to, name, data),
             What::Keys => match self.keys.load(conn) {
                 Ok(ring) => self.signer.replace(ring),
                 // The present ring goes on: what is wrong with the new one is for whoever made it.
@@ -155,6 +164,7 @@ impl Follower {
     }
 
     fn look(&self, conn: &mut Conn, told: &mut Told, clock: &Clock) -> Result<()> {
+        self.hub.check_ends(clock.now());
         let version = db::data_version(conn)?;
         let changed = version.is_none() || version != told.version;
         told.version = version;
@@ -165,6 +175,9 @@ impl Follower {
         // On PostgreSQL every look is told: a sign of life.
         if moved || owed || version.is_none() {
             self.report(conn, clock.now())?;
+            if version.is_none() {
+                self.hub.others_listen(change::anyone_listens(conn, clock.now() - DEAD_AFTER)?);
+            }
             (told.position, told.at) = (position, now);
         }
         Ok(())

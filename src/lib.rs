@@ -12,6 +12,7 @@ pub mod db;
 pub mod device;
 pub mod error;
 pub mod follower;
+pub mod hub;
 pub mod logging;
 pub mod mail;
 pub mod middleware;

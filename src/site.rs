@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
+use crate::hub::Hub;
 use crate::mail::Mail;
 use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::Settings;
@@ -54,6 +55,8 @@ pub struct Site {
     pub memory: Memory,
     /// How often one may ask.
     pub throttle: Arc<Throttle>,
+    /// Open sockets.
+    pub hub: Hub,
     /// What applies changes to memory.
     pub follower: Arc<Follower>,
     /// The one-time link of a first run.
@@ -110,7 +113,8 @@ impl Site {
         let marks = PasswordMarks::new(&secrets.derive("password marks"));
 
         let memory = Memory::new(db.clone());
-        let follower = Arc::new(Follower::new(memory.clone(), signer.clone(), keys.clone())?);
+        let hub = Hub::new(settings.sockets.per_user);
+        let follower = Arc::new(Follower::new(memory.clone(), signer.clone(), keys.clone(), hub.clone())?);
         follower.replay(&mut conn, clock.now())?;
         // Weak, since what it tells holds the database itself: a closed site must let go of its threads and connections.
         let hook = Arc::downgrade(&follower);
@@ -152,6 +156,7 @@ impl Site {
             two_factor,
             memory,
             throttle,
+            hub,
             follower,
             setup: SetupToken::default(),
             signer,

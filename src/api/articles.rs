@@ -9,6 +9,7 @@ use crate::db::schema::{articles, users};
 use crate::db::sql::{SortKeys, by, contains};
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
+use crate::rest::event::Audience;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::{ListQuery, Page};
 use crate::rest::permission::{IsAuthenticated, IsOwnerOrReadOnly, Owned};
@@ -65,6 +66,7 @@ impl Resource for Article {
     const NOUN: &'static str = "Article";
     type Input = ArticleInput;
     type Access = (IsAuthenticated, IsOwnerOrReadOnly);
+    const AUDIENCE: Audience = Audience::Everyone;
 
     fn list(conn: &mut Conn, _: &Principal, query: &ListQuery) -> Result<Page<Self>> {
         let (terms, author) = (query.search()?, wanted_author(conn, query)?);

@@ -16,6 +16,7 @@ pub mod services;
 pub mod session;
 pub mod sliding;
 pub mod social;
+pub mod socket;
 pub mod tasks;
 pub mod token;
 pub mod two_factor;
@@ -39,6 +40,7 @@ pub fn routes(app: &mut ServiceConfig, providers: &Social, more: impl Fn(&mut Se
     let versioned = |api: &mut ServiceConfig| versioned(api, providers);
     app.route("/.well-known/jwks.json", web::get().to(services::jwks));
     app.service(view::<IsAuthenticated>("Hello").keys(Reach::Every).get(samples::hello).at(&["/hello/"]));
+    app.service(open_view("Live").get(socket::connect).at(&["/ws/"]));
     app.service(web::scope("/api/v2").service(samples::data("v2")));
     app.service(web::scope("/api/v1").service(samples::data("v1")).configure(versioned).configure(&more));
     app.service(web::scope("/api").configure(versioned).configure(&more));

@@ -70,7 +70,7 @@ impl Step {
                     let user = user::by_id(conn, id)?.filter(|user| user.is_active);
                     step.users.push((id, user.map_or(i32::MAX, |user| user.generation)));
                 }
-                What::Keys | What::ApiKey(_) => {}
+                What::Keys | What::ApiKey(_) | What::Event { .. } => {}
             }
         }
         Ok(step)
@@ -99,7 +99,7 @@ pub async fn feed(site: Data<Site>, caller: Caller<Askers>, query: ListQuery, re
     if !site.db.read(reachable).await? {
         return Err(Error::Gone("The log no longer reaches back to this cursor: take a new snapshot."));
     }
-    let events = Events { site, who: caller.principal(), cursor, spoke: Timestamp::default() };
+    let events = Events { site, who: caller.principal(), cursor, read: cursor, spoke: Timestamp::default() };
     let stream = stream::unfold(events, |mut events| async move {
         let event = events.next().await?;
         Some((Ok::<_, Error>(event), events))
@@ -117,7 +117,10 @@ fn wants_events(request: &HttpRequest) -> bool {
 struct Events {
     site: Data<Site>,
     who: Arc<Principal>,
+    /// What the reader was told last.
     cursor: i64,
+    /// How far the log was read: beyond that where it holds events for sockets, of which the reader is not told.
+    read: i64,
     spoke: Timestamp,
 }
 
@@ -130,7 +133,7 @@ impl Events {
             if !self.may_go_on(now).await {
                 return None;
             }
-            if self.site.follower.position() > self.cursor {
+            if self.site.follower.position() > self.read {
                 match self.step(now).await {
                     Ok(Some(event)) => {
                         self.spoke = now;
@@ -159,13 +162,19 @@ impl Events {
     }
 
     async fn step(&mut self, now: Timestamp) -> Result<Option<Bytes>> {
-        let after = self.cursor;
+        let (after, from) = (self.cursor, self.read);
         let read = move |conn: &mut Conn| {
-            let changes = change::since(conn, after, PORTION)?;
-            let Some(cursor) = changes.last().map(|change| change.id) else { return Ok(None) };
-            Step::of(conn, changes, Some(after), cursor, now).map(Some)
+            let mut changes = change::since(conn, from, PORTION)?;
+            let reached = changes.last().map_or(from, |change| change.id);
+            changes.retain(|change| !matches!(change.what, What::Event { .. }));
+            if changes.is_empty() {
+                return Ok((reached, None));
+            }
+            Step::of(conn, changes, Some(after), reached, now).map(|step| (reached, Some(step)))
         };
-        let Some(step) = self.site.db.read(read).await? else { return Ok(None) };
+        let (reached, step) = self.site.db.read(read).await?;
+        self.read = reached;
+        let Some(step) = step else { return Ok(None) };
         self.cursor = step.cursor;
         let sealed = seal(&self.site, &step)?;
         Ok(Some(Bytes::from(format!("id: {}\nevent: revoked\ndata: {sealed}\n\n", step.cursor))))

@@ -5,11 +5,13 @@
 //!
 //! [`Principals`]: crate::auth::principals::Principals
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 
@@ -200,6 +202,18 @@ const MATTERS_FOR: Duration = Duration::from_secs(3600);
 pub fn changed_in(conn: &mut Conn, key: i64, now: Timestamp) -> Result<()> {
     let secrets = api_key::digests(conn, key)?;
     secrets.into_iter().try_for_each(|digest| change::append(conn, What::ApiKey(digest), now, now + MATTERS_FOR))
+}
+
+/// The header of an API key.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What was sent as an API key. An empty header is as none; two are one with a comma between (RFC 9110 §5.2), which is no
+/// key.
+pub fn sent(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    let mut values = headers.get_all(X_API_KEY).map(HeaderValue::as_bytes).map(<[u8]>::trim_ascii);
+    let first = Cow::Borrowed(values.next()?);
+    let all = values.fold(first, |all, next| Cow::Owned([&all, next].join(&b',')));
+    (!all.is_empty()).then_some(all)
 }
 
 #[cfg(test)]

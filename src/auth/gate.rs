@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use anyhow::Context;
 
-use crate::auth::api_keys::{KnownKey, Scopes};
+use crate::auth::api_keys::{self, KnownKey, Scopes};
 use crate::auth::bearer::Bearer;
 use crate::auth::marks::PasswordMarks;
 use crate::auth::memory::Memory;
@@ -172,13 +172,21 @@ impl Gate {
         now: Timestamp,
     ) -> Result<Option<Principal>> {
         let Some(text) = self.bearer(headers)? else {
-            return match sent_key(headers) {
+            return match api_keys::sent(headers) {
                 Some(secret) => self.admit_key(&secret, client(), now).await.map(Some),
                 None => Ok(None),
             };
         };
-        match self.decide(&text, now).await? {
-            Ok(principal) => Ok(Some(principal)),
+        self.admit_token(&text, now).await.map(Some)
+    }
+
+    /// Who holds this token. What is refused is one line in the log.
+    ///
+    /// # Errors
+    /// 401 for a token that is not good (CONTRACT 6), as a bearer token is told.
+    pub async fn admit_token(&self, text: &str, now: Timestamp) -> Result<Principal> {
+        match self.decide(text, now).await? {
+            Ok(principal) => Ok(principal),
             Err(rejects) => {
                 log::warn!(target: "token", "refused: {}", rejects.iter().map(Reject::to_string).collect::<Vec<_>>().join(", "));
                 Err(self.refused(&rejects))
@@ -195,12 +203,9 @@ impl Gate {
             Ok(payload) => payload,
             Err(reject) => return Ok(Err(vec![reject])),
         };
-        let subject = match self.quick(&payload, now) {
-            Some(subject) => subject,
-            None => match self.thorough(&payload, now) {
-                Ok(subject) => subject,
-                Err(rejects) => return Ok(Err(rejects)),
-            },
+        let subject = match self.quick(&payload, now).map_or_else(|| self.thorough(&payload, now), Ok) {
+            Ok(subject) => subject,
+            Err(rejects) => return Ok(Err(rejects)),
         };
         let Some(state) = self.memory.principals.of(subject.user).await? else {
             return Ok(Err(vec![Reject::UnknownUser]));
@@ -253,11 +258,9 @@ impl Gate {
     pub async fn renew(&self, who: &Principal, now: Timestamp) -> Result<Option<Principal>> {
         let Some(state) = self.memory.principals.of(who.user).await? else { return Ok(None) };
         let proof = match &who.proof {
-            Proof::Jwt(_) => {
-                let until = who.claims().and_then(|claims| claims.moment("exp"));
-                let ended = who.session.is_some_and(|session| self.memory.revocations.covers(session));
-                let goes_on =
-                    !ended && state.generation == who.state.generation && until.is_some_and(|until| now < until);
+            Proof::Jwt(payload) => {
+                let subject = self.quick(payload, now).map_or_else(|| self.thorough(payload, now), Ok);
+                let goes_on = subject.is_ok_and(|subject| self.check(&subject, &state).is_ok());
                 if goes_on { who.proof.clone() } else { return Ok(None) }
             }
             Proof::ApiKey(key) => {
@@ -268,7 +271,8 @@ impl Gate {
                 }
             }
         };
-        Ok(state.active.then_some(Principal { user: who.user, state, session: who.session, proof }))
+        let is_let_in = state.active && (state.email_verified || !self.verified_only);
+        Ok(is_let_in.then_some(Principal { user: who.user, state, session: who.session, proof }))
     }
 
     /// What comes after the token itself (CONTRACT 21): user, password, generation, session.
@@ -334,7 +338,10 @@ impl Gate {
 
     /// The token's text, if the header names one of our schemes. Two headers are one with a comma between (RFC 9110 §5.2),
     /// which no token survives.
-    fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<Option<Cow<'a, str>>> {
+    ///
+    /// # Errors
+    /// 401 if something is wrong with the header's form.
+    pub fn bearer<'a>(&self, headers: &'a HeaderMap) -> Result<Option<Cow<'a, str>>> {
         let mut values = headers.get_all(&self.header).map(HeaderValue::as_bytes);
         let Some(first) = values.next() else { return Ok(None) };
         let mut parts = first.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
@@ -370,18 +377,6 @@ impl Gate {
             messages: self.jwt.auth_token_classes.iter().zip(own).map(message).collect(),
         })
     }
-}
-
-/// The header of an API key.
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
-/// What was sent as an API key. An empty header is as none; two are one with a comma between (RFC 9110 §5.2), which is no
-/// key.
-fn sent_key(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
-    let mut values = headers.get_all(X_API_KEY).map(HeaderValue::as_bytes).map(<[u8]>::trim_ascii);
-    let first = Cow::Borrowed(values.next()?);
-    let all = values.fold(first, |all, next| Cow::Owned([&all, next].join(&b',')));
-    (!all.is_empty()).then_some(all)
 }
 
 fn invalid_key() -> Error {

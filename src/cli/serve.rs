@@ -60,10 +60,12 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         }
         let server = server::server(site.clone(), listener)?;
         let handle = server.handle();
+        let hub = site.hub.clone();
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         actix_web::rt::spawn(async move {
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
             log::info!("stopping: requests under way are finished");
+            hub.stop();
             let stopping = actix_web::rt::spawn(handle.stop(true));
             tokio::select! {
                 _ = term.recv() => {}, _ = int.recv() => {}, _ = stopping => return,

@@ -115,6 +115,7 @@ diesel::table! {
         user_id -> Nullable<BigInt>,
         at -> BigInt,
         until -> BigInt,
+        data -> Nullable<Text>,
     }
 }
 
@@ -123,6 +124,7 @@ diesel::table! {
         id -> Text,
         position -> BigInt,
         seen_at -> BigInt,
+        listens -> Bool,
     }
 }
 

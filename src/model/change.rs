@@ -26,7 +26,7 @@ pub struct Change {
 }
 
 /// What a change is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A session has ended, or a single token, which is a session's id of its own (see [`SessionId::of_token`]).
     Ended {
@@ -41,17 +41,27 @@ pub enum What {
     Keys,
     /// What the API key with this secret opens has changed, or it opens nothing any more.
     ApiKey(KeyDigest),
+    /// Something that open sockets are told of. It ends nothing, and matters to nobody later.
+    Event {
+        /// What it was: `task.created`.
+        name: String,
+        /// The one user who is told of it; `None` is everyone.
+        to: Option<i64>,
+        /// The object, as JSON.
+        data: String,
+    },
 }
 
-type Row = (i64, String, String, Option<i64>, Timestamp, Timestamp);
+type Row = (i64, String, String, Option<i64>, Timestamp, Timestamp, Option<String>);
 
 /// Appends an entry.
 pub fn append(conn: &mut Conn, what: What, at: Timestamp, until: Timestamp) -> Result<()> {
-    let (kind, subject, user) = match what {
-        What::Ended { session, user } => ("ended", session.to_string(), user),
-        What::User(id) => ("user", id.to_string(), Some(id)),
-        What::Keys => ("keys", String::new(), None),
-        What::ApiKey(digest) => ("api key", digest.to_string(), None),
+    let (kind, subject, user, data) = match what {
+        What::Ended { session, user } => ("ended", session.to_string(), user, None),
+        What::User(id) => ("user", id.to_string(), Some(id), None),
+        What::Keys => ("keys", String::new(), None, None),
+        What::ApiKey(digest) => ("api key", digest.to_string(), None, None),
+        What::Event { name, to, data } => ("event", name, to, Some(data)),
     };
     diesel::insert_into(changes::table)
         .values((
@@ -60,6 +70,7 @@ pub fn append(conn: &mut Conn, what: What, at: Timestamp, until: Timestamp) -> R
             changes::user_id.eq(user),
             changes::at.eq(at),
             changes::until.eq(until),
+            changes::data.eq(data),
         ))
         .execute(conn)?;
     Ok(())
@@ -103,9 +114,9 @@ pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
     Ok(gone.execute(conn)?)
 }
 
-/// Notes that the server `id` has applied everything up to `position`.
-pub fn follow(conn: &mut Conn, id: &str, position: i64, now: Timestamp) -> Result<()> {
-    let told = (followers::position.eq(position), followers::seen_at.eq(now));
+/// Notes that the server `id` has applied everything up to `position`, and whether it `listens`: has open sockets.
+pub fn follow(conn: &mut Conn, id: &str, position: i64, listens: bool, now: Timestamp) -> Result<()> {
+    let told = (followers::position.eq(position), followers::seen_at.eq(now), followers::listens.eq(listens));
     if diesel::update(followers::table.find(id)).set(told).execute(conn)? == 0 {
         diesel::insert_into(followers::table).values((followers::id.eq(id), told)).execute(conn)?;
     }
@@ -130,13 +141,20 @@ pub fn slowest_follower(conn: &mut Conn, since: Timestamp) -> Result<Option<i64>
     Ok(living.select(diesel::dsl::min(followers::position)).first(conn)?)
 }
 
-fn parse((id, kind, subject, user, at, until): Row) -> Result<Change> {
-    let unknown = || Error::internal(format!("change {id} is of no known form: {kind} {subject}"));
+/// Whether any server seen since `since` has open sockets.
+pub fn anyone_listens(conn: &mut Conn, since: Timestamp) -> Result<bool> {
+    let listeners = followers::table.filter(followers::listens).filter(followers::seen_at.ge(since));
+    Ok(diesel::select(diesel::dsl::exists(listeners)).get_result(conn)?)
+}
+
+fn parse((id, kind, subject, user, at, until, data): Row) -> Result<Change> {
+    let unknown = || Error::internal(format!("change {id} is of no known form: {kind}"));
     let what = match kind.as_str() {
         "ended" => What::Ended { session: subject.parse().map_err(|()| unknown())?, user },
         "user" => What::User(subject.parse().map_err(|_| unknown())?),
         "keys" => What::Keys,
         "api key" => What::ApiKey(subject.parse().map_err(|()| unknown())?),
+        "event" => What::Event { name: subject, to: user, data: data.ok_or_else(unknown)? },
         _ => return Err(unknown()),
     };
     Ok(Change { id, what, at, until })

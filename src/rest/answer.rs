@@ -29,6 +29,8 @@ enum Content {
     Json(Vec<u8>),
     /// Something that goes on, with its media type.
     Stream(&'static str, BoxBody),
+    /// What another protocol goes on from.
+    Upgrade(HttpResponse),
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -73,6 +75,12 @@ impl Answer {
         S: Stream<Item = Result<Bytes>> + 'static,
     {
         Self::of(StatusCode::OK, Content::Stream(media_type, BoxBody::new(BodyStream::new(Box::pin(stream)))))
+    }
+
+    /// 101 with what goes on in another protocol (RFC 9110 §7.8).
+    pub fn upgrade(response: HttpResponse) -> Self {
+        let status = response.status();
+        Self::of(status, Content::Upgrade(response))
     }
 
     /// The same answer as a file of this name (RFC 6266): plain ASCII without quotes.
@@ -131,6 +139,7 @@ impl Responder for Answer {
         }
         match self.content {
             Content::Nothing => response,
+            Content::Upgrade(upgrade) => upgrade,
             Content::Json(json) => {
                 response.headers_mut().insert(header::CONTENT_TYPE, JSON);
                 response.set_body(BoxBody::new(json))

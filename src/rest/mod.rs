@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod caller;
 pub mod conditions;
+pub mod event;
 pub mod fields;
 pub mod idempotency;
 pub mod json;

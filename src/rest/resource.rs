@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::conditions::Conditions;
+use crate::rest::event::{self, Audience};
 use crate::rest::fields::{self, Input};
 use crate::rest::idempotency::IdempotencyKey;
 use crate::rest::list::{ListQuery, Page};
@@ -36,6 +37,8 @@ pub trait Resource: Owned + Serialize + Send + Sized + 'static {
     type Input: Input + Send + Sync;
     /// Who may do what.
     type Access: Permission<Self>;
+    /// Whose open sockets are told what becomes of one.
+    const AUDIENCE: Audience = Audience::Owner;
 
     /// A page of those that `who` may see.
     ///
@@ -142,10 +145,14 @@ async fn create<R: Resource>(
     let payload = body.payload().await?;
     let once = key.with(&payload)?;
     let input: R::Input = fields::read_input(payload, false)?;
-    let (who, now) = (caller.principal(), site.clock.now());
+    let (who, hub, now) = (caller.principal(), site.hub.clone(), site.clock.now());
     let made = move |conn: &mut Conn| {
         who.confirm(conn)?;
-        once.answer(conn, who.user, now, |conn| R::insert(conn, &who, &input, now))
+        once.answer(conn, who.user, now, |conn| {
+            let made = R::insert(conn, &who, &input, now)?;
+            event::note(conn, &hub, "created", &made, now)?;
+            Ok(made)
+        })
     };
     Ok(Answer::created_as(site.db.write(made).await?).tagged())
 }
@@ -164,13 +171,15 @@ async fn update<R: Resource>(
     let (asker, asked, verb, expected) = (who.clone(), id.clone(), method.clone(), conditions.clone());
     site.db.read(move |conn| expected.allow_change(&allowed::<R>(conn, &asker, &verb, &asked)?)).await?;
     let input: R::Input = body.read().await?;
-    let (now, is_put) = (site.clock.now(), method == Method::PUT);
+    let (hub, now, is_put) = (site.hub.clone(), site.clock.now(), method == Method::PUT);
     // ... and again in the transaction, since it may have changed meanwhile.
     let updated = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let object = allowed::<R>(conn, &who, &method, &id)?;
         conditions.allow_change(&object)?;
-        object.update(conn, &input, now)
+        let updated = object.update(conn, &input, now)?;
+        event::note(conn, &hub, "updated", &updated, now)?;
+        Ok(updated)
     };
     let answer = Answer::ok(&site.db.write(updated).await?)?;
     // A tag in the answer to PUT would be taken for that of the body that was sent (RFC 9110 §9.3.4).
@@ -183,12 +192,13 @@ async fn destroy<R: Resource>(
     id: Id,
     conditions: Conditions,
 ) -> Result<Answer> {
-    let who = caller.principal();
+    let (who, hub, now) = (caller.principal(), site.hub.clone(), site.clock.now());
     let gone = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let object = allowed::<R>(conn, &who, &Method::DELETE, &id)?;
         conditions.allow_change(&object)?;
-        object.delete(conn)
+        object.delete(conn)?;
+        event::note(conn, &hub, "deleted", &object, now)
     };
     site.db.write(gone).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))

@@ -8,6 +8,7 @@ pub mod origin;
 mod refused;
 pub mod rules;
 pub mod social;
+pub mod sockets;
 pub mod source;
 pub mod value;
 
@@ -23,6 +24,7 @@ use serde_json::{Map, Value};
 pub use mail::{Mail, MailBackend, SmtpTls};
 pub use origin::{Loaded, Origin, Shown};
 pub use social::Social;
+pub use sockets::Sockets;
 pub use value::{ObtainMember, Rate, Registration, Secret, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -46,6 +48,8 @@ pub struct Settings {
     pub throttle: Throttle,
     /// `[cors]`: which web pages may call the API.
     pub cors: Cors,
+    /// `[sockets]`: those that are told of events.
+    pub sockets: Sockets,
     /// `[social.NAME]`: who else may say who somebody is.
     pub social: Social,
     /// `[mail]`: how letters go out, and where their links lead.

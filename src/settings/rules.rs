@@ -64,6 +64,7 @@ impl Settings {
             ("jwt.sliding_token_refresh_lifetime", jwt.sliding_token_refresh_lifetime),
             ("jwt.session_lifetime", jwt.session_lifetime),
             ("accounts.invitation_lifetime", self.accounts.invitation_lifetime),
+            ("sockets.ping", self.sockets.ping),
             ("admin.session_idle", self.admin.session_idle),
             ("admin.session_lifetime", self.admin.session_lifetime),
         ] {
@@ -78,6 +79,7 @@ impl Settings {
         let words = !jwt.auth_header_types.is_empty() && jwt.auth_header_types.iter().all(word);
         rule(words, "jwt.auth_header_types", "must name at least one scheme, such as Bearer, each without spaces");
         rule(!jwt.auth_token_classes.is_empty(), "jwt.auth_token_classes", "must name at least one of access, sliding");
+        rule(self.sockets.per_user > 0, "sockets.per_user", "must be at least 1");
         let hash = &self.passwords;
         rule(hash.queue > 0, "passwords.queue", "must be at least 1");
         rule((1..=MOST_PASSES).contains(&hash.passes), "passwords.passes", "must be from 1 to 100");

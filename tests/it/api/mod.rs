@@ -23,6 +23,7 @@ mod services;
 mod sessions;
 mod sliding;
 mod social;
+mod socket;
 mod statements;
 mod tasks;
 mod throttle;

@@ -210,26 +210,33 @@ async fn changes() {
         let session = SessionId::random()?;
         let start = change::position(conn)?;
         let ended = What::Ended { session, user: Some(7) };
-        change::append(conn, ended, NOON, NOON + minutes(5))?;
+        let event = What::Event { name: "task.created".into(), to: Some(7), data: "{}".into() };
+        change::append(conn, ended.clone(), NOON, NOON + minutes(5))?;
         change::append(conn, What::User(7), NOON, NOON + minutes(10))?;
+        change::append(conn, event.clone(), NOON, NOON + minutes(15))?;
 
         let told: Vec<_> =
             change::since(conn, start, 10)?.into_iter().map(|change| (change.what, change.until)).collect();
-        assert_eq!(told, [(ended, NOON + minutes(5)), (What::User(7), NOON + minutes(10))]);
+        assert_eq!(
+            told,
+            [(ended, NOON + minutes(5)), (What::User(7), NOON + minutes(10)), (event, NOON + minutes(15))]
+        );
         let place = change::position(conn)?;
         assert_eq!(change::since(conn, place, 10)?, []);
         assert_eq!(change::since(conn, start, 1)?.len(), 1);
 
         assert_eq!(change::slowest_follower(conn, NOON)?, None);
-        change::follow(conn, "one", 5, NOON)?;
-        change::follow(conn, "other", 3, NOON)?;
-        change::follow(conn, "one", 6, NOON + seconds(9))?;
+        change::follow(conn, "one", 5, false, NOON)?;
+        change::follow(conn, "other", 3, false, NOON)?;
+        change::follow(conn, "one", 6, true, NOON + seconds(9))?;
+        assert!(change::anyone_listens(conn, NOON + seconds(9))?);
+        assert!(!change::anyone_listens(conn, NOON + seconds(10))?);
         assert_eq!(change::slowest_follower(conn, NOON)?, Some(3));
         assert_eq!(change::slowest_follower(conn, NOON + seconds(1))?, Some(6));
         change::unfollow(conn, "other")?;
         assert_eq!(change::slowest_follower(conn, Timestamp::default())?, Some(6));
 
-        assert_eq!(change::purge(conn, NOON + hours(1), 10)?, 1);
+        assert_eq!(change::purge(conn, NOON + hours(1), 10)?, 2);
         assert_eq!(change::position(conn)?, place, "the newest entry holds the place");
         Ok(())
     })

@@ -24,7 +24,7 @@ pub struct Answer {
 enum Content {
     Nothing,
     /// JSON as it is sent.
-    Json(Vec<u8>),
+    Json(Bytes),
     /// Something that goes on, with its media type.
     Stream(&'static str, BoxBody),
 }
@@ -53,7 +53,12 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self { status, content: Content::Json(json::to_vec(body)?), cookies: Vec::new(), file: None })
+        Ok(Self { status, content: Content::Json(json::to_vec(body)?.into()), cookies: Vec::new(), file: None })
+    }
+
+    /// 200 with JSON that is written already.
+    pub fn written(json: Bytes) -> Self {
+        Self { status: StatusCode::OK, content: Content::Json(json), cookies: Vec::new(), file: None }
     }
 
     /// 200 with what goes on for as long as the stream does.

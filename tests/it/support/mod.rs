@@ -14,5 +14,6 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod provider;
+pub mod spec;
 pub mod statements;
 pub mod token;

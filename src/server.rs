@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
 use anyhow::{Context, bail, ensure};
 
@@ -20,6 +20,7 @@ use crate::middleware::edge::Edge;
 use crate::pages;
 use crate::rest::link::PublicUrl;
 use crate::rest::payload::BodyLimit;
+use crate::rest::routes::Routes;
 use crate::site::Site;
 
 /// How long requests under way may take after the server was told to stop.
@@ -36,7 +37,7 @@ pub fn app(site: Data<Site>) -> App<impl Factory> {
 
 /// The application with routes of one's own beside the API's, in each place where the API is served: for a resource that
 /// lives in a crate of its own, `server::app_with(site, viewset::<Note>)`.
-pub fn app_with(site: Data<Site>, more: impl Fn(&mut ServiceConfig)) -> App<impl Factory> {
+pub fn app_with(site: Data<Site>, more: impl Fn(&mut Routes)) -> App<impl Factory> {
     let cors = Cors::new(&site.settings.cors, site.settings.jwt.refresh_cookie);
     let is_secure = site.settings.server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
     let edge = Edge::new(cors, site.clock.clone(), is_secure);

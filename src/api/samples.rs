@@ -1,7 +1,7 @@
 //! The sample views of the tutorial: each shows one permission at work.
 
+use actix_web::HttpRequest;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, Resource};
 use serde_json::{Map, json};
 
 use crate::error::Result;
@@ -10,6 +10,7 @@ use crate::rest::caller::{Caller, Visitor};
 use crate::rest::permission::{AllowAny, IsAdminUser, IsAuthenticated, IsPremiumUser};
 use crate::rest::reach::Reach;
 use crate::rest::resource::Resource as _;
+use crate::rest::routes::Route;
 use crate::rest::{link, view};
 use crate::site::Site;
 
@@ -62,7 +63,7 @@ pub async fn read_only(_: Caller) -> Result<Answer> {
 }
 
 /// The `data/` view of a version: the sample of how two versions of one URL differ.
-pub fn data(version: &'static str) -> Resource {
+pub fn data(version: &'static str) -> Route {
     let answer = move |_: Caller| async move {
         let format = if version == "v1" { "old format" } else { "new format" };
         Answer::ok(&json!({ "version": version, "data": format }))

@@ -7,6 +7,7 @@ mod flush;
 mod import_django;
 mod keys;
 mod migrate;
+mod openapi;
 mod serve;
 mod token;
 mod user;
@@ -71,6 +72,8 @@ enum Verb {
     Flushexpiredtokens,
     /// Shows every setting in force, and where it came from; secrets masked
     Config,
+    /// Prints the API's description (OpenAPI 3.1), as the server answers it at /api/schema/
+    Openapi,
 }
 
 /// Runs what the command line asks for.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::ImportDjango(arguments) => import_django::run(loaded.settings, arguments),
         Verb::Flushexpiredtokens => flush::run(loaded.settings),
         Verb::Config => config::run(&loaded),
+        Verb::Openapi => openapi::run(&loaded.settings),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,7 +26,7 @@ pub struct Answer {
 enum Content {
     Nothing,
     /// JSON as it is sent.
-    Json(Vec<u8>),
+    Json(Bytes),
     /// Something that goes on, with its media type.
     Stream(&'static str, BoxBody),
     /// What another protocol goes on from.
@@ -57,12 +57,12 @@ impl Answer {
     /// # Errors
     /// If `body` cannot be written as JSON.
     pub fn with(status: StatusCode, body: &impl Serialize) -> Result<Self> {
-        Ok(Self::of(status, Content::Json(json::to_vec(body)?)))
+        Ok(Self::of(status, Content::Json(json::to_vec(body)?.into())))
     }
 
-    /// 201 with what was made, in JSON that is written already.
-    pub fn created_as(json: Vec<u8>) -> Self {
-        Self::of(StatusCode::CREATED, Content::Json(json))
+    /// JSON that is written already.
+    pub fn written(status: StatusCode, json: impl Into<Bytes>) -> Self {
+        Self::of(status, Content::Json(json.into()))
     }
 
     fn of(status: StatusCode, content: Content) -> Self {

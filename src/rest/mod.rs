@@ -14,6 +14,7 @@ pub mod payload;
 pub mod permission;
 pub mod reach;
 pub mod resource;
+pub mod routes;
 pub mod sort;
 pub mod view;
 

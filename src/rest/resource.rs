@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::web::{Data, Path};
 use actix_web::{FromRequest, HttpRequest};
 use serde::Serialize;
 
@@ -24,6 +24,7 @@ use crate::rest::list::{ListQuery, Page};
 use crate::rest::payload::Body;
 use crate::rest::permission::{Owned, Permission};
 use crate::rest::reach::Reach;
+use crate::rest::routes::Routes;
 use crate::rest::view::View;
 use crate::site::Site;
 
@@ -68,7 +69,7 @@ pub trait Resource: Owned + Serialize + Send + Sized + 'static {
 }
 
 /// Serves a resource at `/NAME/` and `/NAME/{id}/`.
-pub fn viewset<R: Resource>(routes: &mut ServiceConfig) {
+pub fn viewset<R: Resource>(routes: &mut Routes) {
     let (name, noun) = (R::NAME, R::NOUN);
     let paths = |stem: &str| {
         let suffixed = format!("{stem}.{{format:[a-z0-9]+}}");
@@ -154,7 +155,7 @@ async fn create<R: Resource>(
             Ok(made)
         })
     };
-    Ok(Answer::created_as(site.db.write(made).await?).tagged())
+    Ok(Answer::written(StatusCode::CREATED, site.db.write(made).await?).tagged())
 }
 
 async fn update<R: Resource>(

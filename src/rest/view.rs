@@ -13,7 +13,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, Resource, ResponseError, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
 
@@ -21,15 +21,17 @@ use crate::auth::gate::{Admitted, Principal};
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
 use crate::rest::answer::Answer;
-use crate::rest::fields::{self, Input};
+use crate::rest::fields::{self, FieldInfo, Input};
 use crate::rest::negotiation::{self, Rendering};
 use crate::rest::permission::Permission;
 use crate::rest::reach::Reach;
+use crate::rest::routes::{About, Route};
 use crate::site::Site;
 use crate::throttle::Subject;
 
 type Handler = Rc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
 type Question = Rc<dyn Fn(HttpRequest) -> LocalBoxFuture<'static, bool>>;
+type Declared = fn() -> Vec<FieldInfo>;
 type Allows = fn(Option<&Principal>, &Method) -> bool;
 
 /// Whether a view reads the credentials of its requests.
@@ -46,10 +48,15 @@ pub struct View<P> {
     allows: Allows,
     reach: Reach,
     handlers: Vec<(Method, Handler)>,
+    /// What each handler takes, as Rust writes the types.
+    arguments: Vec<(Method, &'static str)>,
     fields: Vec<(Method, Map<String, Value>)>,
+    bodies: Vec<(Method, Declared)>,
     may_put: Option<Question>,
     /// A media type beside JSON that clients may ask for.
     beside: Option<&'static str>,
+    /// Whether it is one of the two views of a resource.
+    is_viewset: bool,
     permission: PhantomData<P>,
 }
 
@@ -65,9 +72,20 @@ pub fn open_view(name: &'static str) -> View<()> {
 
 impl<P: 'static> View<P> {
     fn new(name: Cow<'static, str>, credentials: Credentials, allows: Allows) -> Self {
-        let (handlers, fields) = (Vec::new(), Vec::new());
-        let (reach, may_put, beside) = (Reach::Whole, None, None);
-        Self { name, credentials, allows, reach, handlers, fields, may_put, beside, permission: PhantomData }
+        Self {
+            name,
+            credentials,
+            allows,
+            reach: Reach::Whole,
+            handlers: Vec::new(),
+            arguments: Vec::new(),
+            fields: Vec::new(),
+            bodies: Vec::new(),
+            may_put: None,
+            beside: None,
+            is_viewset: false,
+            permission: PhantomData,
+        }
     }
 
     /// Says what an API key needs among its scopes; else the view is for keys for all that their owners may.
@@ -81,7 +99,7 @@ impl<P: 'static> View<P> {
     where
         P: Permission<T>,
     {
-        Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows)
+        Self { is_viewset: true, ..Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows) }
     }
 
     /// Answers GET, and HEAD with it.
@@ -146,13 +164,20 @@ impl<P: 'static> View<P> {
                 }
             })
         };
+        self.arguments.push((method.clone(), std::any::type_name::<A>()));
         self.handlers.push((method, Rc::new(call)));
         self
     }
 
     /// Says which fields the body of `method` has, for those who ask by OPTIONS.
     pub fn takes<I: Input>(mut self, method: Method) -> Self {
-        self.fields.push((method, fields::actions::<I>()));
+        self.fields.push((method.clone(), fields::actions::<I>()));
+        self.reads::<I>(method)
+    }
+
+    /// Says what the body of `method` is read into where OPTIONS, as DRF's views of functions, does not tell it, or not all.
+    pub fn reads<I: Input>(mut self, method: Method) -> Self {
+        self.bodies.push((method, fields::describe::<I>));
         self
     }
 
@@ -169,14 +194,33 @@ impl<P: 'static> View<P> {
     }
 
     /// The service that answers these paths; `{format}` in one is the suffix that names the format.
-    pub fn at<S: AsRef<str>>(self, paths: &[S]) -> Resource {
+    pub fn at<S: AsRef<str>>(self, paths: &[S]) -> Route {
         let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
         let allow = HeaderValue::from_str(&self.allow()).unwrap_or(header::HeaderValue::from_static("OPTIONS"));
         let view = Rc::new(Mounted { view: self, allow });
-        web::resource(paths).route(web::route().to(move |request: HttpRequest, payload: web::Payload| {
-            let view = view.clone();
-            async move { view.answer(request, payload.into_inner()).await }
-        }))
+        let (path, asked) = (paths.first().cloned().unwrap_or_default(), view.clone());
+        let resource =
+            web::resource(paths).route(web::route().to(move |request: HttpRequest, payload: web::Payload| {
+                let view = view.clone();
+                async move { view.answer(request, payload.into_inner()).await }
+            }));
+        Route { resource, path, about: Rc::new(move || asked.view.about()) }
+    }
+
+    /// What the description of the API tells of it.
+    fn about(&self) -> About {
+        let methods: Vec<Method> = self.handlers.iter().map(|(method, _)| method.clone()).collect();
+        About {
+            name: self.name.to_string(),
+            permission: std::any::type_name::<P>(),
+            reach: (self.credentials == Credentials::Read).then_some(self.reach),
+            open_to_all: methods.iter().filter(|method| (self.allows)(None, method)).cloned().collect(),
+            bodies: self.bodies.iter().map(|(method, fields)| (method.clone(), fields())).collect(),
+            arguments: self.arguments.clone(),
+            beside: self.beside,
+            is_viewset: self.is_viewset,
+            methods,
+        }
     }
 
     fn allow(&self) -> String {

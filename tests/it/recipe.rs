@@ -1,6 +1,5 @@
 //! The README's recipe of a third resource, followed to the letter: what notes cost whoever adds them.
 
-use actix_web::web::ServiceConfig;
 use diesel::prelude::*;
 use portcullis::auth::gate::Principal;
 use portcullis::clock::Timestamp;
@@ -10,6 +9,7 @@ use portcullis::rest::fields::{Fields, Input};
 use portcullis::rest::list::{ListQuery, Page};
 use portcullis::rest::permission::{IsAuthenticated, Owned};
 use portcullis::rest::resource::{Resource, viewset};
+use portcullis::rest::routes::Routes;
 use serde::Serialize;
 use serde_json::json;
 
@@ -42,7 +42,10 @@ struct NoteInput {
 
 impl Input for NoteInput {
     fn read(fields: &mut Fields) -> Self {
-        Self { text: fields.text("text").required().max(1000).get() }
+        fields.read_only("id", "integer");
+        let input = Self { text: fields.text("text").required().max(1000).get() };
+        fields.read_only("updated_at", "datetime");
+        input
     }
 }
 
@@ -85,7 +88,7 @@ impl Resource for Note {
     }
 }
 
-fn routes(api: &mut ServiceConfig) {
+fn routes(api: &mut Routes) {
     viewset::<Note>(api);
 }
 
@@ -119,7 +122,9 @@ async fn a_third_resource_is_a_whole_one() {
     let options = ann.options("/api/notes/").await.status(200).json();
     assert_eq!(options["name"], "Note List");
     let field = json!({ "type": "string", "required": true, "read_only": false, "label": "Text", "max_length": 1000 });
-    assert_eq!(options["actions"], json!({ "POST": { "text": field } }));
+    let set = |kind: &str, label: &str| json!({ "type": kind, "required": false, "read_only": true, "label": label });
+    let (id, updated) = (set("integer", "ID"), set("datetime", "Updated at"));
+    assert_eq!(options["actions"], json!({ "POST": { "id": id, "text": field, "updated_at": updated } }));
 
     ann.delete("/api/notes/1/").await.is_empty(204);
     ann.get("/api/notes/1/").await.is(404, json!({ "detail": "No Note matches the given query." }));

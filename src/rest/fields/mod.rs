@@ -89,6 +89,12 @@ pub struct FieldInfo {
     /// The most characters it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
+    /// Whether it may be null; OPTIONS does not tell.
+    #[serde(skip)]
+    pub nullable: bool,
+    /// Whether it may be empty; OPTIONS does not tell.
+    #[serde(skip)]
+    pub blank: bool,
 }
 
 /// A body being read, and the complaints about it so far.
@@ -150,6 +156,8 @@ impl Fields {
             read_only: true,
             label: default_label(name),
             max_length: None,
+            nullable: false,
+            blank: false,
         });
     }
 

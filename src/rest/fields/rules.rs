@@ -110,6 +110,8 @@ impl Rules {
             read_only: false,
             label: self.label.map_or_else(|| default_label(self.name), Cow::Borrowed),
             max_length: self.max,
+            nullable: self.nullable,
+            blank: self.blank,
         }
     }
 }

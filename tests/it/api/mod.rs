@@ -19,6 +19,7 @@ mod own_data;
 mod refresh;
 mod revocation;
 mod samples;
+mod schema;
 mod services;
 mod sessions;
 mod sliding;

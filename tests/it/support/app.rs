@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::test::{TestRequest, init_service, read_body};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use futures_util::future::LocalBoxFuture;
 use portcullis::clock::{Clock, Timestamp};
 use portcullis::db::Conn;
 use portcullis::error::Result;
+use portcullis::rest::routes::Routes;
 use portcullis::server;
 use portcullis::settings::{MailBackend, Settings, Throttle};
 use portcullis::site::Site;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 
 use super::client::{Answer, Client};
 use super::database::{self, Kind};
+use super::spec::Lazy;
 
 /// A portcullis of the test's own. Clones are the same one.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ pub struct TestApp {
     pub clock: Clock,
     service: Service,
     folder: Rc<TempDir>,
+    pub(super) spec: Rc<Lazy>,
 }
 
 type Service = Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>;
@@ -60,7 +63,7 @@ impl TestApp {
     }
 
     /// One with routes beside the API's.
-    pub async fn serving(routes: fn(&mut ServiceConfig)) -> Self {
+    pub async fn serving(routes: fn(&mut Routes)) -> Self {
         Self::open(Kind::chosen(), |_| (), routes).await
     }
 
@@ -74,7 +77,7 @@ impl TestApp {
         Self::open(Kind::Postgres, change, |_| ()).await
     }
 
-    async fn open(kind: Kind, change: impl FnOnce(&mut Settings), routes: fn(&mut ServiceConfig)) -> Self {
+    async fn open(kind: Kind, change: impl FnOnce(&mut Settings), routes: fn(&mut Routes)) -> Self {
         let folder = Rc::new(tempfile::tempdir().unwrap());
         let mut settings = Settings::default();
         settings.server.data_dir = folder.path().join("data");
@@ -88,7 +91,8 @@ impl TestApp {
         Self::start(settings, Clock::manual(NOON), folder, routes).await
     }
 
-    async fn start(settings: Settings, clock: Clock, folder: Rc<TempDir>, routes: fn(&mut ServiceConfig)) -> Self {
+    async fn start(settings: Settings, clock: Clock, folder: Rc<TempDir>, routes: fn(&mut Routes)) -> Self {
+        let spec = Rc::new(Lazy::of(&settings, routes));
         let site = Data::new(Site::open(settings, clock.clone()).unwrap());
         let service = Rc::new(init_service(server::app_with(site.clone(), routes)).await);
         let service: Service = Rc::new(move |request| {
@@ -99,7 +103,7 @@ impl TestApp {
                 Answer { status, headers, body: read_body(response).await }
             })
         });
-        Self { site, clock, service, folder }
+        Self { site, clock, service, folder, spec }
     }
 
     /// Another process over the same data: what a restart finds, or a second server.

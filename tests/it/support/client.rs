@@ -67,11 +67,12 @@ impl Client {
     }
 
     pub fn request(&self, method: Method, path: &str) -> Request {
+        let asked = method.clone();
         let request = TestRequest::with_uri(path)
             .method(method)
             .peer_addr(SocketAddr::new(self.address, 50_000))
             .insert_header((header::HOST, "portcullis.test"));
-        let request = Request { app: self.app.clone(), request };
+        let request = Request { app: self.app.clone(), request, asked: (asked, path.to_owned()) };
         let request = match &self.token {
             Some(token) => request.header("authorization", &format!("Bearer {token}")),
             None => request,
@@ -88,6 +89,7 @@ impl Client {
 pub struct Request {
     app: TestApp,
     request: TestRequest,
+    asked: (Method, String),
 }
 
 impl Request {
@@ -109,7 +111,12 @@ impl IntoFuture for Request {
     type IntoFuture = LocalBoxFuture<'static, Answer>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.app.send(self.request).await })
+        Box::pin(async move {
+            let (method, path) = &self.asked;
+            let answer = self.app.send(self.request).await;
+            self.app.spec.check(method, path, &answer);
+            answer
+        })
     }
 }
 

@@ -15,5 +15,6 @@ pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod socket;
+pub mod spec;
 pub mod statements;
 pub mod token;

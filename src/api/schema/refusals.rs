@@ -1,0 +1,54 @@
+//! What is answered to what is not carried out.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::schema::records;
+
+/// What a status means.
+pub fn words(status: u16) -> &'static str {
+    match status {
+        101 => "The connection is a WebSocket from here on.",
+        200 => "What was asked for.",
+        201 => "It was made.",
+        204 | 205 => "It is done.",
+        304 => "It is what the client has already.",
+        400 => "The request is wrong; nothing was changed.",
+        401 => "Nobody has been shown to be there, or who was is not let in.",
+        403 => "Known, but not allowed.",
+        404 => "There is no such thing, or not for the caller.",
+        406 => "None of the media types that the client accepts.",
+        409 => "A rule or another change stands in the way.",
+        410 => "It is there no more.",
+        412 => "It is not as the request expects it to be; nothing was changed.",
+        413 => "The body is too large.",
+        415 => "A media type that is not read.",
+        422 => "The key was used for another request; nothing was changed.",
+        429 => "Too many tries; `Retry-After` says when one is worth while.",
+        500 => "A fault of the server's own.",
+        503 => "Too busy; nothing was changed.",
+        _ => "",
+    }
+}
+
+/// What every method may answer, by status.
+pub fn refusals() -> Map<String, Value> {
+    let refusal = |status: u16| {
+        let shape = match status {
+            400 => "BadRequest",
+            401 => "Unauthorized",
+            _ => "Detail",
+        };
+        if status == 304 {
+            return (status.to_string(), json!({ "description": words(status) }));
+        }
+        let mut told = json!({
+            "description": words(status), "content": { "application/json": { "schema": records::named(shape) } },
+        });
+        if let (429 | 503, Some(object)) = (status, told.as_object_mut()) {
+            let seconds = json!({ "schema": { "type": "integer" }, "description": "Seconds." });
+            object.insert("headers".into(), json!({ "Retry-After": seconds }));
+        }
+        (status.to_string(), told)
+    };
+    [304, 400, 401, 403, 404, 406, 412, 413, 415, 422, 429, 500, 503].into_iter().map(refusal).collect()
+}

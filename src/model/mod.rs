@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod panel_session;
 pub mod role;
 pub mod session;
+pub mod sign_in;
 pub mod sign_in_failure;
 pub mod signing_key;
 pub mod social;

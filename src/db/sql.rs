@@ -1,14 +1,12 @@
 //! What both databases can say in the same way: substring search, sort keys, unique violations.
 
 use diesel::define_sql_function;
-use diesel::dsl::{Escape, IsNotNull, Like};
-use diesel::expression::expression_types::NotSelectable;
+use diesel::dsl::{Escape, Like};
 use diesel::expression::{AsExpression, BoxableExpression, Expression};
-use diesel::helper_types::{Asc, Desc};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::{EscapeExpressionMethods, ExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
+use diesel::{EscapeExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
 
 use super::{Backend, Conn};
 
@@ -28,37 +26,6 @@ where
 {
     let escaped = term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     Box::new(lower(column).like(format!("%{}%", escaped.to_ascii_lowercase())).escape('\\'))
-}
-
-/// One term of an ORDER BY on the table `T`.
-pub type Sort<T> = Box<dyn BoxableExpression<T, Backend, SqlType = NotSelectable>>;
-
-/// The names by which a list may be ordered, and the terms that each becomes; the flag is "descending".
-pub type SortKeys<T> = [(&'static str, fn(bool) -> Vec<Sort<T>>)];
-
-/// Order by a column that is never null.
-pub fn by<T, C>(column: C, descending: bool) -> Vec<Sort<T>>
-where
-    C: ExpressionMethods,
-    Asc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    Desc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-{
-    vec![if descending { Box::new(column.desc()) } else { Box::new(column.asc()) }]
-}
-
-/// Order by a column that may be null: nulls are least on both databases.
-pub fn by_nullable<T, C>(column: C, descending: bool) -> Vec<Sort<T>>
-where
-    C: ExpressionMethods + Copy,
-    Asc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    Desc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    IsNotNull<C>: ExpressionMethods,
-    Asc<IsNotNull<C>>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    Desc<IsNotNull<C>>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-{
-    let mut terms = by(column.is_not_null(), descending);
-    terms.extend(by(column, descending));
-    terms
 }
 
 /// Whether `error` says that the value of `table.column` is already there. PostgreSQL names the constraint, SQLite the

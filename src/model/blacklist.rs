@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::keyset::{Keyset, Page, Place, SortColumn};
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, users};
 use crate::db::sql::count_of;
 use crate::db::{Backend, Conn};
@@ -40,15 +40,11 @@ pub struct BlacklistQuery {
 }
 
 /// Sorted by when they were revoked.
-pub const BY_REVOKED: SortColumn = SortColumn {
-    column: "blacklisted_tokens.blacklisted_at",
-    id: "blacklisted_tokens.id",
-    text: false,
-    nullable: false,
-};
+pub const BY_REVOKED: SortColumn =
+    SortColumn::new("blacklisted_tokens.blacklisted_at", Kind::Number, "blacklisted_tokens.id");
 /// Sorted by when they expire.
 pub const BY_EXPIRES: SortColumn =
-    SortColumn { column: "outstanding_tokens.expires_at", id: "outstanding_tokens.id", text: false, nullable: false };
+    SortColumn::new("outstanding_tokens.expires_at", Kind::Number, "outstanding_tokens.id");
 
 /// Fewer characters of a token's id find nothing.
 const SHORTEST_PREFIX: usize = 6;
@@ -57,13 +53,12 @@ impl BlacklistLine {
     /// Where the token stands in this order.
     pub fn place(&self, by: &SortColumn) -> Place {
         if by.column == BY_EXPIRES.column {
-            return Place { value: self.expires_at.into(), id: self.token_id };
+            return Place { value: self.expires_at.into(), id: self.token_id.into() };
         }
-        Place { value: self.blacklisted_at.into(), id: self.id }
+        Place { value: self.blacklisted_at.into(), id: self.id.into() }
     }
 }
 
-type Joined = diesel::helper_types::InnerJoinQuerySource<blacklisted_tokens::table, outstanding_tokens::table>;
 type Rows = diesel::helper_types::IntoBoxed<
     'static,
     diesel::helper_types::InnerJoin<blacklisted_tokens::table, outstanding_tokens::table>,
@@ -128,7 +123,7 @@ pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<
     );
     let wanted = Wanted::new(conn, query)?;
     keyset.load(|piece| {
-        let rows = wanted.rows().filter(piece.condition::<Joined>()).order(piece.order()).limit(piece.limit);
+        let rows = wanted.rows().filter(piece.condition()).order(piece.order()).limit(piece.limit);
         Ok(rows.select(columns).load(conn)?)
     })
 }

@@ -31,3 +31,4 @@ mod throttle;
 mod tokens;
 mod two_factor;
 mod users;
+mod versions;

@@ -62,6 +62,14 @@ pub async fn read_only(_: Caller) -> Result<Answer> {
     Answer::ok(&json!({ "data": "Read-only data" }))
 }
 
+/// GET `/api/rate-limited/`.
+///
+/// # Errors
+/// None of its own.
+pub async fn rate_limited(_: Caller) -> Result<Answer> {
+    Answer::ok(&json!({ "data": "Rate-limited data" }))
+}
+
 /// The `data/` view of a version: the sample of how two versions of one URL differ.
 pub fn data(version: &'static str) -> Route {
     let answer = move |_: Caller| async move {

@@ -141,7 +141,7 @@ impl Operation<'_> {
     fn tag(&self) -> &str {
         let path = self.path.strip_prefix("/api/v1/").unwrap_or("samples");
         match path.split('/').next().unwrap_or_default() {
-            "hello" | "protected" | "admin-only" | "premium" | "read-only" | "data" => "samples",
+            "hello" | "protected" | "admin-only" | "premium" | "read-only" | "rate-limited" | "data" => "samples",
             "login" | "logout" => "token",
             "" => "schema",
             first => first,

@@ -143,7 +143,7 @@ async fn unknown(request: HttpRequest) -> HttpResponse {
     let slashed = format!("{path}/");
     if !path.ends_with('/') && request.resource_map().has_resource(&slashed) {
         let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
-        if let Ok(location) = HeaderValue::from_str(&(slashed + &query)) {
+        if let Ok(location) = HeaderValue::from_str(&(slashed + query.as_str())) {
             let mut redirect = HttpResponse::new(StatusCode::MOVED_PERMANENTLY);
             redirect.headers_mut().insert(header::LOCATION, location);
             return redirect;

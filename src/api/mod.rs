@@ -76,6 +76,7 @@ fn versioned(api: &mut Routes, providers: &Social) {
     api.service(view::<samples::Admins>("Admin Only").get(samples::admin_only).at(&["/admin-only/"]));
     api.service(view::<samples::Premium>("Premium").get(samples::premium).at(&["/premium/"]));
     api.service(view::<IsAuthenticated>("Read Only").keys(Reach::Every).get(samples::read_only).at(&["/read-only/"]));
+    api.service(view::<IsAuthenticated>("Rate Limited").keys(Reach::Every).scope("sample").get(samples::rate_limited).at(&["/rate-limited/"]));
 
     api.service(open_view("Token Obtain Pair").post(token::obtain).takes::<token::Credentials>(Method::POST).reads::<token::Entrance>(Method::POST).at(&["/token/"]));
     api.service(open_view("Login").post(token::login).takes::<token::Credentials>(Method::POST).reads::<token::Entrance>(Method::POST).at(&["/login/"]));

@@ -61,6 +61,14 @@ pub async fn read_only(_: Caller) -> Result<Answer> {
     Answer::ok(&json!({ "data": "Read-only data" }))
 }
 
+/// GET `/api/rate-limited/`.
+///
+/// # Errors
+/// None of its own.
+pub async fn rate_limited(_: Caller) -> Result<Answer> {
+    Answer::ok(&json!({ "data": "Rate-limited data" }))
+}
+
 /// GET `/api/v1/data/`, `/api/v2/data/`: how two versions of one URL differ.
 ///
 /// # Errors

@@ -301,6 +301,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    shared_counts (key) {
+        key -> Text,
+        times -> Text,
+        wait -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(known_addresses -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
@@ -341,4 +350,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     recovery_codes,
     idempotency_keys,
     throttle_counts,
+    shared_counts,
 );

@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod panel_session;
 pub mod role;
 pub mod session;
+pub mod shared_count;
 pub mod sign_in_failure;
 pub mod signing_key;
 pub mod social;

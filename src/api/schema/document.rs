@@ -150,7 +150,7 @@ impl Operation<'_> {
     fn tag(&self) -> &str {
         let path = ["/api/v1/", "/api/v2/"].iter().find_map(|prefix| self.path.strip_prefix(prefix));
         match path.unwrap_or("hello").split('/').next().unwrap_or_default() {
-            "hello" | "protected" | "admin-only" | "premium" | "read-only" | "data" => "samples",
+            "hello" | "protected" | "admin-only" | "premium" | "read-only" | "rate-limited" | "data" => "samples",
             "login" | "logout" => "token",
             "" => "schema",
             first => first,

@@ -22,6 +22,7 @@ mod samples;
 mod schema;
 mod services;
 mod sessions;
+mod shared_rates;
 mod sliding;
 mod social;
 mod socket;

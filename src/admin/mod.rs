@@ -5,6 +5,7 @@
 //! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
 
 pub mod again;
+pub mod audits;
 pub mod blacklist;
 pub mod bulk;
 pub mod changelist;
@@ -115,6 +116,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .app_data(web::PathConfig::default().error_handler(|_, _| PageError::from(Error::not_found()).into()))
         // The last that is wrapped runs first.
         .wrap(from_fn(guard::same_origin))
+        .wrap(from_fn(audits::refusals))
         .wrap(from_fn(error::shown_as_pages))
         .wrap(IdentityMiddleware::default())
         .wrap(middleware)

@@ -1,6 +1,7 @@
 //! The panel, in process.
 
 mod again;
+mod audit;
 mod blacklist;
 mod doors;
 mod forms;

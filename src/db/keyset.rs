@@ -22,12 +22,14 @@ pub struct SortColumn {
     pub id: &'static str,
     /// Whether it holds text, not numbers.
     pub text: bool,
+    /// Whether the key does.
+    pub text_id: bool,
     /// Whether there are rows without a value.
     pub nullable: bool,
 }
 
 /// What a row has in the sorted column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// Nothing.
     Null,
@@ -35,6 +37,12 @@ pub enum Value {
     Number(i64),
     /// Text.
     Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
 }
 
 impl From<Timestamp> for Value {
@@ -61,7 +69,7 @@ pub struct Place {
     /// Its value in the sorted column.
     pub value: Value,
     /// Its id.
-    pub id: i64,
+    pub id: Value,
 }
 
 /// One page that is wanted.
@@ -123,6 +131,24 @@ impl Keyset {
         Ok(Page { rows, has_before: began_inside, has_after: more })
     }
 
+    /// One page of two that were loaded from two tables of like rows. `place` tells where a row stands.
+    pub fn merge<R>(&self, one: Page<R>, other: Page<R>, place: impl Fn(&R) -> Place) -> Page<R> {
+        let (before, after) = (one.has_before || other.has_before, one.has_after || other.has_after);
+        let mut rows: Vec<R> = one.rows.into_iter().chain(other.rows).collect();
+        rows.sort_by(|a, b| {
+            let (a, b) = (place(a), place(b));
+            let order = a.value.cmp(&b.value).then_with(|| a.id.cmp(&b.id));
+            if self.descending { order.reverse() } else { order }
+        });
+        let surplus = rows.len().saturating_sub(self.rows);
+        if self.backwards {
+            rows.drain(..surplus);
+            return Page { rows, has_before: before || surplus > 0, has_after: after };
+        }
+        rows.truncate(self.rows);
+        Page { rows, has_before: before, has_after: after || surplus > 0 }
+    }
+
     fn pieces(&self) -> Vec<Piece> {
         let piece = |nulls, from: Option<&Place>| Piece {
             by: self.by,
@@ -160,18 +186,29 @@ impl Piece {
             (None, false) if nullable => Box::new(sql::<Bool>(&format!("{column} IS NOT NULL"))),
             (None, false) => Box::new(sql::<Bool>("1 = 1")),
             (Some(at), true) => {
-                Box::new(sql::<Bool>(&format!("{column} IS NULL AND {id} {beyond} ")).bind::<BigInt, _>(at.id))
+                let start = sql::<Bool>(&format!("{column} IS NULL AND {id} {beyond} "));
+                match &at.id {
+                    Value::Text(id) => Box::new(start.bind::<Text, _>(id.clone())),
+                    Value::Number(id) => Box::new(start.bind::<BigInt, _>(*id)),
+                    Value::Null => Box::new(sql::<Bool>("1 = 1")),
+                }
             }
             (Some(at), false) => {
                 let start = sql::<Bool>(&format!("({column}, {id}) {beyond} ("));
-                match &at.value {
-                    Value::Text(text) => {
-                        Box::new(start.bind::<Text, _>(text.clone()).sql(", ").bind::<BigInt, _>(at.id).sql(")"))
+                match (at.value.clone(), at.id.clone()) {
+                    (Value::Text(value), Value::Text(id)) => {
+                        Box::new(start.bind::<Text, _>(value).sql(", ").bind::<Text, _>(id).sql(")"))
                     }
-                    Value::Number(number) => {
-                        Box::new(start.bind::<BigInt, _>(*number).sql(", ").bind::<BigInt, _>(at.id).sql(")"))
+                    (Value::Text(value), Value::Number(id)) => {
+                        Box::new(start.bind::<Text, _>(value).sql(", ").bind::<BigInt, _>(id).sql(")"))
                     }
-                    Value::Null => Box::new(sql::<Bool>(&format!("{column} IS NOT NULL"))),
+                    (Value::Number(value), Value::Text(id)) => {
+                        Box::new(start.bind::<BigInt, _>(value).sql(", ").bind::<Text, _>(id).sql(")"))
+                    }
+                    (Value::Number(value), Value::Number(id)) => {
+                        Box::new(start.bind::<BigInt, _>(value).sql(", ").bind::<BigInt, _>(id).sql(")"))
+                    }
+                    (Value::Null, _) | (_, Value::Null) => Box::new(sql::<Bool>(&format!("{column} IS NOT NULL"))),
                 }
             }
         }

@@ -67,13 +67,13 @@ pub enum HeldRole {
 
 /// Sorted by username.
 pub const BY_USERNAME: SortColumn =
-    SortColumn { column: "users.username", id: "users.id", text: true, nullable: false };
+    SortColumn { column: "users.username", id: "users.id", text: true, text_id: false, nullable: false };
 /// Sorted by the last sign-in.
 pub const BY_LAST_LOGIN: SortColumn =
-    SortColumn { column: "users.last_login", id: "users.id", text: false, nullable: true };
+    SortColumn { column: "users.last_login", id: "users.id", text: false, text_id: false, nullable: true };
 /// Sorted by when they joined.
 pub const BY_JOINED: SortColumn =
-    SortColumn { column: "users.date_joined", id: "users.id", text: false, nullable: false };
+    SortColumn { column: "users.date_joined", id: "users.id", text: false, text_id: false, nullable: false };
 
 impl UserLine {
     /// Where the user stands in this order.
@@ -83,7 +83,7 @@ impl UserLine {
             "users.last_login" => self.last_login.into(),
             _ => self.date_joined.into(),
         };
-        Place { value, id: self.id }
+        Place { value, id: self.id.into() }
     }
 }
 

@@ -17,24 +17,26 @@ pub struct Cursor {
 impl Cursor {
     /// As it stands in a URL.
     pub fn encode(&self) -> String {
-        let value = match &self.place.value {
+        let json = |value: &Value| match value {
             Value::Null => serde_json::Value::Null,
             Value::Number(number) => (*number).into(),
             Value::Text(text) => text.as_str().into(),
         };
-        URL_SAFE_NO_PAD.encode(serde_json::json!([value, self.place.id, self.ordinal]).to_string())
+        let Place { value, id } = &self.place;
+        URL_SAFE_NO_PAD.encode(serde_json::json!([json(value), json(id), self.ordinal]).to_string())
     }
 
     /// Reads one back, if it is of the kind of this column: a cursor of another list or order is none.
     pub fn decode(text: &str, column: &SortColumn) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (value, id, ordinal): (serde_json::Value, i64, i64) = serde_json::from_slice(&json).ok()?;
-        let value = match value {
-            serde_json::Value::Null if column.nullable => Value::Null,
-            serde_json::Value::Number(number) if !column.text => Value::Number(number.as_i64()?),
-            serde_json::Value::String(text) if column.text && !text.contains('\0') => Value::Text(text),
-            _ => return None,
+        let (value, id, ordinal): (serde_json::Value, serde_json::Value, i64) = serde_json::from_slice(&json).ok()?;
+        let read = |value, text: bool, nullable: bool| match value {
+            serde_json::Value::Null if nullable => Some(Value::Null),
+            serde_json::Value::Number(number) if !text => number.as_i64().map(Value::Number),
+            serde_json::Value::String(given) if text && !given.contains('\0') => Some(Value::Text(given)),
+            _ => None,
         };
-        Some(Self { place: Place { value, id }, ordinal })
+        let place = Place { value: read(value, column.text, column.nullable)?, id: read(id, column.text_id, false)? };
+        Some(Self { place, ordinal })
     }
 }

@@ -100,8 +100,8 @@ mod tests {
     use super::*;
     use crate::db::keyset::{Place, Value};
 
-    const NAME: SortColumn = SortColumn { column: "t.name", id: "t.id", text: true, nullable: false };
-    const SEEN: SortColumn = SortColumn { column: "t.seen", id: "t.id", text: false, nullable: true };
+    const NAME: SortColumn = SortColumn { column: "t.name", id: "t.id", text: true, text_id: false, nullable: false };
+    const SEEN: SortColumn = SortColumn { column: "t.seen", id: "t.id", text: false, text_id: false, nullable: true };
 
     static THINGS: Changelist = Changelist {
         path: "/admin/things/",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn found(before: bool, after: bool) -> Found {
-        let edge = |id| Some(Place { value: Value::Number(id * 10), id });
+        let edge = |id: i64| Some(Place { value: Value::Number(id * 10), id: id.into() });
         Found {
             shown: 50,
             has_before: before,
@@ -185,7 +185,7 @@ mod tests {
         let after = parameter(&pager.next, "after").unwrap();
         let second = ask(&format!("after={after}"));
         let keyset = second.keyset().unwrap();
-        assert_eq!(keyset.from, Some(Place { value: Value::Number(500), id: 50 }));
+        assert_eq!(keyset.from, Some(Place { value: Value::Number(500), id: 50.into() }));
         assert!(!keyset.backwards);
         let pager = second.view(&found(true, true), &[]).pager.unwrap();
         assert_eq!(pager.range, "Things 51–100 of 1,234");

@@ -67,7 +67,7 @@ impl SortColumn {
 }
 
 /// What a row has in the sorted column, or as its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// Nothing.
     Null,
@@ -218,6 +218,24 @@ impl Keyset {
             return Ok(Page { rows, has_before: more, has_after: began_inside });
         }
         Ok(Page { rows, has_before: began_inside, has_after: more })
+    }
+
+    /// One page of two that were loaded from two tables of like rows. `place` tells where a row stands.
+    pub fn merge<R>(&self, one: Page<R>, other: Page<R>, place: impl Fn(&R) -> Place) -> Page<R> {
+        let (before, after) = (one.has_before || other.has_before, one.has_after || other.has_after);
+        let mut rows: Vec<R> = one.rows.into_iter().chain(other.rows).collect();
+        rows.sort_by(|a, b| {
+            let (a, b) = (place(a), place(b));
+            let order = a.value.cmp(&b.value).then_with(|| a.id.cmp(&b.id));
+            if self.descending { order.reverse() } else { order }
+        });
+        let surplus = rows.len().saturating_sub(self.rows);
+        if self.backwards {
+            rows.drain(..surplus);
+            return Page { rows, has_before: before || surplus > 0, has_after: after };
+        }
+        rows.truncate(self.rows);
+        Page { rows, has_before: before, has_after: after || surplus > 0 }
     }
 
     fn pieces(&self) -> Vec<Piece> {

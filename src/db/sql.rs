@@ -2,7 +2,7 @@
 
 use diesel::define_sql_function;
 use diesel::dsl::{Escape, Like};
-use diesel::expression::{AsExpression, BoxableExpression, Expression};
+use diesel::expression::{AppearsOnTable, AsExpression, BoxableExpression, Expression, ValidGrouping, is_aggregate};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Text};
@@ -103,6 +103,76 @@ impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for CountOf<Q> {
         out.push_sql("SELECT count(*) FROM (");
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(") AS counted");
+        Ok(())
+    }
+}
+
+/// The counts of two queries, added up in one statement.
+#[derive(Debug)]
+pub struct CountOfBoth<A, B>(A, B);
+
+/// How many rows `one` and `other` have together.
+pub fn count_of_both<A, B>(one: A, other: B) -> CountOfBoth<A, B> {
+    CountOfBoth(one, other)
+}
+
+impl<A, B> QueryId for CountOfBoth<A, B> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<A, B> Query for CountOfBoth<A, B> {
+    type SqlType = BigInt;
+}
+
+impl<A, B> RunQueryDsl<Conn> for CountOfBoth<A, B> {}
+
+impl<A: QueryFragment<Backend>, B: QueryFragment<Backend>> QueryFragment<Backend> for CountOfBoth<A, B> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT (SELECT count(*) FROM (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") AS one) + (SELECT count(*) FROM (");
+        self.1.walk_ast(out.reborrow())?;
+        out.push_sql(") AS other)");
+        Ok(())
+    }
+}
+
+/// `key IN (SELECT …)`: a page of keys is found by an index, and only its rows are joined with others.
+#[derive(Debug)]
+pub struct Among<Q> {
+    key: &'static str,
+    query: Q,
+}
+
+/// Whether `key`, a column with its table as SQL has it, is among those that `query` selects.
+pub fn among<Q>(key: &'static str, query: Q) -> Among<Q> {
+    Among { key, query }
+}
+
+impl<Q> Expression for Among<Q> {
+    type SqlType = Bool;
+}
+
+impl<Q> ValidGrouping<()> for Among<Q> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<Q, T> AppearsOnTable<T> for Among<Q> {}
+
+impl<Q> QueryId for Among<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for Among<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql(self.key);
+        out.push_sql(" IN (");
+        self.query.walk_ast(out.reborrow())?;
+        out.push_sql(")");
         Ok(())
     }
 }

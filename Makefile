@@ -14,7 +14,7 @@ run: ## the server, in ./data
 test: setup ## everything: unit, integration, crash and browser tests, the stories on PostgreSQL, then the conformance suite
 	@tests/run.sh rust postgres conformance
 
-setup: ## what the tests need beside Rust (Chromium, PostgreSQL, Python, Node); only what is missing
+setup: ## what the tests need beside Rust (Chromium, PostgreSQL, Redis, Python, Node); only what is missing
 	@tests/setup.sh
 
 conformance: setup ## the wire contract alone; PROFILES="default rotation" chooses

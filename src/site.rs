@@ -31,7 +31,7 @@ use crate::mail::Mail;
 use crate::model::audit::Chain;
 use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::Settings;
-use crate::throttle::Throttle;
+use crate::throttle::{Shared, Throttle};
 
 /// Everything that a request can reach.
 pub struct Site {
@@ -134,15 +134,14 @@ impl Site {
         let letters = LetterTokens::new(signer.clone(), &secrets.derive("letter tokens"));
         let mail = Mail::new(&settings)?;
         let passwords = Passwords::start(&settings.passwords)?;
-        let throttle = Throttle::new(&secrets.derive("rates"));
-        if settings.throttle.anon.is_some() || settings.throttle.user.is_some() {
-            let kept = throttle_count::live(&mut conn, clock.now())?;
-            throttle.restore(kept, clock.monotonic(), clock.now());
-        }
-        let throttle = Arc::new(throttle);
+        let shared = Shared::open(&settings.throttle.store, &db, &clock)?;
         let limits = Limits::new(&secrets.derive("sign-in limits"), settings.throttle.clone(), clock.clone());
+        let limits = limits.sharing(shared.clone());
         let most = limits::MOST.try_into().unwrap_or(i64::MAX);
         limits.restore(sign_in_failure::live(&mut conn, clock.now(), most)?);
+        let throttle = Arc::new(Throttle::new(&secrets.derive("rates"), shared, clock.clone()));
+        let kept = throttle_count::live(&mut conn, clock.now())?;
+        throttle.memory().restore(kept, clock.monotonic(), clock.now());
         let two_factor = TwoFactor::new(&secrets, &issuer(&settings))?;
         let vouchers = Vouchers::new(&secrets.derive("vouchers"));
         let sign_in = SignIn::new(

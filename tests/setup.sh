@@ -1,7 +1,7 @@
 #!/bin/sh
 # usage: setup.sh   Brings everything that `make test` needs beside Rust, on Debian. Says nothing when all is there.
 #
-# From Debian: a C compiler, Chromium with its driver, PostgreSQL, Python with venv, Node, npm, openssl, curl; only what is missing,
+# From Debian: a C compiler, Chromium with its driver, PostgreSQL, Redis, Python with venv, Node, npm, openssl, curl; only what is missing,
 # through sudo unless we are root. From PyPI and npm: what the suite and the tests with other packages require, axe-core and
 # jose, into folders that git ignores.
 set -eu
@@ -21,6 +21,7 @@ have openssl || need openssl
 have chromium || need chromium
 have chromedriver || need chromium-driver
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
+have redis-server || need redis-server
 if ! have python3 || ! python3 -c 'import ensurepip' 2>/dev/null; then need python3 python3-venv; fi
 have node || need nodejs
 { [ -e .tools/node_modules/axe-core ] && [ -e .tools/node_modules/jose ]; } || have npm || need npm

@@ -86,7 +86,7 @@ pub async fn register(site: Data<Site>, request: HttpRequest, client: Client, bo
         return Err(Error::Forbidden);
     }
     let mut given: Registration = body.read().await?;
-    site.sign_in.count(None, client.ip)?;
+    site.sign_in.count(None, client.ip).await?;
     let invitation = invited(&site, &mut given).await?;
     let own = account_rules::Own {
         username: &given.username,

@@ -52,7 +52,7 @@ pub async fn verify(site: Data<Site>, visitor: Visitor<AllowAny>, client: Client
         Some(user) => user.email.clone(),
         None => body.read::<Address>().await?.0,
     };
-    site.sign_in.count(None, client.ip)?;
+    site.sign_in.count(None, client.ip).await?;
     let now = site.clock.now();
     let asked = site.db.write(move |conn| match own {
         Some(user) => outbox::to_user(conn, Kind::Verification, user.id, &address, now),

@@ -16,6 +16,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::ListQuery;
+use crate::rest::paging::Sorting;
 use crate::rest::payload::Body;
 use crate::rest::permission::{HasPermission, IsAdminUser, PermissionName};
 use crate::settings::Registration;
@@ -61,6 +62,8 @@ impl Input for Invited {
     }
 }
 
+const SORTING: Sorting<Invitation> = Sorting::newest_first(|invitation| invitation.id.into());
+
 /// GET `/api/invitations/`: all of them, the newest first.
 ///
 /// # Errors
@@ -68,9 +71,7 @@ impl Input for Invited {
 pub async fn list(site: Data<Site>, _: Caller<Inviters>, query: ListQuery) -> Result<Answer> {
     let now = site.clock.now();
     let page = move |conn: &mut Conn| {
-        let window = query.page_window(invitation::count(conn)?)?;
-        let rows = invitation::page(conn, window.limit, window.offset)?;
-        Ok(query.page(window, rows).map(|row| Shown::of(row, now)))
+        Ok(query.page(conn, &SORTING, invitation::count, invitation::page_of)?.map(|row| Shown::of(row, now)))
     };
     Answer::ok(&site.db.read(page).await?)
 }

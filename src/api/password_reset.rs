@@ -24,7 +24,7 @@ use crate::site::Site;
 /// 400 by field; 429 if too many are asked for from one place.
 pub async fn ask(site: Data<Site>, client: Client, body: Body) -> Result<Answer> {
     let Address(address) = body.read().await?;
-    site.sign_in.count(None, client.ip)?;
+    site.sign_in.count(None, client.ip).await?;
     let now = site.clock.now();
     site.db.write(move |conn| outbox::to_whoever_has(conn, Kind::Reset, &address, now)).await?;
     site.mail.ring();

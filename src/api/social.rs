@@ -11,7 +11,7 @@ use crate::auth::gate::unverified;
 use crate::auth::grants::Pair;
 use crate::auth::password;
 use crate::auth::sign_in::{self, Code};
-use crate::auth::social::{Brought, Refusal, settle};
+use crate::auth::social::{Brought, Refusal, expected, settle};
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::sign_in::{How, Outcome};
@@ -68,7 +68,7 @@ pub async fn sign_in(
     refresh_cookie::check_origin(&site, &request)?;
     let Given { brought, otp } = body.read().await?;
     let title = site.social.title(&provider).ok_or(Error::not_found())?;
-    site.sign_in.count(None, client.ip)?;
+    site.sign_in.count(None, client.ip).await?;
     let place = client.place.by(How::Social, &client.device);
     let proven = match site.social.prove(&provider, brought).await {
         Ok(proven) => proven,
@@ -88,13 +88,15 @@ pub async fn sign_in(
     let verified_only = site.settings.accounts.require_verified_email;
     let code = if site.settings.accounts.two_factor_api { Code::Asked(otp) } else { Code::NotAsked };
     let sign_in = site.sign_in.clone();
+    let (proven, user) = site.db.read(move |conn| expected(conn, &proven).map(|user| (proven, user))).await?;
+    let attempt = sign_in.attempt_code(user.as_ref(), &code, &place).await?;
     let begin = move |conn: &mut Conn| {
         let (user, created) = settle(conn, &grants, &proven, may_join, &unusable, now)?;
         if verified_only && !user.email_verified {
             sign_in.attempts().failed_of(user.id, Outcome::Unverified, &place);
             return Err(unverified());
         }
-        let user = sign_in.admit_known(conn, user, &code, &place, now)?.user()?;
+        let user = sign_in.admit_known(conn, user, &code, attempt, &place, now)?.user()?;
         grants.note_login(conn, user.id, now)?;
         Ok((grants.begin_pair(conn, &user, &client.device, now)?, user.id, created))
     };

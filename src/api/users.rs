@@ -13,7 +13,7 @@ use crate::auth::gate::Principal;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
-use crate::db::sql::{SortKeys, by, by_nullable, contains};
+use crate::db::sql::contains;
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
 use crate::model::audit::{Change, Object, changed, told, user_fields};
@@ -24,7 +24,9 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::conditions::Conditions;
 use crate::rest::fields::{Fields, Input};
-use crate::rest::list::{ListQuery, Page};
+use crate::rest::json;
+use crate::rest::list::ListQuery;
+use crate::rest::paging::{Page, SortKey, Sorting};
 use crate::rest::payload::Body;
 use crate::rest::permission::{HasModelPermission, IsAdminUser, IsAuthenticated, Users};
 use crate::rest::resource::Id;
@@ -156,13 +158,16 @@ impl Account {
     }
 }
 
-const SORT_KEYS: &SortKeys<users::table> = &[
-    ("id", |desc| by(users::id, desc)),
-    ("username", |desc| by(users::username, desc)),
-    ("email", |desc| by(users::email, desc)),
-    ("date_joined", |desc| by(users::date_joined, desc)),
-    ("last_login", |desc| by_nullable(users::last_login, desc)),
-];
+const SORTING: Sorting<User> = Sorting::by(
+    |user| user.id.into(),
+    &[
+        SortKey::number("id", |user| user.id.into()),
+        SortKey::text("username", |user| user.username.as_str().into()),
+        SortKey::text("email", |user| user.email.as_str().into()),
+        SortKey::number("date_joined", |user| user.date_joined.into()),
+        SortKey::number("last_login", |user: &User| user.last_login.into()).nullable(),
+    ],
+);
 
 /// GET `/api/users/`: `?search=` in names and addresses, `?ordering=`, and the flags as filters.
 ///
@@ -194,12 +199,14 @@ fn page(conn: &mut Conn, query: &ListQuery) -> Result<Page<Shown>> {
         }
         rows
     };
-    let window = query.page_window(matching().count().get_result(conn)?)?;
-    let sorted = query.sorts(SORT_KEYS).into_iter().fold(matching(), |rows, term| rows.then_order_by(term));
-    let found: Vec<User> = sorted.then_order_by(users::id).limit(window.limit).offset(window.offset).load(conn)?;
-    let ids: Vec<i64> = found.iter().map(|user| user.id).collect();
+    let count = |conn: &mut Conn| Ok(matching().count().get_result(conn)?);
+    let page = query.page(conn, &SORTING, count, |conn, piece| {
+        let rows = matching().filter(piece.condition()).order(piece.order());
+        Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
+    })?;
+    let ids: Vec<i64> = page.results.iter().map(|user| user.id).collect();
     let mut roles = user_list::role_names(conn, &ids)?;
-    Ok(query.page(window, found).map(|user| {
+    Ok(page.map(|user: User| {
         let held = roles.remove(&user.id).unwrap_or_default();
         Shown::of(user, held)
     }))
@@ -307,7 +314,7 @@ pub async fn change(
     // Asked before the body is read (CONTRACT 2), and again in the transaction.
     let before = move |conn: &mut Conn| {
         let (_, _, user) = reached(conn, &asker, id)?;
-        expected.allow_change(&Shown::load(conn, user.clone())?)?;
+        expected.allow_change(|| json::to_vec(&Shown::load(conn, user.clone())?))?;
         Ok(user)
     };
     let before = site.db.read(before).await?;
@@ -325,7 +332,7 @@ pub async fn change(
     let save = move |conn: &mut Conn| {
         let (actor, target, user) = reached(conn, &who, id)?;
         let fields = user_fields(conn, &user)?;
-        conditions.allow_change(&Shown::load(conn, user.clone())?)?;
+        conditions.allow_change(|| json::to_vec(&Shown::load(conn, user.clone())?))?;
         let flags = given.flags(Flags { active: user.is_active, staff: user.is_staff, superuser: user.is_superuser });
         actor.set_flags(&target, flags).map_err(|refusal| refusal.into_error())?;
         let changes = given.changes(&user, now);

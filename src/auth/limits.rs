@@ -3,7 +3,8 @@
 //! An attempt is counted before its password is hashed, in all its counts or in none, so that attempts at once cannot beat
 //! them; the right password gives it back. Whoever goes away meanwhile has failed. Counts go by the monotonic clock, and are
 //! kept under keyed digests: neither memory nor database tells who signs in from where. What changed is written every second
-//! ([`Limits::changed`]), so `kill -9` forgets a second of them, and a flood writes no row a request.
+//! ([`Limits::changed`]), so `kill -9` forgets a second of them, and a flood writes no row a request. Several servers count
+//! together where `throttle.store` names a place for it; while that is away each goes on here, from nothing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
@@ -15,9 +16,11 @@ use aws_lc_rs::hmac;
 use crate::auth::account_rules::normal_username;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Result};
+use crate::model::shared_count::{Count, Mode};
 use crate::model::sign_in_failure::Failures;
 use crate::settings::{Rate, Throttle};
 use crate::throttle::network;
+use crate::throttle::shared::{Shared, Taken};
 
 /// The most keys that are kept: some 20 MiB. Beyond, those that have failed least are forgotten.
 pub const MOST: usize = 100_000;
@@ -65,6 +68,7 @@ pub struct Limits {
     rates: Throttle,
     clock: Clock,
     counts: Mutex<Counts>,
+    shared: Option<Shared>,
 }
 
 /// An attempt that is counted as failed until it is given back.
@@ -73,11 +77,16 @@ pub struct Attempt {
     limits: Arc<Limits>,
     counted: Vec<Limit>,
     at: i64,
+    /// Where others count too, by whose clock `at` is.
+    shared: Option<Shared>,
 }
 
 impl Attempt {
     /// It was none: the password was right, or was never looked at.
     pub fn give_back(&self) {
+        if let Some(shared) = &self.shared {
+            return shared.give_back(self.counted.iter().map(|limit| hex::encode(limit.key.0)).collect(), self.at);
+        }
         let mut counts = self.limits.lock();
         for limit in &self.counted {
             counts.give_back(limit.key, self.at);
@@ -88,7 +97,13 @@ impl Attempt {
 impl Limits {
     /// Counts by these rates; `secret` keys the digests.
     pub fn new(secret: &[u8], rates: Throttle, clock: Clock) -> Self {
-        Self { digests: hmac::Key::new(hmac::HMAC_SHA256, secret), rates, clock, counts: Mutex::default() }
+        let digests = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        Self { digests, rates, clock, counts: Mutex::default(), shared: None }
+    }
+
+    /// The same, counting together with the other servers that have the same secret and the same place.
+    pub fn sharing(self, shared: Option<Shared>) -> Self {
+        Self { shared, ..self }
     }
 
     fn limit(&self, what: &str, parts: &[&str], rate: Option<Rate>) -> Option<Limit> {
@@ -147,7 +162,14 @@ impl Limits {
     ///
     /// # Errors
     /// [`Error::Throttled`] with the longest wait; then nothing is counted.
-    pub fn take(self: &Arc<Self>, limits: Vec<Limit>) -> Result<Attempt> {
+    pub async fn take(self: &Arc<Self>, limits: Vec<Limit>) -> Result<Attempt> {
+        match self.ask_shared(&limits, Mode::Together).await {
+            Some(Taken { wait: Some(wait), .. }) => return Err(Error::Throttled { wait }),
+            Some(Taken { wait: None, at }) => {
+                return Ok(Attempt { limits: self.clone(), counted: limits, at, shared: self.shared.clone() });
+            }
+            None => {}
+        }
         let mut counts = self.lock();
         let now = self.now(); // under the lock, so that times are in order
         if let Some(wait) = counts.wait(&limits, now) {
@@ -157,13 +179,22 @@ impl Limits {
             counts.count(*limit, now);
         }
         drop(counts);
-        Ok(Attempt { limits: self.clone(), counted: limits, at: now })
+        Ok(Attempt { limits: self.clone(), counted: limits, at: now, shared: None })
     }
 
     /// Whether all of `limits` would allow an attempt now. Nothing is counted.
-    pub fn allow(&self, limits: &[Limit]) -> bool {
+    pub async fn allow(&self, limits: &[Limit]) -> bool {
+        if let Some(taken) = self.ask_shared(limits, Mode::Look).await {
+            return taken.wait.is_none();
+        }
         let mut counts = self.lock();
         counts.wait(limits, self.now()).is_none()
+    }
+
+    /// What the place where several servers count says; `None` if there is none, or it is away.
+    async fn ask_shared(&self, limits: &[Limit], mode: Mode) -> Option<Taken> {
+        let count = |limit: &Limit| Count::new(hex::encode(limit.key.0), limit.rate);
+        self.shared.as_ref()?.take(limits.iter().map(count).collect(), mode).await
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -305,6 +336,11 @@ mod tests {
         (Arc::new(Limits::new(b"secret", rates, clock.clone())), clock)
     }
 
+    /// Nobody else counts, so nothing is waited for.
+    fn take(limits: &Arc<Limits>, of: Vec<Limit>) -> Result<Attempt> {
+        futures_util::FutureExt::now_or_never(limits.take(of)).unwrap()
+    }
+
     fn rate(text: &str) -> Option<Rate> {
         Some(text.parse().unwrap())
     }
@@ -329,7 +365,7 @@ mod tests {
                 let (limits, passed) = (&limits, &passed);
                 scope.spawn(move || {
                     for number in 0..125 {
-                        if limits.take(limits.of_stranger("ann", ip(thread * 125 + number))).is_ok() {
+                        if take(limits, limits.of_stranger("ann", ip(thread * 125 + number))).is_ok() {
                             passed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         }
                     }
@@ -342,7 +378,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_counted_nowhere_and_what_is_given_back_no_longer() {
         let (limits, clock) = limits(|rates| (rates.login, rates.login_account) = (rate("2/min"), rate("3/min")));
-        let from = |number| limits.take(limits.of_stranger("ann", ip(number)));
+        let from = |number| take(&limits, limits.of_stranger("ann", ip(number)));
         from(1).unwrap().give_back();
         for _ in 0..2 {
             let _ = from(1).unwrap();
@@ -373,9 +409,9 @@ mod tests {
     fn counts_are_kept_restored_and_forgotten() {
         let (before, clock) = limits(|_| ());
         for _ in 0..10 {
-            let _ = before.take(before.of_stranger("ann", ip(1))).unwrap();
+            let _ = take(&before, before.of_stranger("ann", ip(1))).unwrap();
         }
-        before.take(before.of_stranger("bob", ip(2))).unwrap().give_back();
+        take(&before, before.of_stranger("bob", ip(2))).unwrap().give_back();
         let kept = before.changed();
         assert_eq!(kept.len(), 3, "account, address and pair of ann; nothing of bob");
         assert_eq!(before.changed(), []);
@@ -383,10 +419,10 @@ mod tests {
         clock.advance(seconds(30));
         let after = Arc::new(Limits::new(b"secret", Throttle::default(), clock.clone()));
         after.restore(kept.clone());
-        let refused = after.take(after.of_stranger("ann", ip(1)));
+        let refused = take(&after, after.of_stranger("ann", ip(1)));
         assert!(matches!(refused, Err(Error::Throttled { wait }) if wait == seconds(30)));
         clock.advance(seconds(30));
-        let attempt = after.take(after.of_stranger("ann", ip(1))).unwrap();
+        let attempt = take(&after, after.of_stranger("ann", ip(1))).unwrap();
         attempt.give_back();
         let changed = after.changed();
         assert_eq!(changed.iter().filter(|row| row.times.is_empty()).count(), 2, "address and pair are no longer kept");
@@ -394,20 +430,20 @@ mod tests {
         // Another key makes other digests: what is kept tells nothing without it.
         let other = Arc::new(Limits::new(b"other", Throttle::default(), clock));
         other.restore(kept);
-        let _ = other.take(other.of_stranger("ann", ip(1))).unwrap();
+        let _ = take(&other, other.of_stranger("ann", ip(1))).unwrap();
     }
 
     #[test]
     fn a_clock_that_was_set_back_between_starts_lengthens_no_wait_beyond_its_span() {
         let (before, clock) = limits(|_| ());
         for _ in 0..10 {
-            let _ = before.take(before.of_stranger("ann", ip(1))).unwrap();
+            let _ = take(&before, before.of_stranger("ann", ip(1))).unwrap();
         }
         let kept = before.changed();
         let earlier = Clock::manual(Timestamp::from_seconds(clock.now().seconds() - 3000));
         let after = Arc::new(Limits::new(b"secret", Throttle::default(), earlier));
         after.restore(kept);
-        let refused = after.take(after.of_stranger("ann", ip(1)));
+        let refused = take(&after, after.of_stranger("ann", ip(1)));
         assert!(matches!(refused, Err(Error::Throttled { wait }) if wait == seconds(60)));
     }
 
@@ -415,11 +451,11 @@ mod tests {
     fn a_flood_of_names_fills_no_memory_and_frees_nobody() {
         let (limits, _) = limits(|rates| (rates.login_address, rates.login_account) = (None, rate("5/hour")));
         for number in 0..5 {
-            let _ = limits.take(limits.of_stranger("ann", ip(number))).unwrap();
+            let _ = take(&limits, limits.of_stranger("ann", ip(number))).unwrap();
         }
         let mut rows = HashSet::new();
         for number in 0..60_000 {
-            let _ = limits.take(limits.of_stranger(&format!("name{number}"), ip(number))).unwrap();
+            let _ = take(&limits, limits.of_stranger(&format!("name{number}"), ip(number))).unwrap();
             if number % 1000 == 0 {
                 for row in limits.changed() {
                     if row.times.is_empty() {
@@ -432,14 +468,14 @@ mod tests {
         }
         assert!(limits.lock().logs.len() <= MOST + 2);
         assert!(rows.len() <= MOST, "{} rows", rows.len());
-        assert!(limits.take(limits.of_stranger("ann", ip(9))).is_err());
+        assert!(take(&limits, limits.of_stranger("ann", ip(9))).is_err());
     }
 
     #[test]
     fn without_the_first_limit_there_is_none() {
         let (limits, _) = limits(|rates| rates.login = None);
         for _ in 0..100 {
-            let _ = limits.take(limits.of_stranger("ann", ip(1))).unwrap();
+            let _ = take(&limits, limits.of_stranger("ann", ip(1))).unwrap();
         }
         assert_eq!(limits.changed(), []);
     }

@@ -52,6 +52,12 @@ pub struct SignedIn {
     sign_in: SignIn,
 }
 
+/// A code of this user's that is counted as wrong until it is given back.
+pub struct CodeAttempt {
+    user: i64,
+    attempt: Attempt,
+}
+
 /// What is asked for after the password.
 pub enum Code {
     /// Nothing, whatever the account has.
@@ -161,10 +167,10 @@ impl SignIn {
     /// Counts an attempt under whatever holds for its place.
     async fn admit(&self, username: &str, place: &Place) -> Result<Attempt> {
         let admitted = match self.known_device(username, place).await? {
-            Some(device) => self.limits.take(self.limits.of_device(&device)),
-            None => match self.limits.take(self.limits.of_stranger(username, place.ip)) {
+            Some(device) => self.limits.take(self.limits.of_device(&device)).await,
+            None => match self.limits.take(self.limits.of_stranger(username, place.ip)).await {
                 Err(refused) if self.is_known_address(username, place.ip).await? => {
-                    self.limits.take(self.limits.of_known_address(username, place.ip)).map_err(|_| refused)
+                    self.limits.take(self.limits.of_known_address(username, place.ip)).await.map_err(|_| refused)
                 }
                 admitted => admitted,
             },
@@ -186,7 +192,7 @@ impl SignIn {
 
     /// Whether the account is known where it was refused, and what has failed there would not have it refused.
     async fn is_known_address(&self, username: &str, ip: IpAddr) -> Result<bool> {
-        if !self.limits.allow(&self.limits.of_known_address(username, ip)) {
+        if !self.limits.allow(&self.limits.of_known_address(username, ip)).await {
             return Ok(false); // which spares a flood from one address the question
         }
         let (username, from, now) = (username.to_owned(), self.limits.place(ip), self.clock.now());
@@ -208,7 +214,8 @@ impl SignIn {
     /// # Errors
     /// As [`SignIn::check`].
     pub async fn attempt_of(&self, user: &User, password: Secret, ip: IpAddr) -> Result<Option<Attempt>> {
-        let attempt = self.limits.take(self.limits.of_known(&user.username, ip)).inspect_err(|_| throttled(ip))?;
+        let limits = self.limits.of_known(&user.username, ip);
+        let attempt = self.limits.take(limits).await.inspect_err(|_| throttled(ip))?;
         let verified = self.passwords.verify(password, Some(user.password.clone())).await;
         if matches!(verified.inspect_err(|_| attempt.give_back())?, Verified::Wrong) {
             failed(ip);
@@ -217,16 +224,34 @@ impl SignIn {
         Ok(Some(attempt))
     }
 
-    /// Lets in a user who has proved elsewhere who they are, inside the transaction that begins the session; with the code
-    /// that is asked for, which is used up. Codes are guessed no faster than passwords.
+    /// Counts the code that comes with what somebody proved elsewhere, before it is looked at: codes are guessed no faster than
+    /// passwords. `None` if there is none, or nobody whose code it could be.
     ///
     /// # Errors
-    /// [`Error::Throttled`] if there were too many; the database's.
+    /// [`Error::Throttled`] if there were too many.
+    pub async fn attempt_code(&self, user: Option<&User>, code: &Code, place: &Place) -> Result<Option<CodeAttempt>> {
+        let (Some(user), Code::Asked(Some(_))) = (user, code) else { return Ok(None) };
+        let attempt = self.limits.take(self.limits.of_stranger(&user.username, place.ip)).await;
+        Ok(Some(CodeAttempt {
+            user: user.id,
+            attempt: attempt.inspect_err(|_| {
+                throttled(place.ip);
+                self.attempts.failed_of(user.id, Outcome::Locked, place);
+            })?,
+        }))
+    }
+
+    /// Lets in a user who has proved elsewhere who they are, inside the transaction that begins the session; with the code
+    /// that is asked for, which is used up.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if the user has become another since the attempt was counted; the database's.
     pub fn admit_known(
         &self,
         conn: &mut Conn,
         user: User,
         code: &Code,
+        attempt: Option<CodeAttempt>,
         place: &Place,
         now: Timestamp,
     ) -> Result<Entry> {
@@ -234,18 +259,12 @@ impl SignIn {
             came_in(conn, &user, place, now)?;
             return Ok(Entry::In(Box::new(user)));
         };
-        let attempt = match code {
-            Some(_) => {
-                let limits = self.limits.of_stranger(&user.username, place.ip);
-                Some(self.limits.take(limits).inspect_err(|_| {
-                    throttled(place.ip);
-                    self.attempts.failed_of(user.id, Outcome::Locked, place);
-                })?)
-            }
-            None => None,
-        };
         let passed = self.two_factor.pass_in(conn, &user, code.as_ref(), now)?;
-        if let (Some(attempt), false) = (attempt, matches!(passed, Passed::Wrong)) {
+        let counted = attempt.filter(|attempt| attempt.user == user.id);
+        if matches!(passed, Passed::Right | Passed::Wrong) && counted.is_none() {
+            return Err(Error::Unavailable); // a guess that nobody has counted tells nothing
+        }
+        if let (Some(CodeAttempt { attempt, .. }), false) = (counted, matches!(passed, Passed::Wrong)) {
             attempt.give_back();
         }
         Ok(match passed {
@@ -269,12 +288,12 @@ impl SignIn {
     ///
     /// # Errors
     /// [`Error::Throttled`] if there were too many.
-    pub fn count(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
+    pub async fn count(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
         let limits = match username {
             Some(username) => self.limits.of_known(username, ip),
             None => self.limits.of_address(ip),
         };
-        self.limits.take(limits).map(drop).inspect_err(|_| throttled(ip))
+        self.limits.take(limits).await.map(drop).inspect_err(|_| throttled(ip))
     }
 
     /// What a browser keeps that has signed in as `user`: see [`Place::device`].

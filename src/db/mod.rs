@@ -5,6 +5,7 @@
 //! writers of several processes take turns by a lock. Callers cannot tell.
 
 mod conn;
+pub mod counts;
 pub mod foreign;
 pub mod keyset;
 pub mod migrate;

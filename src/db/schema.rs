@@ -302,6 +302,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    shared_counts (key) {
+        key -> Text,
+        times -> Text,
+        wait -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     audit_entries (id) {
         id -> BigInt,
         at -> BigInt,
@@ -388,6 +397,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     recovery_codes,
     idempotency_keys,
     throttle_counts,
+    shared_counts,
     audit_entries,
     audit_chain,
     sign_ins,

@@ -5,7 +5,7 @@ use std::fmt;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::keyset::{Keyset, Page, Place, SortColumn};
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::sign_ins;
 use crate::db::sql::count_of;
 use crate::db::{Backend, Conn};
@@ -176,7 +176,7 @@ pub struct Line {
 impl Line {
     /// Where the attempt stands in the order of time.
     pub fn place(&self) -> Place {
-        Place { value: self.at.into(), id: self.id }
+        Place { value: self.at.into(), id: self.id.into() }
     }
 }
 
@@ -207,7 +207,7 @@ pub struct Query {
 }
 
 /// Sorted by time, which is all that this list is sorted by.
-pub const BY_TIME: SortColumn = SortColumn { column: "sign_ins.at", id: "sign_ins.id", text: false, nullable: false };
+pub const BY_TIME: SortColumn = SortColumn::new("sign_ins.at", Kind::Number, "sign_ins.id");
 
 type Rows = sign_ins::BoxedQuery<'static, Backend>;
 
@@ -241,7 +241,7 @@ impl Query {
 /// One page of those that are wanted.
 pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line>> {
     keyset.load(|piece| {
-        let rows = query.rows().filter(piece.condition::<sign_ins::table>());
+        let rows = query.rows().filter(piece.condition());
         Ok(rows.order(piece.order()).limit(piece.limit).load(conn)?)
     })
 }

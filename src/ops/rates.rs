@@ -1,11 +1,12 @@
-//! Keeps the counts of `throttle.anon` and `throttle.user` for the next start, and clears away what counts no longer.
+//! Keeps the counts of rates for the next start, and clears away what counts no longer, of those that several servers keep
+//! together too.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
-use crate::model::throttle_count;
+use crate::model::{shared_count, throttle_count};
 use crate::site::Site;
 
 /// How often what was counted is written: so much `kill -9` can make forgotten.
@@ -21,11 +22,11 @@ const BATCH: usize = 50;
 /// # Errors
 /// The database's; what could not be written is among what is written next.
 pub async fn keep(site: &Site) -> Result<usize> {
-    let counted = site.throttle.counted(site.clock.monotonic(), site.clock.now());
+    let counted = site.throttle.memory().counted(site.clock.monotonic(), site.clock.now());
     for (number, batch) in counted.chunks(BATCH).enumerate() {
         let rows = batch.to_vec();
         if let Err(error) = site.db.write(move |conn| throttle_count::store(conn, &rows)).await {
-            site.throttle.not_kept(counted.get(number * BATCH..).unwrap_or_default());
+            site.throttle.memory().not_kept(counted.get(number * BATCH..).unwrap_or_default());
             return Err(error);
         }
         tokio::task::yield_now().await;
@@ -49,7 +50,10 @@ pub async fn keep_all(site: &Site) -> Result<()> {
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<usize> {
     let (mut swept, batch) = (0, BATCH.try_into().unwrap_or(i64::MAX));
     loop {
-        let gone = db.write(move |conn| throttle_count::purge(conn, now, batch)).await?;
+        let purge = move |conn: &mut _| {
+            Ok(throttle_count::purge(conn, now, batch)? + shared_count::purge(conn, now.micros(), batch)?)
+        };
+        let gone = db.write(purge).await?;
         swept += gone;
         if gone == 0 {
             return Ok(swept);
@@ -70,7 +74,7 @@ pub async fn run(site: actix_web::web::Data<Site>) {
         if !round.is_multiple_of(SWEEP_EVERY) {
             continue;
         }
-        site.throttle.forget(site.clock.monotonic());
+        site.throttle.memory().forget(site.clock.monotonic());
         if let Err(error) = sweep(&site.db, site.clock.now()).await {
             log::error!("old counts could not be cleared away, which is tried again in a minute: {error}");
         }

@@ -9,12 +9,12 @@ use crate::model::{change, idempotency, outbox, token, used_letter};
 use crate::ops::audit;
 use crate::site::Site;
 
+pub use crate::model::token::SLACK;
+
 /// How often a server sweeps.
 pub const EVERY: Duration = Duration::from_secs(60);
 /// Rows of one transaction: a request waits some three milliseconds for it; for five hundred it would be forty.
 const BATCH: i64 = 50;
-/// What has expired is kept so long, in case the clock is set back: then it must still be known to be dead.
-pub const SLACK: Duration = Duration::from_secs(3600);
 
 /// What one sweep cleared away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,12 +11,14 @@ pub mod json;
 pub mod link;
 pub mod list;
 pub mod negotiation;
+pub mod nested;
+pub mod paging;
 pub mod payload;
 pub mod permission;
 pub mod reach;
 pub mod resource;
 pub mod routes;
-pub mod sort;
+pub mod version;
 pub mod view;
 
 pub mod email;

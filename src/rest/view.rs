@@ -20,12 +20,15 @@ use serde_json::{Map, Value, json};
 use crate::auth::gate::{Admitted, Principal};
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
+use crate::problem;
 use crate::rest::answer::Answer;
 use crate::rest::fields::{self, FieldInfo, Input};
 use crate::rest::negotiation::{self, Rendering};
+use crate::rest::nested::Nested;
 use crate::rest::permission::Permission;
 use crate::rest::reach::Reach;
 use crate::rest::routes::{About, Route};
+use crate::rest::version::Version;
 use crate::site::Site;
 use crate::throttle::Subject;
 
@@ -55,8 +58,10 @@ pub struct View<P> {
     may_put: Option<Question>,
     /// A media type beside JSON that clients may ask for.
     beside: Option<&'static str>,
-    /// Whether it is one of the two views of a resource.
-    is_viewset: bool,
+    /// Whether it is one of the two views of a resource, and what v2 nests in it.
+    nested: Option<&'static [Nested]>,
+    /// The name of a rate of its own.
+    scope: Option<&'static str>,
     permission: PhantomData<P>,
 }
 
@@ -83,7 +88,8 @@ impl<P: 'static> View<P> {
             bodies: Vec::new(),
             may_put: None,
             beside: None,
-            is_viewset: false,
+            nested: None,
+            scope: None,
             permission: PhantomData,
         }
     }
@@ -94,12 +100,12 @@ impl<P: 'static> View<P> {
         self
     }
 
-    /// A view for those whom `P` allows to do what is asked of some object.
-    pub fn of_objects<T>(name: impl Into<Cow<'static, str>>) -> Self
+    /// A view for those whom `P` allows to do what is asked of some object. `nested` is what v2 shows of one as objects.
+    pub fn of_objects<T>(name: impl Into<Cow<'static, str>>, nested: &'static [Nested]) -> Self
     where
         P: Permission<T>,
     {
-        Self { is_viewset: true, ..Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows) }
+        Self { nested: Some(nested), ..Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows) }
     }
 
     /// Answers GET, and HEAD with it.
@@ -193,6 +199,13 @@ impl<P: 'static> View<P> {
         self
     }
 
+    /// Puts it under a rate of its own, `throttle.scopes.NAME`, beside those of all views; all views of one scope count together.
+    /// DRF's `throttle_scope`. A name that has no rate has no limit.
+    pub fn scope(mut self, name: &'static str) -> Self {
+        self.scope = Some(name);
+        self
+    }
+
     /// The service that answers these paths; `{format}` in one is the suffix that names the format.
     pub fn at<S: AsRef<str>>(self, paths: &[S]) -> Route {
         let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
@@ -218,7 +231,7 @@ impl<P: 'static> View<P> {
             bodies: self.bodies.iter().map(|(method, fields)| (method.clone(), fields())).collect(),
             arguments: self.arguments.clone(),
             beside: self.beside,
-            is_viewset: self.is_viewset,
+            nested: self.nested,
             methods,
         }
     }
@@ -251,12 +264,16 @@ impl<P: 'static> Mounted<P> {
             Err(Error::NotAcceptable) if self.is_asked_beside(&request) => Ok(Rendering::Json),
             rendering => rendering,
         };
+        let version = Version::of(&request);
         let indented = rendering.as_ref().ok().copied().unwrap_or_default();
         let answered = match rendering {
             Ok(_) => self.handle(&site, request, payload).await,
             Err(error) => Err(error),
         };
         let mut response = answered.unwrap_or_else(|error| error.error_response());
+        if version == Version::V2 {
+            response = problem::in_place_of(response);
+        }
         if response.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(&site.gate.challenge())
         {
@@ -287,7 +304,7 @@ impl<P: 'static> Mounted<P> {
         if !reaches || !(self.view.allows)(principal.as_deref(), &method) {
             return Err(if principal.is_some() { Error::Forbidden } else { Error::NotAuthenticated });
         }
-        throttle(site, &request, principal.as_deref())?;
+        throttle(site, &request, principal.as_deref(), self.view.scope).await?;
         let wanted = if method == Method::HEAD { &Method::GET } else { &method };
         match self.view.handlers.iter().find(|(known, _)| known == wanted) {
             Some((_, handler)) => Ok(handler(request, payload).await),
@@ -320,28 +337,27 @@ impl<P: 'static> Mounted<P> {
     }
 }
 
-/// The rates of settings: one count for all views. Whoever is signed in counts as a user, all others by address, and for
-/// both of the rates (CONTRACT 12).
-fn throttle(site: &Site, request: &HttpRequest, who: Option<&Principal>) -> Result<()> {
-    let rates = &site.settings.throttle;
-    if rates.anon.is_none() && rates.user.is_none() {
+/// The rates of settings: one count for all views, and one for those of each scope. Whoever is signed in counts as a user, all
+/// others by address, and for both of the general rates (CONTRACT 12).
+async fn throttle(
+    site: &Site,
+    request: &HttpRequest,
+    who: Option<&Principal>,
+    scope: Option<&'static str>,
+) -> Result<()> {
+    let settings = &site.settings.throttle;
+    let anon = settings.anon.filter(|_| who.is_none()).map(|rate| ("throttle.anon", rate));
+    let user = settings.user.map(|rate| ("throttle.user", rate));
+    let own = scope.and_then(|name| Some((name, *settings.scopes.get(name)?)));
+    let rates: Vec<_> = anon.into_iter().chain(user).chain(own).collect();
+    if rates.is_empty() {
         return Ok(());
     }
-    let now = site.clock.monotonic();
     let subject = match who {
         Some(who) => Subject::User(who.user),
         None => Subject::address(client_ip::of(request, &site.settings.server.trusted_proxies)),
     };
-    let take =
-        |scope, rate: Option<_>| rate.map_or(Ok(()), |rate| site.throttle.take(scope, subject.clone(), rate, now));
-    let anon = if who.is_none() { take("anon", rates.anon) } else { Ok(()) };
-    let user = take("user", rates.user);
-    match (anon, user) {
-        (Err(Error::Throttled { wait: one }), Err(Error::Throttled { wait: other })) => {
-            Err(Error::Throttled { wait: one.max(other) })
-        }
-        (anon, user) => anon.and(user),
-    }
+    site.throttle.take(&subject, &rates).await
 }
 
 /// Spreads a JSON answer over lines, for those who asked by `Accept: application/json; indent=4`.

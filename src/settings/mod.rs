@@ -29,7 +29,7 @@ pub use origin::{Loaded, Origin, Shown};
 pub use social::Social;
 pub use sockets::Sockets;
 pub use throttle::Throttle;
-pub use value::{ObtainMember, Rate, Registration, Secret, TokenClaim, TokenClass};
+pub use value::{ObtainMember, Rate, Registration, Secret, Store, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, AlgorithmFamily};
 
-use super::{Jwt, Settings, social};
+use super::{Jwt, Settings, Store, social};
 
 /// A key, and what is wrong with its value.
 pub(super) type Complaint = (&'static str, String);
@@ -55,6 +55,14 @@ impl Settings {
         };
         let database = "must start with sqlite:// or postgres://";
         rule(self.database.url.as_ref().is_none_or(known_database), "database.url", database);
+
+        let known_store = match &self.throttle.store {
+            Store::Memory | Store::Database => true,
+            Store::Redis(url) => ["redis://", "redis+unix://"].iter().any(|scheme| url.expose().starts_with(scheme)),
+        };
+        let store =
+            "must be memory, database, redis://HOST:PORT/NUMBER or redis+unix:///PATH; there is no TLS to Redis";
+        rule(known_store, "throttle.store", store);
 
         let jwt = &self.jwt;
         for (key, lifetime) in [

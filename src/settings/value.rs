@@ -102,6 +102,38 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Where servers count requests and failed sign-ins.
+#[derive(Clone, Debug, Default)]
+pub enum Store {
+    /// Each in its own memory.
+    #[default]
+    Memory,
+    /// Together, in the database.
+    Database,
+    /// Together, in the Redis of this address.
+    Redis(Secret),
+}
+
+impl Serialize for Store {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Memory => "memory",
+            Self::Database => "database",
+            Self::Redis(_) => MASK,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Store {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "memory" => Ok(Self::Memory),
+            "database" => Ok(Self::Database),
+            url => Ok(Self::Redis(url.into())),
+        }
+    }
+}
+
 /// Whether strangers can register.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -236,6 +268,27 @@ pub mod rate {
             "off" => Ok(None),
             text => text.parse().map(Some).map_err(Error::custom),
         }
+    }
+}
+
+/// A table of rates, each as [`rate`] reads it; one that is `off` is as if it were not there.
+pub mod rates {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Given(#[serde(with = "rate")] Option<Rate>);
+
+    /// Writes each as `10/min`.
+    pub fn serialize<S: Serializer>(rates: &BTreeMap<String, Rate>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(rates.iter().map(|(name, rate)| (name, rate.to_string())))
+    }
+
+    /// Reads each as `10/min` or `off`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Rate>, D::Error> {
+        let given = BTreeMap::<String, Given>::deserialize(deserializer)?;
+        Ok(given.into_iter().filter_map(|(name, Given(rate))| Some((name, rate?))).collect())
     }
 }
 

@@ -177,7 +177,10 @@ pub async fn sign_out(
 }
 
 /// Ends one session of a user and returns the device's name; `None` if it is not, or no longer, the user's.
-fn end_one(
+///
+/// # Errors
+/// The database's.
+pub fn end_one(
     conn: &mut Conn,
     grants: &Grants,
     session: &str,

@@ -44,6 +44,7 @@ const LINES: &[Line] = &[
     ("Admin Only", "GET", "Something for staff.", &[(200, "Message")]),
     ("Premium", "GET", "Something for premium users.", &[(200, "Message")]),
     ("Read Only", "GET", "Something to read.", &[(200, "ReadOnly")]),
+    ("Rate Limited", "GET", "Something to read, ten times a minute (`throttle.scopes`).", &[(200, "ReadOnly")]),
     ("Data", "GET", "One URL that differs by version.", &[(200, "Data")]),
     ("Api Root", "GET", "Where the collections are.", &[(200, "Root")]),
 

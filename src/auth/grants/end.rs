@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::model::audit::{Audit, Object};
 use crate::model::change::{self, What};
 use crate::model::session::{self, Device, Ended, SessionId};
+use crate::model::token::OutstandingToken;
 use crate::model::{token, user};
 use crate::settings::TokenClass;
 
@@ -101,6 +102,16 @@ impl Grants {
         token::blacklist_session(conn, sid, why, by, now)?;
         change::append(conn, What::Ended { session: sid, user }, now, self.until(now))?;
         Ok(true)
+    }
+
+    /// Puts one refresh token on the blacklist inside the caller's transaction and leaves its session be: the session cannot
+    /// be continued by it, and access tokens go on until they expire. `false` if it was there already.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn revoke_alone_in(&self, conn: &mut Conn, row: &OutstandingToken, by: i64, now: Timestamp) -> Result<bool> {
+        // No entry in the change log: whoever takes a refresh token asks the database about it.
+        token::blacklist(conn, row.id, Ended::ByAdmin, Some(by), now)
     }
 
     /// Ends all sessions of a user inside the caller's transaction, by one row; returns how many were live.

@@ -58,6 +58,18 @@ pub fn settle(
     Ok((user, false))
 }
 
+/// The account that [`settle`] would give them and that may have a code of its own: for what is counted before the transaction.
+///
+/// # Errors
+/// The database's.
+pub fn expected(conn: &mut Conn, proven: &Proven) -> Result<Option<User>> {
+    if let Some(user) = social::owner(conn, &proven.issuer, &proven.subject)? {
+        return Ok(Some(user));
+    }
+    let mut verified = social::holders(conn, &proven.email)?.verified;
+    Ok(verified.pop().filter(|_| verified.is_empty()))
+}
+
 fn link(conn: &mut Conn, proven: &Proven, user: &User, now: Timestamp) -> Result<()> {
     social::link(conn, user.id, &proven.provider, &proven.issuer, &proven.subject, now)
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-pub use account::settle;
+pub use account::{expected, settle};
 
 use crate::auth::account_rules::lower_domain;
 use crate::auth::social::github::GitHub;

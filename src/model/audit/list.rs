@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::chain::{Row, ends};
 use super::entry::{Change, read_changes};
 use crate::clock::Timestamp;
-use crate::db::keyset::{Keyset, Page, Place, SortColumn};
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{audit_entries, users};
 use crate::db::sql::count_of;
 use crate::db::{Backend, Conn};
@@ -90,13 +90,12 @@ pub struct Query {
 }
 
 /// Sorted by time, which is all that this list is sorted by.
-pub const BY_TIME: SortColumn =
-    SortColumn { column: "audit_entries.at", id: "audit_entries.id", text: false, nullable: false };
+pub const BY_TIME: SortColumn = SortColumn::new("audit_entries.at", Kind::Number, "audit_entries.id");
 
 impl Line {
     /// Where the entry stands in the order of time.
     pub fn place(&self) -> Place {
-        Place { value: self.at.into(), id: self.id }
+        Place { value: self.at.into(), id: self.id.into() }
     }
 }
 
@@ -165,7 +164,7 @@ const LINE: (
 /// One page of those that are wanted.
 pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line>> {
     keyset.load(|piece| {
-        let rows = query.rows().filter(piece.condition::<audit_entries::table>());
+        let rows = query.rows().filter(piece.condition());
         Ok(rows.order(piece.order()).limit(piece.limit).select(LINE).load(conn)?)
     })
 }

@@ -256,3 +256,55 @@ async fn the_rows_of_counts_are_bounded() {
     let left: Vec<String> = app.read(|conn| Ok(throttle_counts::table.select(throttle_counts::key).load(conn)?)).await;
     assert_eq!(left, ["newest"]);
 }
+
+/// R7: `/api/rate-limited/` has a scope of its own, and a rate for it at default settings.
+#[actix_web::test]
+async fn a_view_can_have_a_rate_of_its_own() {
+    let app = TestApp::new().await;
+    let (ann, bob) = (app.user("ann").await.signed_in().await, app.user("bob").await.signed_in().await);
+    for path in ["/api/rate-limited/", "/api/v1/rate-limited/"] {
+        for _ in 0..5 {
+            ann.get(path).await.is(200, json!({ "data": "Rate-limited data" }));
+        }
+        app.clock.advance(seconds(5));
+    }
+    let refused = ann.get("/api/rate-limited/").await;
+    assert_eq!(refused.header("retry-after"), Some("50"));
+    refused.is(429, throttled(50));
+    // Nobody else is kept waiting, and she nowhere else; whoever is not let in is not counted.
+    bob.get("/api/rate-limited/").await.status(200);
+    ann.get("/api/hello/").await.status(200);
+    app.anonymous().get("/api/rate-limited/").await.status(401);
+    app.clock.advance(seconds(50));
+    ann.get("/api/rate-limited/").await.status(200);
+}
+
+/// The views of one scope count together, beside the rate of all views, and the longest wait is told.
+#[actix_web::test]
+async fn any_view_can_be_put_under_a_scope_of_the_settings() {
+    use portcullis::rest::answer::Answer;
+    use portcullis::rest::permission::AllowAny;
+    use portcullis::rest::view::view;
+    let app = TestApp::serving_with(
+        |settings| {
+            settings.throttle.scopes = [("uploads".to_owned(), "2/hour".parse().unwrap())].into();
+            settings.throttle.anon = Some("3/min".parse().unwrap());
+        },
+        |api| {
+            let up = || async { Answer::ok(&json!({ "message": "Up." })) };
+            api.service(view::<AllowAny>("Hello").scope("uploads").get(up).at(&["/up/"]));
+            api.service(view::<AllowAny>("Hello").scope("uploads").get(up).at(&["/also-up/"]));
+            api.service(view::<AllowAny>("Hello").scope("downloads").get(up).at(&["/down/"]));
+        },
+    )
+    .await;
+    let nobody = app.anonymous();
+    nobody.get("/api/up/").await.status(200);
+    nobody.get("/api/also-up/").await.status(200);
+    nobody.get("/api/up/").await.is(429, throttled(3600)); // which the other rate has counted
+    nobody.get("/api/down/").await.is(429, throttled(60));
+    nobody.get("/api/up/").await.is(429, throttled(3600));
+    app.clock.advance(minutes(1));
+    nobody.get("/api/down/").await.status(200);
+    nobody.get("/api/up/").await.is(429, throttled(3540));
+}

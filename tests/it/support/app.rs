@@ -67,6 +67,11 @@ impl TestApp {
         Self::open(Kind::chosen(), |_| (), routes).await
     }
 
+    /// One with routes beside the API's, and settings of the test's own.
+    pub async fn serving_with(change: impl FnOnce(&mut Settings), routes: fn(&mut Routes)) -> Self {
+        Self::open(Kind::chosen(), change, routes).await
+    }
+
     /// One on PostgreSQL, whatever the others are on.
     pub async fn on_postgres() -> Self {
         Self::open(Kind::Postgres, |_| (), |_| ()).await
@@ -146,5 +151,5 @@ impl TestApp {
 
 /// For tests of other things, in which people sign in as often as they like.
 pub fn no_limits(settings: &mut Settings) {
-    settings.throttle = Throttle { anon: None, user: None, login: None, ..Throttle::default() };
+    settings.throttle = Throttle { login: None, scopes: [].into(), ..Throttle::default() };
 }

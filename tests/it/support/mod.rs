@@ -14,6 +14,7 @@ pub mod people;
 pub mod postgres;
 pub mod process;
 pub mod provider;
+pub mod redis;
 pub mod socket;
 pub mod spec;
 pub mod statements;

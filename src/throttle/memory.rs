@@ -1,49 +1,17 @@
-//! How often one may ask: DRF's sliding log, in memory and exact under concurrency.
+//! Counts of one process, in memory.
 //!
-//! What was counted is written every second (`ops::rates`), and a start goes on from there. The keys of its rows are keyed
-//! digests: the database does not tell who asks from where.
+//! What was counted is written every second (`ops::rates`), and a start goes on from there. A flood of addresses fills no memory:
+//! beyond [`MOST`] keys the half goes that has asked least, which frees nobody who has come close to a rate.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-
+use super::{Digests, Key, Subject, micros, span};
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
 use crate::model::throttle_count::Counted;
 use crate::settings::Rate;
-
-/// Whom a count is kept of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// A user.
-    User(i64),
-    /// A client's address; an IPv6 client is its /64 network, since it has all of it.
-    Address(IpAddr),
-}
-
-impl Subject {
-    /// The client at this address.
-    pub fn address(ip: IpAddr) -> Self {
-        Self::Address(network(ip))
-    }
-}
-
-/// An address as it is counted: an IPv6 client has the whole of its /64 network.
-pub fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        },
-    }
-}
-
-type Key = (&'static str, Subject);
 
 /// When one key asked, oldest first, in microseconds of the monotonic clock; those of before the start are below zero.
 struct Log {
@@ -71,17 +39,19 @@ struct Before {
     until: i64,
 }
 
-/// The counts. One for the whole process.
-pub struct Throttle {
+/// The counts of one process.
+pub struct Memory {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
-    digests: hmac::Key,
+    digests: Digests,
     /// What an earlier process has counted, by digest, for those who have not asked since.
     restored: Mutex<HashMap<String, Before>>,
     /// What could not be written.
     left: Mutex<Vec<Counted>>,
 }
 
+/// The most keys that are kept. Each has at most as many times as its rate allows.
+pub const MOST: usize = 100_000;
 const SHARDS: usize = 64;
 /// The number of keys in a shard from which on idle ones are looked for.
 const SWEEP_FROM: usize = 256;
@@ -89,13 +59,13 @@ const SWEEP_FROM: usize = 256;
 /// How many keys of a shard are written at a time: a thousand in all, a few milliseconds of the writer.
 const WRITTEN: usize = 16;
 
-impl Throttle {
+impl Memory {
     /// One that has counted nothing; `secret` keys the digests of what is kept.
     pub fn new(secret: &[u8]) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            digests: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            digests: Digests::new(secret),
             restored: Mutex::default(),
             left: Mutex::default(),
         }
@@ -104,16 +74,16 @@ impl Throttle {
     /// Counts one request of `who` in `scope` at `now` (of the monotonic clock), if the rate allows one more.
     ///
     /// # Errors
-    /// [`Error::Throttled`] with the time until the oldest counted request leaves the window; then nothing is counted.
-    pub fn take(&self, scope: &'static str, who: Subject, rate: Rate, now: Duration) -> Result<()> {
+    /// The time until the oldest counted request leaves the window; then nothing is counted.
+    pub fn take(&self, scope: &'static str, who: Subject, rate: Rate, now: Duration) -> Result<(), Duration> {
         let key = (scope, who);
         let shards = u64::try_from(self.shards.len()).unwrap_or(1);
         let place = usize::try_from(self.hasher.hash_one(&key) % shards.max(1)).unwrap_or(0);
-        let shard = self.shards.get(place).ok_or_else(|| Error::internal("the throttle has no shards"))?;
+        let Some(shard) = self.shards.get(place) else { return Ok(()) }; // there are SHARDS of them
         let (now, per) = (micros(now), micros(rate.per));
         let most = usize::try_from(rate.requests).unwrap_or(usize::MAX);
         let mut shard = lock(shard);
-        shard.sweep(now);
+        shard.make_room(now);
         let Shard { logs, changed, .. } = &mut *shard;
         let log =
             logs.entry(key.clone()).or_insert_with(|| Log { times: self.times_before(&key, most), per, fresh: 0 });
@@ -124,8 +94,7 @@ impl Throttle {
         if let Some(surplus) = log.times.len().checked_sub(most) {
             // The one that must have left the window before there is room.
             let blocking = log.times.get(surplus).copied().unwrap_or(now);
-            let wait = blocking.saturating_add(per).saturating_sub(now);
-            return Err(Error::Throttled { wait: Duration::from_micros(wait.try_into().unwrap_or(0)) });
+            return Err(span(blocking.saturating_add(per).saturating_sub(now)));
         }
         log.times.push_back(now);
         log.fresh += 1;
@@ -156,7 +125,7 @@ impl Throttle {
                     continue; // it counts no longer, or stood here twice
                 }
                 let expires_at = at(last.saturating_add(log.per));
-                rows.push(Counted { key: self.digest(&key), at: at(last), count, expires_at });
+                rows.push(Counted { key: self.digests.of(&key), at: at(last), count, expires_at });
             }
         }
         rows
@@ -191,21 +160,12 @@ impl Throttle {
         if restored.is_empty() {
             return VecDeque::new();
         }
-        let before = restored.remove(&self.digest(key)).unwrap_or_default().times.into_iter().rev();
+        let before = restored.remove(&self.digests.of(key)).unwrap_or_default().times.into_iter().rev();
         let newest =
             before.flat_map(|(time, count)| std::iter::repeat_n(time, count.try_into().unwrap_or(0))).take(most);
         let mut times: VecDeque<i64> = newest.collect();
         times.make_contiguous().reverse();
         times
-    }
-
-    fn digest(&self, (scope, who): &Key) -> String {
-        let text = match who {
-            Subject::User(id) => format!("{scope} user {id}"),
-            Subject::Address(ip) => format!("{scope} address {ip}"),
-        };
-        let tag = hmac::sign(&self.digests, text.as_bytes());
-        hex::encode(tag.as_ref().get(..16).unwrap_or_default())
     }
 }
 
@@ -213,18 +173,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn micros(span: Duration) -> i64 {
-    span.as_micros().try_into().unwrap_or(i64::MAX)
-}
-
 impl Shard {
-    /// Drops the keys that have nothing left to count, whenever their number has doubled.
-    fn sweep(&mut self, now: i64) {
+    /// Drops the keys that have nothing left to count, whenever their number has doubled; and the half that has asked least
+    /// where that is not enough.
+    fn make_room(&mut self, now: i64) {
         if self.logs.len() < self.sweep_at.max(SWEEP_FROM) {
             return;
         }
         self.logs.retain(|_, log| log.times.back().is_some_and(|newest| newest.saturating_add(log.per) > now));
-        self.sweep_at = self.logs.len() * 2;
+        if self.logs.len() >= MOST / SHARDS {
+            let mut sizes: Vec<usize> = self.logs.values().map(|log| log.times.len()).collect();
+            let mut surplus = sizes.len() / 2;
+            let (_, median, _) = sizes.select_nth_unstable(surplus);
+            self.logs.retain(|_, log| {
+                let goes = surplus > 0 && log.times.len() <= *median;
+                surplus -= usize::from(goes);
+                !goes
+            });
+        }
+        self.changed.retain(|key| self.logs.contains_key(key));
+        self.sweep_at = (self.logs.len() * 2).min(MOST / SHARDS);
     }
 }
 
@@ -242,32 +210,32 @@ mod tests {
 
     #[test]
     fn at_most_so_many_pass_in_any_window() {
-        let throttle = Throttle::new(b"secret");
-        let passed = (0..100).filter(|t| throttle.take("user", ann(), RATE, Duration::from_secs(*t)).is_ok()).count();
+        let memory = Memory::new(b"secret");
+        let passed = (0..100).filter(|t| memory.take("user", ann(), RATE, Duration::from_secs(*t)).is_ok()).count();
         assert_eq!(passed, 10);
     }
 
     #[test]
     fn the_wait_is_until_the_oldest_counted_request_leaves_the_window() {
-        let throttle = Throttle::new(b"secret");
+        let memory = Memory::new(b"secret");
         for t in 0..5 {
-            throttle.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
+            memory.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
         }
-        let refused = throttle.take("user", ann(), RATE, Duration::from_secs(20));
-        assert!(matches!(refused, Err(Error::Throttled { wait }) if wait == Duration::from_secs(30)));
-        throttle.take("user", ann(), RATE, Duration::from_secs(50)).unwrap();
+        let refused = memory.take("user", ann(), RATE, Duration::from_secs(20));
+        assert!(matches!(refused, Err(wait) if wait == Duration::from_secs(30)));
+        memory.take("user", ann(), RATE, Duration::from_secs(50)).unwrap();
     }
 
     #[test]
     fn a_thousand_at_once_do_not_beat_the_count() {
-        let throttle = Throttle::new(b"secret");
+        let memory = Memory::new(b"secret");
         let rate = Rate { requests: 100, per: Duration::from_secs(60) };
         let passed = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..125 {
-                        if throttle.take("user", ann(), rate, Duration::ZERO).is_ok() {
+                        if memory.take("user", ann(), rate, Duration::ZERO).is_ok() {
                             passed.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -277,22 +245,13 @@ mod tests {
         assert_eq!(passed.into_inner(), 100);
     }
 
-    #[test]
-    fn addresses_of_one_ipv6_network_share_a_count() {
-        let subject = |text: &str| Subject::address(text.parse().unwrap());
-        assert_eq!(subject("2001:db8::1"), subject("2001:db8::ffff:1"));
-        assert_ne!(subject("2001:db8::1"), subject("2001:db8:0:1::1"));
-        assert_eq!(subject("::ffff:192.0.2.1"), subject("192.0.2.1"));
-        assert_ne!(subject("192.0.2.1"), subject("192.0.2.2"));
-    }
-
     fn moment(seconds: u64) -> (Duration, Timestamp) {
         (Duration::from_secs(seconds), Timestamp::from_seconds(1_000_000) + Duration::from_secs(seconds))
     }
 
     #[test]
     fn what_was_counted_is_written_once_and_goes_on_after_a_start() {
-        let before = Throttle::new(b"secret");
+        let before = Memory::new(b"secret");
         let mut rows = Vec::new();
         for t in [0, 0, 10, 11] {
             before.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
@@ -308,12 +267,12 @@ mod tests {
 
         // The clock of the process begins anew; that of the calendar has gone on.
         let start = |secret: &[u8], clock: Timestamp| {
-            let after = Throttle::new(secret);
+            let after = Memory::new(secret);
             after.restore(rows.clone(), Duration::ZERO, clock);
             after
         };
-        let wait = |after: &Throttle, t| match after.take("user", ann(), RATE, Duration::from_secs(t)) {
-            Err(Error::Throttled { wait }) => wait.as_secs(),
+        let wait = |after: &Memory, t| match after.take("user", ann(), RATE, Duration::from_secs(t)) {
+            Err(wait) => wait.as_secs(),
             _ => 0,
         };
         let after = start(b"secret", moment(20).1);
@@ -334,29 +293,29 @@ mod tests {
 
     #[test]
     fn a_lowered_rate_waits_until_there_is_room() {
-        let throttle = Throttle::new(b"secret");
+        let memory = Memory::new(b"secret");
         for t in 0..5 {
-            throttle.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
+            memory.take("user", ann(), RATE, Duration::from_secs(t)).unwrap();
         }
         let lower = Rate { requests: 2, ..RATE };
-        let refused = throttle.take("user", ann(), lower, Duration::from_secs(5));
-        assert!(matches!(refused, Err(Error::Throttled { wait }) if wait == Duration::from_secs(48)));
+        let refused = memory.take("user", ann(), lower, Duration::from_secs(5));
+        assert!(matches!(refused, Err(wait) if wait == Duration::from_secs(48)));
     }
 
     #[test]
     fn however_many_ask_a_second_writes_a_thousand_rows_and_nobody_is_left_out() {
-        let throttle = Throttle::new(b"secret");
+        let memory = Memory::new(b"secret");
         for user in 0..5000 {
-            throttle.take("user", Subject::User(user), RATE, Duration::ZERO).unwrap();
+            memory.take("user", Subject::User(user), RATE, Duration::ZERO).unwrap();
         }
-        let first = throttle.counted(moment(0).0, moment(0).1);
+        let first = memory.counted(moment(0).0, moment(0).1);
         assert_eq!(first.len(), SHARDS * WRITTEN);
         let (_, failed) = first.split_at(1000);
-        throttle.not_kept(failed);
-        assert_eq!(throttle.counted(moment(1).0, moment(1).1), failed);
+        memory.not_kept(failed);
+        assert_eq!(memory.counted(moment(1).0, moment(1).1), failed);
         let mut keys: std::collections::HashSet<String> = first.into_iter().map(|row| row.key).collect();
         loop {
-            let rows = throttle.counted(moment(2).0, moment(2).1);
+            let rows = memory.counted(moment(2).0, moment(2).1);
             if rows.is_empty() {
                 break;
             }
@@ -369,14 +328,31 @@ mod tests {
     }
 
     #[test]
-    fn idle_keys_are_forgotten() {
-        let throttle = Throttle::new(b"secret");
-        for user in 0..100_000 {
-            throttle
-                .take("user", Subject::User(user), RATE, Duration::from_secs(u64::try_from(user).unwrap()))
+    fn a_flood_of_addresses_fills_no_memory_and_frees_nobody() {
+        let memory = Memory::new(b"secret");
+        for _ in 0..5 {
+            memory.take("anon", ann(), RATE, Duration::ZERO).unwrap();
+        }
+        for address in 0..300_000_u32 {
+            memory
+                .take("anon", Subject::address(std::net::Ipv4Addr::from(address).into()), RATE, Duration::ZERO)
                 .unwrap();
         }
-        let kept: usize = throttle.shards.iter().map(|shard| shard.lock().unwrap().logs.len()).sum();
+        let shards: Vec<_> = memory.shards.iter().map(|shard| shard.lock().unwrap()).collect();
+        let kept: usize = shards.iter().map(|shard| shard.logs.len()).sum();
+        let listed: usize = shards.iter().map(|shard| shard.changed.len()).sum();
+        assert!(kept <= MOST && listed <= MOST, "{kept} keys, {listed} to be written");
+        drop(shards);
+        assert_eq!(memory.take("anon", ann(), RATE, Duration::ZERO), Err(Duration::from_secs(50)));
+    }
+
+    #[test]
+    fn idle_keys_are_forgotten() {
+        let memory = Memory::new(b"secret");
+        for user in 0..100_000 {
+            memory.take("user", Subject::User(user), RATE, Duration::from_secs(u64::try_from(user).unwrap())).unwrap();
+        }
+        let kept: usize = memory.shards.iter().map(|shard| shard.lock().unwrap().logs.len()).sum();
         assert!(kept <= SHARDS * SWEEP_FROM, "{kept}");
     }
 }

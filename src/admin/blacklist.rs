@@ -22,7 +22,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Change, Entry, Object};
+use crate::model::audit::{Audit, Change, Object};
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::user;
@@ -264,10 +264,12 @@ pub async fn revoke(
         ids.extend(claims.jti().map(str::to_owned));
     }
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
-    let mut revoked = staff.write(&site, move |conn| end(conn, &grants, &actor, &ids, now)).await?;
+    let audit = staff.audits(&site, "blacklist.add");
+    let audited = audit.clone();
+    let mut revoked = staff.write(&site, move |conn| end(conn, &grants, &actor, audited, &ids, now)).await?;
     if is_token && matches!(revoked, Revoked::NotFound) {
         // A good token that was made elsewhere and is not on record: it ends by its own id.
-        site.grants.revoke_any(&given, staff.id()).await?;
+        site.grants.revoke_any(&given, staff.id(), audit).await?;
         revoked = Revoked::Done { tokens: 1, owner: None };
     }
     match revoked {
@@ -286,7 +288,14 @@ pub async fn revoke(
     }
 }
 
-fn end(conn: &mut Conn, grants: &Grants, actor: &Actor, ids: &[String], now: Timestamp) -> Result<Revoked> {
+fn end(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &Actor,
+    audit: Audit,
+    ids: &[String],
+    now: Timestamp,
+) -> Result<Revoked> {
     let mut found = None;
     for id in ids {
         if found.is_none() {
@@ -294,7 +303,7 @@ fn end(conn: &mut Conn, grants: &Grants, actor: &Actor, ids: &[String], now: Tim
         }
     }
     let Some((sid, owner)) = found else { return Ok(Revoked::NotFound) };
-    let mut name = None;
+    let mut name: Option<String> = None;
     if let Some(id) = owner {
         match Target::load(conn, id) {
             Ok(target) => {
@@ -312,6 +321,8 @@ fn end(conn: &mut Conn, grants: &Grants, actor: &Actor, ids: &[String], now: Tim
         return Ok(Revoked::EndedBefore);
     }
     let tokens = blacklist::total(conn)?.saturating_sub(before);
+    let object = Object::new("session", sid, name.as_deref().unwrap_or_default());
+    audit.on(object).with([Change::fact("tokens_revoked", tokens)]).append(conn)?;
     Ok(Revoked::Done { tokens: usize::try_from(tokens).unwrap_or(0), owner: name })
 }
 
@@ -344,17 +355,13 @@ pub async fn sweep(
     let before = now - token::SLACK;
     let (mut tokens, mut sessions) = (0, 0);
     for batch in 0..BATCHES {
-        let (audit, by) = (site.audit.clone(), staff.by(&site));
+        let audit = staff.audits(&site, "token.sweep");
         let sweep = move |conn: &mut Conn| {
             let most = BATCH.saturating_mul(BATCHES.try_into().unwrap_or(1));
             let count = if batch == 0 { token::count_expired(conn, before, most)? } else { 0 };
             if count > 0 {
-                let changes = vec![Change::count("tokens", count)];
                 let object = Object { kind: "token", ..Object::default() };
-                audit.append(
-                    conn,
-                    Entry { at: now, by, action: "token.sweep".into(), object, changes, ..Entry::default() },
-                )?;
+                audit.on(object).with([Change::fact("tokens", count)]).append(conn)?;
             }
             token::purge(conn, before, BATCH)
         };

@@ -16,8 +16,10 @@ use crate::db::schema::users;
 use crate::db::sql::{SortKeys, by, by_nullable, contains};
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
+use crate::model::audit::{Change, Object, changed, told, user_fields};
 use crate::model::user::{self, NewUser, Taken, User, UserChanges};
 use crate::model::{panel_session, role, user_list};
+use crate::rest::acting::Acting;
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::conditions::Conditions;
@@ -243,7 +245,7 @@ const NO_PASSWORD: &str = "!";
 ///
 /// # Errors
 /// 400 by field; 403 if the account could do more than the caller; 503 if too many passwords wait to be hashed.
-pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Result<Answer> {
+pub async fn create(site: Data<Site>, caller: Caller<Access>, acting: Acting, body: Body) -> Result<Answer> {
     let given: Account = body.read().await?;
     let username = given.username.clone().unwrap_or_default();
     let hash = match &given.password {
@@ -259,7 +261,7 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
         }
         None => NO_PASSWORD.to_owned(),
     };
-    let (who, now) = (caller.principal(), site.clock.now());
+    let (who, now, audit) = (caller.principal(), site.clock.now(), acting.audits("user.create"));
     let new = NewUser {
         username,
         password: hash,
@@ -278,6 +280,8 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
         for role in roles {
             role::give(conn, role, made.id, now)?;
         }
+        let fields = user_fields(conn, &made)?;
+        audit.on(Object::user(made.id, &made.username)).with(told(&fields)).append(conn)?;
         Shown::load(conn, made)
     };
     let made = site.db.write(make).await?;
@@ -292,6 +296,7 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
 pub async fn change(
     site: Data<Site>,
     caller: Caller<Access>,
+    acting: Acting,
     id: Id,
     method: Method,
     conditions: Conditions,
@@ -315,9 +320,11 @@ pub async fn change(
         }
         None => None,
     };
-    let (grants, verify) = (site.grants.clone(), site.settings.mail.verify_new_addresses);
+    let (grants, audit) = (site.grants.clone(), acting.audits("user.change"));
+    let verify = site.settings.mail.verify_new_addresses;
     let save = move |conn: &mut Conn| {
         let (actor, target, user) = reached(conn, &who, id)?;
+        let fields = user_fields(conn, &user)?;
         conditions.allow_change(&Shown::load(conn, user.clone())?)?;
         let flags = given.flags(Flags { active: user.is_active, staff: user.is_staff, superuser: user.is_superuser });
         actor.set_flags(&target, flags).map_err(|refusal| refusal.into_error())?;
@@ -332,17 +339,19 @@ pub async fn change(
         if after.email != user.email {
             by_letter::address_changed(conn, &user.email, &after, verify, now)?;
         }
+        let mut ended = 0;
         if let Some(hash) = &hash {
-            panel_session::end_all(conn, id)?;
-            grants.set_password_in(conn, id, hash, now)?;
+            ended += panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, hash, now)?;
         }
         if user.is_active && !flags.active {
-            panel_session::end_all(conn, id)?;
-            grants.end_all_in(conn, id, now)?;
+            ended += panel_session::end_all(conn, id)? + grants.end_all_in(conn, id, now)?;
         }
         grants.changed_in(conn, id, now)?;
-        let changed = find(conn, id)?;
-        Shown::load(conn, changed)
+        let saved = find(conn, id)?;
+        let (secret, after) = (hash.map(|_| Change::secret("password")), user_fields(conn, &saved)?);
+        let audit = audit.on(Object::user(id, &saved.username)).with(changed(&fields, &after));
+        audit.with(secret).with((ended > 0).then(|| Change::fact("sessions_ended", ended))).append(conn)?;
+        Shown::load(conn, saved)
     };
     let changed = site.db.write(save).await?;
     site.mail.ring();

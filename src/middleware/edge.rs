@@ -23,7 +23,8 @@ use crate::middleware::{headers, unread};
 #[derive(Clone, Copy, Debug)]
 pub struct OfThePanel(pub i64);
 
-/// Left with a request to the panel, whose error page tells it: its number. The API's requests are spared the cost.
+/// Left with a request to the panel, whose error page tells it, and with one that may change something, for the audit log:
+/// its number. The API's reads are spared the cost.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestId(pub u64);
 
@@ -98,7 +99,7 @@ where
             return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
-        if request.path().starts_with("/admin/") {
+        if request.path().starts_with("/admin/") || !request.method().is_safe() {
             request.extensions_mut().insert(RequestId(id));
         }
         let unread = unread::share(&mut request);

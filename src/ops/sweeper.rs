@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
 use crate::model::{change, idempotency, outbox, token, used_letter};
+use crate::ops::audit;
 use crate::site::Site;
 
 pub use crate::model::token::SLACK;
@@ -82,6 +83,9 @@ pub async fn run(site: actix_web::web::Data<Site>) {
             Ok(swept) if swept != Swept::default() => log::info!("swept {swept:?}"),
             Ok(_) => {}
             Err(error) => log::error!("the sweep failed, and is tried again in a minute: {error}"),
+        }
+        if let Err(error) = audit::sweep(&site).await {
+            log::error!("the audit log could not be swept, which is tried again in a minute: {error}");
         }
     }
 }

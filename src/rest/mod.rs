@@ -1,5 +1,6 @@
 //! Our small REST framework: DRF's ideas under DRF's names. It knows the site and who is asking, but no table.
 
+pub mod acting;
 pub mod answer;
 pub mod caller;
 pub mod conditions;

@@ -25,6 +25,10 @@ pub struct Head {
     pub tab: &'static str,
     /// How many sessions live; none if the viewer may not see them.
     pub sessions: Option<usize>,
+    /// Whether the viewer may see the user's tokens, API keys, and articles or tasks.
+    pub tabs: [bool; 3],
+    /// Whether the account is within the viewer's reach.
+    pub is_within_reach: bool,
     /// Whether the viewer may sign the user out.
     pub may_revoke: bool,
     /// Whether the viewer may set a password.
@@ -59,6 +63,12 @@ impl Head {
             joined: When::new(user.date_joined, now),
             tab,
             sessions: actor.may("sessions", Verb::View).then_some(live),
+            tabs: [
+                actor.may("tokens", Verb::View),
+                actor.may("api-keys", Verb::View),
+                actor.may("articles", Verb::View) || actor.may("tasks", Verb::View),
+            ],
+            is_within_reach: within_reach,
             may_revoke: may("sessions", Verb::Revoke),
             may_set_password: may("users", Verb::Change),
             may_delete: may("users", Verb::Delete) && actor.must_stay(target, "delete").is_none(),

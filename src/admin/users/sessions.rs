@@ -18,13 +18,14 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::model::audit::{Change as Changed, Object};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::{panel_session, user};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
 /// A session of the panel is named by this and the digest of its key.
-const PANEL: &str = "panel-";
+pub const PANEL: &str = "panel-";
 
 /// A session as a page shows it.
 pub struct Line {
@@ -127,7 +128,8 @@ pub async fn page(
 
 /// Which session to end, and where to go on.
 pub struct Which {
-    session: String,
+    /// The session, as pages name it.
+    pub session: String,
     then: String,
 }
 
@@ -152,13 +154,18 @@ pub async fn sign_out(
     let Ok((which, _)) = form.checked() else { return Ok(back_to("")) };
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let session = which.session;
+    let audit = staff.audits(&site, "session.end");
     let end = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        let ended = end_one(conn, &grants, &session, id, &actor, now)?;
-        Ok(Ok((ended, target.state.username)))
+        let (ended, username) = (end_one(conn, &grants, &session, id, &actor, now)?, target.state.username);
+        if let Some(device) = &ended {
+            let told = [Changed::fact("session", &session), Changed::fact("device", device)];
+            audit.on(Object::user(id, &*username)).with(told).append(conn)?;
+        }
+        Ok(Ok((ended, username)))
     };
     let (ended, username) = staff.write(&site, end).await??;
     let flash = match ended {
@@ -197,6 +204,29 @@ pub fn end_one(
 /// The database's.
 pub fn end_all(conn: &mut Conn, grants: &Grants, user: i64, now: Timestamp) -> Result<usize> {
     Ok(panel_session::end_all(conn, user)? + grants.end_all_in(conn, user, now)?)
+}
+
+/// Ends the actor's own sessions inside the caller's transaction, all but the one of the panel whose forms have this token:
+/// raising the generation would end that one, too. Returns how many ended.
+///
+/// # Errors
+/// The database's.
+pub fn end_others(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &Actor,
+    own_token: &str,
+    idle_since: Timestamp,
+    now: Timestamp,
+) -> Result<usize> {
+    let me = user::by_id(conn, actor.id)?.ok_or(Error::Forbidden)?;
+    let mut ended = 0;
+    for line in living(conn, me.id, me.generation, own_token, idle_since, now)? {
+        if !line.is_this && end_one(conn, grants, &line.id, me.id, actor, now)?.is_some() {
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 /// After everything was ended: whoever ended their own session goes to the sign-in page.

@@ -6,6 +6,7 @@ use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::model::audit::{Audit, Object};
 use crate::model::change::{self, What};
 use crate::model::session::{self, Device, Ended, SessionId};
 use crate::model::token::OutstandingToken;
@@ -28,22 +29,25 @@ impl Grants {
     ///
     /// # Errors
     /// The database's.
-    pub async fn revoke_any(&self, text: &str, by: i64) -> Result<()> {
+    pub async fn revoke_any(&self, text: &str, by: i64, audit: Audit) -> Result<()> {
         let now = self.clock.now();
         let Ok(claims) = self.signer.verify(text, now) else { return Ok(()) };
         let this = self.clone();
         let ended = move |conn: &mut Conn| {
             let user = match claims.user(&this.jwt.user_id_claim).id() {
-                Some(id) => user::by_id(conn, id)?.map(|user| user.id),
+                Some(id) => user::by_id(conn, id)?,
                 None => None,
             };
+            let (user, name) = user.map(|user| (user.id, user.username)).unzip();
+            let audit = audit.on(Object::new("token", claims.jti().unwrap_or_default(), name.unwrap_or_default()));
             if let Some(sid) = claims.session()
                 && this.end_in(conn, sid, user, Ended::ByAdmin, Some(by), now)?
             {
-                return Ok(());
+                return audit.append(conn);
             }
             // No session on record: a token that was made elsewhere ends by its own id.
             let (Some(jti), Some(exp)) = (claims.jti(), claims.moment("exp")) else { return Ok(()) };
+            audit.append(conn)?;
             let alone = What::Ended { session: SessionId::of_token(jti), user };
             change::append(conn, alone, now, this.until(now).max(exp + CLOCK_SLACK))
         };

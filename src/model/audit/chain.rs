@@ -120,7 +120,7 @@ impl Chain {
         let gone = diesel::delete(audit_entries::table.filter(audit_entries::id.le(last))).execute(conn)?;
         (ends.anchor_id, ends.anchor_hash) = (last, hash);
         self.store(conn, ends, false)?;
-        let changes = vec![Change::count("entries", gone), Change::count("up_to", last)];
+        let changes = vec![Change::fact("entries", gone), Change::fact("up_to", last)];
         self.append(
             conn,
             Entry {

@@ -102,9 +102,9 @@ impl Change {
         Self { field: field.to_owned(), before: String::new(), after: "changed".to_owned() }
     }
 
-    /// Something that is counted: sessions that ended, rows that went.
-    pub fn count(field: &str, how_many: impl fmt::Display) -> Self {
-        Self { field: field.to_owned(), before: String::new(), after: how_many.to_string() }
+    /// What is worth knowing beside: sessions that ended, rows that went.
+    pub fn fact(field: &str, value: impl fmt::Display) -> Self {
+        Self { field: field.to_owned(), before: String::new(), after: value.to_string() }
     }
 }
 

@@ -12,8 +12,13 @@
 
 mod chain;
 mod entry;
+pub mod list;
+mod making;
+mod objects;
 mod verify;
 
 pub use chain::Chain;
 pub use entry::{By, Change, Entry, LONGEST_REASON, Object, Outcome, changed, told};
+pub use making::Audit;
+pub use objects::{Fields, role_fields, user_fields};
 pub use verify::{Broken, Walk};

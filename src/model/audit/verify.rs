@@ -106,6 +106,18 @@ impl Chain {
         Ok(self.end(&ends, at, &hash, last).map_or(Ok(found), Err))
     }
 
+    /// Whether the entry `id` is there with this hash, as it was noted elsewhere; `None` if the sweep has taken it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn has(&self, conn: &mut Conn, id: i64, hash: &str) -> Result<Option<bool>> {
+        if ends(conn)?.is_some_and(|ends| ends.anchor_id >= id) {
+            return Ok(None);
+        }
+        let found: Option<String> = audit_entries::table.find(id).select(audit_entries::hash).first(conn).optional()?;
+        Ok(Some(found.is_some_and(|found| found == hash)))
+    }
+
     fn link(&self, before: i64, hash: &str, row: &Row) -> Option<Broken> {
         if row.id <= before {
             return Some(Broken::Foreign(row.id));

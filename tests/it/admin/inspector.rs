@@ -33,6 +33,8 @@ async fn a_good_token_is_accepted_and_its_owner_is_one_click_away() {
         assert!(page.link("curl 8.5.0").unwrap().starts_with("/admin/sessions/"));
     }
     let jti = claims(&refresh)["jti"].as_str().unwrap().to_owned();
+    // Who looked at what is told, and never the token.
+    assert_eq!((panel.entries("token.inspect").await, panel.last_entry().await.object_id.len()), (2, jti.len()));
     let sid = claims(&refresh)["sid"].as_str().unwrap().to_owned();
     let revoke = inspect(&root, &refresh).await.link("Revoke token…");
     assert_eq!(revoke, Some(format!("/admin/tokens/{jti}/revoke/")));
@@ -126,8 +128,8 @@ async fn a_retired_key_is_told_from_one_that_never_was() {
     let (keys, now, algorithm) = (panel.app.site.keys.clone(), panel.now(), panel.app.site.settings.jwt.algorithm);
     let new = keys.make(algorithm).unwrap();
     let old = panel.app.site.signer.ring().active().kid().unwrap().to_owned();
-    panel.app.write(move |conn| key_changes::add(conn, &new, "HS256", now).map(|()| new)).await;
-    let new: String = panel.app.read(|conn| Ok(portcullis::model::signing_key::all(conn)?.pop().unwrap().kid)).await;
+    let listed = new.clone();
+    panel.app.write(move |conn| key_changes::add(conn, &listed, "HS256", now)).await;
     panel.app.write(move |conn| key_changes::activate(conn, &new, now)).await;
     panel.app.write(move |conn| key_changes::retire(conn, &old, true, std::time::Duration::ZERO, now)).await;
     says(&panel, &root, &access, "retired key").await;

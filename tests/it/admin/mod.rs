@@ -1,15 +1,21 @@
 //! The panel, in process.
 
 mod again;
+mod audit;
 mod blacklist;
+mod content;
 mod doors;
+mod export;
 mod forms;
 mod hostile;
 mod inspector;
+mod lists;
+mod me;
 mod roles;
 mod rules;
 mod session_list;
 mod sessions;
+mod settings;
 mod tokens;
 mod two_factor;
 mod users;

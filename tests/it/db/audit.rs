@@ -168,7 +168,7 @@ async fn a_chain_does_not_fork_under_two_processes_and_a_failed_act_leaves_no_en
         let write = |db: Db, number: u64| async move {
             let work = move |conn: &mut Conn| {
                 append(conn, number..number + 1)?;
-                if number % 5 == 0 { Err(Error::Unavailable) } else { Ok(()) }
+                if number.is_multiple_of(5) { Err(Error::Unavailable) } else { Ok(()) }
             };
             db.write(work).await.is_ok()
         };

@@ -6,6 +6,7 @@ mod again;
 mod authenticator;
 mod blacklist;
 mod letters;
+mod pages;
 #[path = "../it/support/process.rs"]
 #[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
 mod process;

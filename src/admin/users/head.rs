@@ -29,6 +29,10 @@ pub struct Head {
     pub sees_sign_ins: bool,
     /// Whether the viewer may see the audit log.
     pub sees_history: bool,
+    /// Whether the viewer may see the user's tokens, API keys, and articles or tasks.
+    pub tabs: [bool; 3],
+    /// Whether the account is within the viewer's reach.
+    pub is_within_reach: bool,
     /// Whether the viewer may sign the user out.
     pub may_revoke: bool,
     /// Whether the viewer may set a password.
@@ -65,6 +69,12 @@ impl Head {
             sessions: actor.may("sessions", Verb::View).then_some(live),
             sees_sign_ins: actor.may("sign-ins", Verb::View),
             sees_history: actor.may("audit", Verb::View),
+            tabs: [
+                actor.may("tokens", Verb::View),
+                actor.may("api-keys", Verb::View),
+                actor.may("articles", Verb::View) || actor.may("tasks", Verb::View),
+            ],
+            is_within_reach: within_reach,
             may_revoke: may("sessions", Verb::Revoke),
             may_set_password: may("users", Verb::Change),
             may_delete: may("users", Verb::Delete) && actor.must_stay(target, "delete").is_none(),

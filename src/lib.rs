@@ -15,6 +15,7 @@ pub mod follower;
 pub mod hub;
 pub mod logging;
 pub mod mail;
+pub mod metrics;
 pub mod middleware;
 pub mod model;
 pub mod ops;

@@ -42,7 +42,7 @@ pub fn app(site: Data<Site>) -> App<impl Factory> {
 pub fn app_with(site: Data<Site>, more: impl Fn(&mut Routes)) -> App<impl Factory> {
     let cors = Cors::new(&site.settings.cors, site.settings.jwt.refresh_cookie);
     let is_secure = site.settings.server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
-    let edge = Edge::new(cors, site.clock.clone(), is_secure);
+    let edge = Edge::new(cors, site.clock.clone(), site.metrics.clone(), is_secure);
     let limit = Data::new(BodyLimit(site.settings.server.body_limit));
     let mut app = App::new().app_data(site.clone()).app_data(limit);
     if let Some(url) = &site.settings.server.public_url {

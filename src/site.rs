@@ -23,12 +23,13 @@ use crate::auth::signer::{Rules, Signer};
 use crate::auth::social::Social;
 use crate::auth::two_factor::TwoFactor;
 use crate::auth::voucher::Vouchers;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::data_dir::DataDir;
 use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
 use crate::hub::Hub;
 use crate::mail::Mail;
+use crate::metrics::Metrics;
 use crate::model::audit::Chain;
 use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::{Origin, Settings};
@@ -76,6 +77,10 @@ pub struct Site {
     pub mail: Mail,
     /// Keys for other purposes than tokens.
     pub secrets: RootSecret,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// What is counted as it happens.
+    pub metrics: Metrics,
     /// What seals the audit log.
     pub audit: Chain,
     /// The data folder.
@@ -133,7 +138,9 @@ impl Site {
         let verified_only = settings.accounts.require_verified_email;
         let gate = Gate::new(signer.clone(), memory.clone(), marks.clone(), jwt.clone(), verified_only)?;
         let longest_bearer = lifetime::longest_bearer(&mut conn, jwt.longest_bearer())?;
+        let metrics = Metrics::default();
         let grants = Grants::new(db.clone(), clock.clone(), signer.clone(), marks, memory.clone(), jwt, longest_bearer);
+        let grants = grants.counted_by(metrics.clone());
         let letters = LetterTokens::new(signer.clone(), &secrets.derive("letter tokens"));
         let mail = Mail::new(&settings)?;
         let passwords = Passwords::start(&settings.passwords)?;
@@ -152,11 +159,12 @@ impl Site {
             clock.clone(),
             passwords.clone(),
             Arc::new(limits),
-            Attempts::new(&secrets.derive("sign-in names"), clock.clone()),
+            Attempts::new(&secrets.derive("sign-in names"), clock.clone(), metrics.clone()),
             vouchers,
             two_factor.clone(),
         );
         let social = Social::new(&settings.social, &clock)?;
+        let opened = clock.now();
         let audit = Chain::new(&secrets.derive("audit chain"));
         Ok(Self {
             settings,
@@ -179,6 +187,8 @@ impl Site {
             letters,
             mail,
             secrets,
+            opened,
+            metrics,
             audit,
             data_dir,
         })

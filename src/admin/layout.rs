@@ -84,9 +84,16 @@ pub struct NavItem {
 
 type Place = (&'static str, &'static str, &'static str, &'static str);
 
-/// Group, then area, address, text and symbol of each page. Only pages that exist stand here.
+/// The panel's first page, which all staff may see.
+const HOME: &str = "/admin/";
+
+/// Group, then area, address, text and symbol of each page; no area for what all staff may see. Only pages that exist stand
+/// here.
 const NAV: [(&str, &[Place]); 6] = [
-    ("Overview", &[("inspector", "/admin/inspector/", "Token inspector", "inspect")]),
+    (
+        "Overview",
+        &[("", HOME, "Dashboard", "dashboard"), ("inspector", "/admin/inspector/", "Token inspector", "inspect")],
+    ),
     ("People", &[("users", "/admin/users/", "Users", "users"), ("roles", "/admin/roles/", "Roles", "roles")]),
     (
         "Tokens",
@@ -109,14 +116,15 @@ const NAV: [(&str, &[Place]); 6] = [
 
 /// The navigation of somebody with these permissions; `path` is where they are.
 pub fn navigation(permissions: PermissionSet, path: &str) -> Vec<NavGroup> {
-    let sees = |area| Permission::of(area, Verb::View).is_some_and(|permission| permissions.holds(permission));
+    let holds = |area: &str| Permission::of(area, Verb::View).is_some_and(|permission| permissions.holds(permission));
+    let sees = |area: &str| area.is_empty() || holds(area);
     let group = |(title, places): &(&'static str, &[Place])| {
         let places = places.iter().filter(|(area, ..)| sees(area));
         let item = |(_, address, label, icon): &Place| NavItem {
             path: address,
             label,
             icon,
-            current: path.starts_with(address),
+            current: if *address == HOME { path == HOME } else { path.starts_with(address) },
         };
         NavGroup { title, items: places.map(item).collect() }
     };

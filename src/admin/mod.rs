@@ -13,6 +13,7 @@ pub mod changelist;
 pub mod clash;
 pub mod confirm;
 pub mod content;
+pub mod dashboard;
 pub mod error;
 pub mod export;
 pub mod form;
@@ -40,13 +41,12 @@ use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, TtlExtensionPolicy};
 use actix_web::cookie::{Key, SameSite, time};
 use actix_web::dev::HttpServiceFactory;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Route, guard as only, web};
-use askama::Template;
 
 use crate::admin::error::PageError;
-use crate::admin::layout::{Frame, html, see_other};
+
 use crate::admin::session_store::PanelSessions;
 use crate::admin::staff::Staff;
 use crate::admin::visit::{CookieRules, ServerName};
@@ -86,7 +86,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/setup/{token}/", page().to(setup::page))
         .route("/setup/{token}/", web::post().to(setup::make))
         .route("/preferences/theme/", web::post().to(login::set_theme))
-        .route("/", page().to(home))
+        .route("/", page().to(dashboard::page))
         .route("/users/", page().to(users::index))
         .route("/users/export.csv", web::get().to(export::users))
         .route("/users/new/", page().to(users::create::page))
@@ -192,22 +192,6 @@ fn page() -> Route {
 fn host_of(public_url: &str) -> Option<String> {
     let after_scheme = public_url.split_once("://")?.1;
     after_scheme.split('/').next().map(str::to_owned)
-}
-
-#[derive(Template)]
-#[template(path = "admin/home.html")]
-struct NothingToSee {
-    frame: Frame,
-}
-
-/// The panel's first page: the first that the viewer may see, until there is a dashboard.
-async fn home(staff: Staff) -> Result<HttpResponse, PageError> {
-    let places = layout::navigation(staff.state().permissions, "").into_iter().flat_map(|group| group.items);
-    // Users come before what stands above them, as long as there is no dashboard.
-    match places.min_by_key(|place| place.path != "/admin/users/") {
-        Some(place) => Ok(see_other(place.path)),
-        None => html(StatusCode::OK, &NothingToSee { frame: staff.frame(&[("Welcome", "")]) }),
-    }
 }
 
 /// What leads nowhere: an address without the slash at its end to the one with it, anything else to a page that says so.

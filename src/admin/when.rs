@@ -31,6 +31,13 @@ impl When {
     }
 }
 
+impl When {
+    /// The time of day alone.
+    pub fn clock(&self) -> &str {
+        self.iso.get(11..16).unwrap_or_default()
+    }
+}
+
 fn iso(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

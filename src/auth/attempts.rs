@@ -14,6 +14,7 @@ use crate::auth::place::Place;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::metrics::{Count, Metrics};
 use crate::model::session::Device;
 use crate::model::sign_in::{self, How, NewSignIn, Outcome};
 use crate::model::user::{self, User};
@@ -34,16 +35,6 @@ enum Whose {
     Named(String),
     /// No account's: there was no name.
     Nobodys,
-}
-
-/// Writes down that a user came in, in the transaction that lets them in.
-///
-/// # Errors
-/// The database's.
-pub fn came_in(conn: &mut Conn, user: &User, place: &Place, now: Timestamp) -> Result<()> {
-    let device = Device { ip: place.ip.to_string(), user_agent: place.agent.clone() };
-    let (outcome, how, name_digest) = (Outcome::In, place.how, String::new());
-    sign_in::insert(conn, &NewSignIn { at: now, user: Some(user.id), name_digest, outcome, how, device, times: 1 })
 }
 
 /// What makes two attempts alike.
@@ -75,13 +66,14 @@ struct Waiting {
 pub struct Attempts {
     digests: Arc<hmac::Key>,
     clock: Clock,
+    metrics: Metrics,
     waiting: Arc<Mutex<Waiting>>,
 }
 
 impl Attempts {
     /// None yet; `secret` keys the digests of names that nobody has.
-    pub fn new(secret: &[u8], clock: Clock) -> Self {
-        Self { digests: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)), clock, waiting: Arc::default() }
+    pub fn new(secret: &[u8], clock: Clock, metrics: Metrics) -> Self {
+        Self { digests: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret)), clock, metrics, waiting: Arc::default() }
     }
 
     /// Notes an attempt at the account of this name that failed.
@@ -100,7 +92,33 @@ impl Attempts {
         self.note(Whose::Nobodys, outcome, place);
     }
 
+    /// Writes down that a user came in, in the transaction that lets them in.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn came_in(&self, conn: &mut Conn, user: &User, place: &Place, now: Timestamp) -> Result<()> {
+        self.count(Outcome::In);
+        let device = Device { ip: place.ip.to_string(), user_agent: place.agent.clone() };
+        let (outcome, how, name_digest) = (Outcome::In, place.how, String::new());
+        sign_in::insert(conn, &NewSignIn { at: now, user: Some(user.id), name_digest, outcome, how, device, times: 1 })
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let count = match outcome {
+            Outcome::In => Count::SignedIn,
+            Outcome::WrongPassword => Count::WrongPassword,
+            Outcome::Unknown => Count::UnknownName,
+            Outcome::Locked => Count::Throttled,
+            Outcome::Inactive => Count::Inactive,
+            // Half a sign-in: what follows it counts.
+            Outcome::CodeMissing => return,
+            _ => Count::OtherRefusal,
+        };
+        self.metrics.add(count, 1);
+    }
+
     fn note(&self, whose: Whose, outcome: Outcome, place: &Place) {
+        self.count(outcome);
         let (ip, user_agent) = (place.ip.to_string(), place.agent.clone());
         let alike = Alike { whose, outcome, how: place.how, ip, user_agent };
         let (now, mut waiting) = (self.clock.now(), self.lock());

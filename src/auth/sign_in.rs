@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::attempts::{Attempts, came_in};
+use crate::auth::attempts::Attempts;
 use crate::auth::limits::{Attempt, Limits};
 use crate::auth::password::{Passwords, Verified};
 pub use crate::auth::place::Place;
@@ -256,7 +256,7 @@ impl SignIn {
         now: Timestamp,
     ) -> Result<Entry> {
         let Code::Asked(code) = code else {
-            came_in(conn, &user, place, now)?;
+            self.attempts.came_in(conn, &user, place, now)?;
             return Ok(Entry::In(Box::new(user)));
         };
         let passed = self.two_factor.pass_in(conn, &user, code.as_ref(), now)?;
@@ -269,7 +269,7 @@ impl SignIn {
         }
         Ok(match passed {
             Passed::NotAsked | Passed::Right => {
-                came_in(conn, &user, place, now)?;
+                self.attempts.came_in(conn, &user, place, now)?;
                 Entry::In(Box::new(user))
             }
             Passed::Missing => {
@@ -390,7 +390,7 @@ impl SignedIn {
             user::renew_hash(conn, user.id, &self.user.password, renewed)?;
         }
         known_address::remember(conn, &user, &self.sign_in.limits.place(self.place.ip), now)?;
-        came_in(conn, &user, &self.place, now)?;
+        self.sign_in.attempts.came_in(conn, &user, &self.place, now)?;
         log::info!(target: "sign_in", "user={} signed in from {}", user.id, self.place.ip);
         Ok(Entry::In(Box::new(user)))
     }

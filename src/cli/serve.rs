@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::model::{lifetime, outbox, user};
-use crate::ops::{limits, postman, rates, sweeper};
+use crate::ops::{limits, postman, rates, rollup, sweeper};
 use crate::settings::{Loaded, MailBackend, Secret};
 use crate::site::Site;
 use crate::{logging, server};
@@ -76,6 +76,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         actix_web::rt::spawn(postman::run(site.clone()));
         actix_web::rt::spawn(limits::run(site.clone()));
         actix_web::rt::spawn(rates::run(site.clone()));
+        actix_web::rt::spawn(rollup::run(site.clone()));
         let served = server.await.context("the server failed");
         if let Err(error) = limits::keep(&site).await {
             log::error!("the last failed sign-ins could not be written: {error}");
@@ -85,6 +86,9 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         }
         if let Err(error) = rates::keep_all(&site).await {
             log::error!("the last counted requests could not be written: {error}");
+        }
+        if let Err(error) = rollup::write(&site).await {
+            log::error!("the last figures could not be written: {error}");
         }
         // Kept until the end, so that the postman begins nothing more.
         let _desk = timeout(LAST_LETTER, site.mail.desk()).await;

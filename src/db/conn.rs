@@ -61,6 +61,13 @@ impl Target {
         }
     }
 
+    /// What its files take, in bytes, its log with it; `None` where that is for the server to know.
+    pub fn size(&self) -> Option<u64> {
+        let Self::Sqlite(path) = self else { return None };
+        let of = |suffix: &str| std::fs::metadata(format!("{}{suffix}", path.display())).map_or(0, |file| file.len());
+        Some(of("") + of("-wal"))
+    }
+
     /// Refuses a SQLite file that is none of ours, and leaves it as it is.
     ///
     /// # Errors

@@ -292,6 +292,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    metrics (span, at, name) {
+        span -> BigInt,
+        at -> BigInt,
+        name -> Text,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
     throttle_counts (id) {
         id -> BigInt,
         key -> Text,
@@ -401,4 +410,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_entries,
     audit_chain,
     sign_ins,
+    metrics,
 );

@@ -16,6 +16,7 @@ use percent_encoding::percent_decode_str;
 use crate::auth::gate::Admitted;
 use crate::clock::Clock;
 use crate::error::Error as Fault;
+use crate::metrics::Metrics;
 use crate::middleware::cors::Cors;
 use crate::middleware::{headers, unread};
 use crate::problem;
@@ -38,14 +39,15 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Edge {
     cors: Rc<Cors>,
     clock: Clock,
+    metrics: Metrics,
     /// Whether clients reach us by HTTPS alone.
     is_secure: bool,
 }
 
 impl Edge {
     /// A wrap with these rules. `is_secure` says that clients reach us by HTTPS alone, and are to remember it.
-    pub fn new(cors: Cors, clock: Clock, is_secure: bool) -> Self {
-        Self { cors: Rc::new(cors), clock, is_secure }
+    pub fn new(cors: Cors, clock: Clock, metrics: Metrics, is_secure: bool) -> Self {
+        Self { cors: Rc::new(cors), clock, metrics, is_secure }
     }
 
     fn harden(&self, status: StatusCode, headers: &mut HeaderMap) {
@@ -90,7 +92,8 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let id = REQUESTS.fetch_add(1, Ordering::Relaxed);
         let logs = log::log_enabled!(target: "access", log::Level::Info);
-        let begun = logs.then(|| self.edge.clock.monotonic());
+        let begun = self.edge.clock.monotonic();
+        let of_the_api = request.path().starts_with("/api/");
         // The panel is for its own pages alone: to any other it says nothing.
         let as_problem = problem::is_asked_at(request.path());
         let of_the_panel = request.path() == "/admin" || request.path().starts_with("/admin/");
@@ -130,8 +133,11 @@ where
             if status.is_server_error() {
                 answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
             }
-            if let Some(begun) = begun {
-                let took = edge.clock.monotonic().saturating_sub(begun);
+            let took = edge.clock.monotonic().saturating_sub(begun);
+            if of_the_api {
+                edge.metrics.answered(took);
+            }
+            if logs {
                 let extensions = request.extensions();
                 let admitted = extensions.get::<Admitted>();
                 let bearer =

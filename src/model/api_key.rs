@@ -234,6 +234,14 @@ pub fn count(conn: &mut Conn, user: i64) -> Result<i64> {
     Ok(api_keys::table.filter(api_keys::user_id.eq(user)).count().get_result(conn)?)
 }
 
+/// How many keys expire between these moments.
+///
+/// # Errors
+/// The database's.
+pub fn count_ending(conn: &mut Conn, from: Timestamp, to: Timestamp) -> Result<i64> {
+    Ok(api_keys::table.filter(api_keys::expires_at.between(from, to)).count().get_result(conn)?)
+}
+
 /// All keys of a user, the newest first.
 pub fn all_of(conn: &mut Conn, user: i64) -> Result<Vec<ApiKey>> {
     Ok(api_keys::table.filter(api_keys::user_id.eq(user)).order(api_keys::id.desc()).load(conn)?)

@@ -14,6 +14,7 @@ pub mod invitation;
 pub mod kept;
 pub mod known_address;
 pub mod lifetime;
+pub mod metric;
 pub mod outbox;
 pub mod panel_session;
 pub mod role;

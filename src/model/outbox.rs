@@ -228,6 +228,14 @@ pub fn remove(conn: &mut Conn, id: i64) -> Result<()> {
     Ok(())
 }
 
+/// How many letters have been given up since `since`.
+///
+/// # Errors
+/// The database's.
+pub fn count_given_up(conn: &mut Conn, since: Timestamp) -> Result<i64> {
+    Ok(outbox::table.filter(outbox::given_up_at.ge(since)).count().get_result(conn)?)
+}
+
 /// Deletes at most `most` letters that are done with and count no more; returns how many.
 pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
     let done = outbox::sent_at.is_not_null().or(outbox::given_up_at.is_not_null());

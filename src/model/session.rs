@@ -205,6 +205,12 @@ pub fn by_id(conn: &mut Conn, id: SessionId) -> Result<Option<Session>> {
 pub const BY_LAST_SEEN: SortColumn =
     SortColumn::new("sessions.last_seen_at", Kind::Number, "sessions.id").with_text_id();
 
+/// How many sessions are not over and were seen since `seen`.
+pub fn count_active(conn: &mut Conn, seen: Timestamp) -> Result<i64> {
+    let active = sessions::table.filter(sessions::last_seen_at.ge(seen)).filter(sessions::ended_at.is_null());
+    Ok(active.count().get_result(conn)?)
+}
+
 /// The sessions of a user that are not over, newest first.
 pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Vec<Session>> {
     page_of(conn, user, now, &Piece::counted(&[(BY_LAST_SEEN, true)], i64::MAX, 0))

@@ -1,5 +1,6 @@
 //! Attempts to sign in, those that came in and those that did not, as the panel searches, filters and pages through them.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use diesel::prelude::*;
@@ -254,4 +255,40 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
 /// How many are wanted, counted up to `most`.
 pub fn count(conn: &mut Conn, query: &Query, most: i64) -> Result<i64> {
     Ok(count_of(query.rows().select(sign_ins::id).limit(most)).get_result(conn)?)
+}
+
+/// The most failed attempts that are looked at for their addresses.
+const LOOKED_AT: i64 = 5000;
+
+/// The addresses that attempts since `since` failed from, each with how many did and how many names were tried; most first.
+/// Of very many attempts the newest are looked at.
+///
+/// # Errors
+/// The database's.
+pub fn failing_addresses(conn: &mut Conn, since: Timestamp) -> Result<Vec<(String, i64, usize)>> {
+    type Row = (String, Option<i64>, String, i32);
+    let failed = sign_ins::table
+        .filter(sign_ins::at.ge(since))
+        .filter(sign_ins::outcome.ne_all([Outcome::In.as_str(), Outcome::CodeMissing.as_str()]));
+    let columns = (sign_ins::ip, sign_ins::user_id, sign_ins::name_digest, sign_ins::times);
+    let newest = failed.order((sign_ins::at.desc(), sign_ins::id.desc())).limit(LOOKED_AT);
+    let rows: Vec<Row> = newest.select(columns).load(conn)?;
+    let mut addresses: HashMap<String, (i64, HashSet<(Option<i64>, String)>)> = HashMap::new();
+    for (ip, user, digest, times) in rows {
+        let (failed, names) = addresses.entry(ip).or_default();
+        *failed += i64::from(times);
+        names.insert((user, digest));
+    }
+    let mut all: Vec<_> = addresses.into_iter().map(|(ip, (failed, names))| (ip, failed, names.len())).collect();
+    all.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    Ok(all)
+}
+
+/// How many attempts since `since` came to this.
+///
+/// # Errors
+/// The database's.
+pub fn count_of_outcome(conn: &mut Conn, outcome: Outcome, since: Timestamp) -> Result<i64> {
+    let rows = sign_ins::table.filter(sign_ins::outcome.eq(outcome.as_str())).filter(sign_ins::at.ge(since));
+    Ok(rows.count().get_result(conn)?)
 }

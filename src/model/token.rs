@@ -282,3 +282,12 @@ pub fn usage(conn: &mut Conn, token: &OutstandingToken, grace: Option<Duration>,
         Some(_) => Ok(Use::Live),
     }
 }
+
+/// Whether a token that expired before `before` is still on record.
+///
+/// # Errors
+/// The database's.
+pub fn is_overdue(conn: &mut Conn, before: Timestamp) -> Result<bool> {
+    let old = outstanding_tokens::table.filter(outstanding_tokens::expires_at.lt(before));
+    Ok(diesel::select(diesel::dsl::exists(old)).get_result(conn)?)
+}

@@ -5,4 +5,5 @@ pub mod import_django;
 pub mod limits;
 pub mod postman;
 pub mod rates;
+pub mod rollup;
 pub mod sweeper;

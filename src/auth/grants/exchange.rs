@@ -28,10 +28,7 @@ impl Grants {
         let claims = self.signer.verify(text, now)?;
         let this = self.clone();
         let (access, successor) = self.db.write(move |conn| this.exchange(conn, claims, &device, now)).await??;
-        Ok(Refreshed {
-            access: self.signer.sign(&access)?,
-            refresh: successor.map(|token| self.signer.sign(&token)).transpose()?,
-        })
+        Ok(Refreshed { access: self.sign(&access)?, refresh: successor.map(|token| self.sign(&token)).transpose()? })
     }
 
     fn exchange(
@@ -101,7 +98,7 @@ impl Grants {
         let claims = self.signer.verify(text, now)?;
         let this = self.clone();
         let slid = self.db.write(move |conn| this.slide_in(conn, claims, &device, now)).await??;
-        self.signer.sign(&slid)
+        self.sign(&slid)
     }
 
     fn slide_in(&self, conn: &mut Conn, claims: Claims, device: &Device, now: Timestamp) -> Decision<Token<Sliding>> {

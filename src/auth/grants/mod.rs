@@ -22,6 +22,7 @@ use crate::auth::verdict::Reject;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
+use crate::metrics::{Count, Metrics};
 use crate::model::session::SessionId;
 use crate::model::token::{self, Found, NewOutstandingToken};
 use crate::settings::Jwt;
@@ -36,6 +37,7 @@ pub struct Grants {
     memory: Memory,
     jwt: Arc<Jwt>,
     longest_bearer: Duration,
+    metrics: Metrics,
 }
 
 /// The tokens of a new session, before they are signed.
@@ -77,7 +79,13 @@ impl Grants {
         jwt: Arc<Jwt>,
         longest_bearer: Duration,
     ) -> Self {
-        Self { db, clock, signer, marks, memory, jwt, longest_bearer }
+        let metrics = Metrics::default();
+        Self { db, clock, signer, marks, memory, jwt, longest_bearer, metrics }
+    }
+
+    /// The same, counting there what is given out.
+    pub fn counted_by(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Signs the tokens of a new session.
@@ -85,7 +93,7 @@ impl Grants {
     /// # Errors
     /// [`Error::Internal`] if the key cannot sign.
     pub fn sign_pair(&self, (refresh, access): &Unsigned) -> Result<Pair> {
-        Ok(Pair { refresh: self.signer.sign(refresh)?, access: self.signer.sign(access)? })
+        Ok(Pair { refresh: self.sign(refresh)?, access: self.sign(access)? })
     }
 
     /// Signs one token.
@@ -93,7 +101,9 @@ impl Grants {
     /// # Errors
     /// [`Error::Internal`] if the key cannot sign.
     pub fn sign<K: Kind>(&self, token: &Token<K>) -> Result<String> {
-        self.signer.sign(token)
+        let signed = self.signer.sign(token)?;
+        self.metrics.add(Count::Tokens, 1);
+        Ok(signed)
     }
 
     fn access_exp(&self, now: Timestamp, end: Timestamp) -> Timestamp {

@@ -4,6 +4,7 @@ mod activity;
 mod again;
 mod audit;
 mod blacklist;
+mod dashboard;
 mod content;
 mod doors;
 mod export;

@@ -1,0 +1,140 @@
+//! What needs attention: rules, each of them one indexed query, the worst first. What nobody may look into is not told.
+
+use std::time::Duration;
+
+use crate::admin::layout::segment;
+use crate::admin::when::{count_words, thousands};
+use crate::auth::permissions::Verb;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::{api_key, outbox, sign_in, token};
+
+/// One thing that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// `bad`, `warn` or `info`.
+    pub level: &'static str,
+    /// Its symbol.
+    pub icon: &'static str,
+    /// What it is.
+    pub what: String,
+    /// More of it.
+    pub more: String,
+    /// Where to look into it, and the words on that button.
+    pub link: (String, &'static str),
+}
+
+/// Failed sign-ins from one address within an hour that are too many.
+const TOO_MANY: i64 = 20;
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// An address that sign-ins failed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address.
+    pub ip: String,
+    /// How many failed.
+    pub failed: i64,
+    /// How many names were tried.
+    pub names: usize,
+    /// Where all from it are listed.
+    pub link: String,
+}
+
+/// The addresses that most sign-ins of the last hour failed from.
+///
+/// # Errors
+/// The database's.
+pub fn addresses(conn: &mut Conn, now: Timestamp) -> Result<Vec<Address>> {
+    let found = sign_in::failing_addresses(conn, now - HOUR)?;
+    let address = |(ip, failed, names): (String, i64, usize)| {
+        let link = format!("/admin/sign-ins/?q={}", segment(&ip));
+        Address { ip, failed, names, link }
+    };
+    Ok(found.into_iter().take(5).map(address).collect())
+}
+
+/// Everything that the viewer may look into; `may` answers for an area.
+///
+/// # Errors
+/// The database's.
+pub fn alerts(
+    conn: &mut Conn,
+    addresses: &[Address],
+    dangers: &[String],
+    may: impl Fn(&str, Verb) -> bool,
+    now: Timestamp,
+) -> Result<Vec<Alert>> {
+    let mut all = Vec::new();
+    if may("sign-ins", Verb::View) {
+        for address in addresses.iter().filter(|address| address.failed > TOO_MANY) {
+            all.push(Alert {
+                level: "bad",
+                icon: "throttle",
+                what: format!("{} failed sign-ins from {}", thousands(address.failed), address.ip),
+                more: format!("within the last hour, across {}.", count_words(address.names, "name", "names")),
+                link: (address.link.clone(), "Review address"),
+            });
+        }
+        let reused = sign_in::count_of_outcome(conn, sign_in::Outcome::Reused, now - DAY)?;
+        if reused > 0 {
+            all.push(Alert {
+                level: "bad",
+                icon: "token",
+                what: format!(
+                    "{} came back after use",
+                    count_words(reused, "spent refresh token", "spent refresh tokens")
+                ),
+                more: "in the last 24 hours: somebody else has a copy. The sessions were ended.".to_owned(),
+                link: ("/admin/sign-ins/?outcome=reused".to_owned(), "Open sign-ins"),
+            });
+        }
+    }
+    if may("settings", Verb::View) {
+        for danger in dangers {
+            all.push(Alert {
+                level: "warn",
+                icon: "settings",
+                what: danger.clone(),
+                more: String::new(),
+                link: ("/admin/settings/".to_owned(), "Open settings"),
+            });
+        }
+    }
+    if may("tokens", Verb::View) && token::is_overdue(conn, now - 2 * DAY)? {
+        all.push(Alert {
+            level: "warn",
+            icon: "token",
+            what: "Expired tokens wait to be swept".to_owned(),
+            more: "for more than two days.".to_owned(),
+            link: ("/admin/tokens/?state=expired".to_owned(), "Open tokens"),
+        });
+    }
+    if may("api-keys", Verb::View) {
+        let ending = api_key::count_ending(conn, now, now + 7 * DAY)?;
+        if ending > 0 {
+            all.push(Alert {
+                level: "info",
+                icon: "api-key",
+                what: format!("{} within 7 days", count_words(ending, "API key expires", "API keys expire")),
+                more: String::new(),
+                link: ("/admin/api-keys/".to_owned(), "Open API keys"),
+            });
+        }
+    }
+    if may("mail", Verb::View) {
+        let lost = outbox::count_given_up(conn, now - DAY)?;
+        if lost > 0 {
+            all.push(Alert {
+                level: "info",
+                icon: "mail",
+                what: format!("{} not delivered", count_words(lost, "letter was", "letters were")),
+                more: "in the last 24 hours.".to_owned(),
+                link: ("/admin/mail/".to_owned(), "Open e-mail log"),
+            });
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,332 @@
+//! `/admin/`: in ten seconds, whether anything is wrong, and where to look. Each card needs the view of its own area. The
+//! figures come from the rollup, never from a log.
+
+mod attention;
+mod charts;
+mod figures;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::admin::dashboard::attention::{Address, Alert};
+use crate::admin::dashboard::charts::{Bar, float, short};
+use crate::admin::dashboard::figures::{Figures, Period, Slot};
+use crate::admin::error::PageError;
+use crate::admin::layout::{Frame, html};
+use crate::admin::staff::Staff;
+use crate::admin::when::{When, count_words, distance, thousands};
+use crate::auth::permissions::{Permission, Verb};
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::db::keyset::Keyset;
+use crate::error::Result;
+use crate::metrics::Count;
+use crate::model::audit::list as audit_list;
+use crate::rest::payload::pairs;
+use crate::site::Site;
+
+/// Users, as the rollup counts them.
+const USERS: &str = "users";
+/// Sessions that are in use, as the rollup counts them.
+const SESSIONS: &str = "sessions";
+
+#[derive(Template)]
+#[template(path = "admin/dashboard.html")]
+struct Page {
+    frame: Frame,
+    period: Period,
+    now: When,
+    alerts: Vec<Alert>,
+    tiles: Vec<Tile>,
+    signing: Option<Signing>,
+    times: Option<Times>,
+    addresses: Option<Vec<Address>>,
+    reasons: Option<Vec<Reason>>,
+    recent: Option<Vec<Recent>>,
+    server: Option<Server>,
+}
+
+/// A figure with its small curve.
+struct Tile {
+    label: &'static str,
+    link: &'static str,
+    value: String,
+    unit: String,
+    way: &'static str,
+    delta: String,
+    points: String,
+    is_bad: bool,
+}
+
+/// The chart of sign-ins.
+struct Signing {
+    bars: Vec<Bar>,
+    width: usize,
+    scale: [String; 4],
+    below: Vec<String>,
+    words: String,
+}
+
+/// The chart of answering times.
+struct Times {
+    p95: String,
+    median: String,
+    scale: [String; 4],
+    below: Vec<String>,
+    words: String,
+    rows: Vec<(String, String, String)>,
+}
+
+/// Why sign-ins failed.
+struct Reason {
+    label: &'static str,
+    link: &'static str,
+    count: String,
+    width: String,
+}
+
+/// A change of late.
+struct Recent {
+    id: i64,
+    actor: String,
+    action: String,
+    object: String,
+    when: When,
+}
+
+/// First facts of any fault report.
+struct Server {
+    up: String,
+    database: String,
+    memory: String,
+    key: String,
+}
+
+/// `/admin/`.
+///
+/// # Errors
+/// The database's.
+pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, PageError> {
+    let pairs = pairs(staff.visit().request().query_string().as_bytes());
+    let asked = pairs.iter().rfind(|(name, _)| name == "period").map(|(_, value)| value.as_str());
+    let period = Period::ALL.into_iter().find(|period| Some(period.code()) == asked).unwrap_or(Period::Day);
+    let (now, permissions) = (site.clock.now(), staff.state().permissions);
+    let dangers = site.settings.dangers();
+    let read = move |conn: &mut Conn| {
+        let may = |area: &str, verb| Permission::of(area, verb).is_some_and(|needed| permissions.holds(needed));
+        let figures = Figures::read(conn, period, &[USERS, SESSIONS], now)?;
+        let addresses = if may("sign-ins", Verb::View) { attention::addresses(conn, now)? } else { Vec::new() };
+        let alerts = attention::alerts(conn, &addresses, &dangers, may, now)?;
+        let recent = if may("audit", Verb::View) { Some(recent(conn, now)?) } else { None };
+        Ok((figures, addresses, alerts, recent))
+    };
+    let (figures, addresses, alerts, recent) = site.db.read(read).await?;
+    let sees = |area: &str| staff.may(area, Verb::View);
+    let page = Page {
+        frame: staff.frame(&[("Dashboard", "")]),
+        period,
+        now: When::new(now, now),
+        alerts,
+        tiles: tiles(&figures, sees),
+        signing: sees("sign-ins").then(|| signing(&figures, period)),
+        times: sees("settings").then(|| times(&figures, period)),
+        addresses: sees("sign-ins").then_some(addresses),
+        reasons: sees("sign-ins").then(|| reasons(&figures)),
+        recent,
+        server: if sees("settings") { Some(server(&site, now)) } else { None },
+    };
+    html(StatusCode::OK, &page)
+}
+
+fn recent(conn: &mut Conn, now: Timestamp) -> Result<Vec<Recent>> {
+    let newest = Keyset { by: audit_list::BY_TIME, descending: true, from: None, backwards: false, rows: 5 };
+    let entries = audit_list::page(conn, &audit_list::Query::default(), &newest)?.rows;
+    let shown = |entry: audit_list::Line| Recent {
+        id: entry.id,
+        actor: entry.actor,
+        action: entry.action,
+        object: entry.object,
+        when: When::new(entry.at, now),
+    };
+    Ok(entries.into_iter().map(shown).collect())
+}
+
+/// "6% more", with the way it went; nothing where there is nothing to compare with.
+fn change(now: i64, before: i64) -> (&'static str, String) {
+    if before == 0 {
+        return ("", "nothing before".to_owned());
+    }
+    let part = (float(now) - float(before)) / float(before) * 100.0;
+    match part.round() {
+        0.0 => ("", "as before".to_owned()),
+        part if part > 0.0 => ("up", format!("{part}% more")),
+        part => ("down", format!("{}% less", -part)),
+    }
+}
+
+fn tiles(figures: &Figures, sees: impl Fn(&str) -> bool) -> Vec<Tile> {
+    let Figures { slots, now, before, is_empty } = figures;
+    let curve = |of: &dyn Fn(&Slot) -> Option<f64>| charts::spark(&slots.iter().map(of).collect::<Vec<_>>());
+    let counted = |label, link, of: &dyn Fn(&Slot) -> i64| {
+        let (way, delta) = change(of(now), of(before));
+        let points = curve(&|slot| Some(float(of(slot))));
+        Tile { label, link, value: thousands(of(now)), unit: String::new(), way, delta, points, is_bad: false }
+    };
+    let standing = |label, link, name| {
+        let (value, earlier) = (now.standing(name), before.standing(name));
+        let (way, delta) = match (value, earlier) {
+            (Some(value), Some(earlier)) => change(value, earlier),
+            _ => ("", String::new()),
+        };
+        let value = value.map_or_else(|| "–".to_owned(), thousands);
+        let points = curve(&|slot| slot.standing(name).map(float));
+        Tile { label, link, value, unit: String::new(), way, delta, points, is_bad: false }
+    };
+    let percent = |slot: &Slot| {
+        let all = slot.failed() + slot.count(Count::SignedIn);
+        (all > 0).then(|| format!("{}%", short(float(slot.failed()) / float(all) * 100.0)))
+    };
+    let mut tiles = Vec::new();
+    if sees("sessions") {
+        tiles.push(standing("Active sessions", "/admin/sessions/?state=live", SESSIONS));
+    }
+    if sees("sign-ins") {
+        tiles.push(counted("Sign-ins", "/admin/sign-ins/?outcome=ok", &|slot| slot.count(Count::SignedIn)));
+        let failed = counted("Failed sign-ins", "/admin/sign-ins/", &Slot::failed);
+        let from = percent(before).map_or_else(|| failed.delta.clone(), |part| format!("from {part}"));
+        tiles.push(Tile { unit: percent(now).unwrap_or_default(), delta: from, is_bad: true, ..failed });
+    }
+    if sees("tokens") {
+        tiles.push(counted("Tokens issued", "/admin/tokens/", &|slot| slot.count(Count::Tokens)));
+    }
+    if sees("settings") {
+        let p95 = |slot: &Slot| slot.quantile(0.95);
+        tiles.push(Tile {
+            label: "Response, p95",
+            link: "#c2",
+            value: p95(now).map_or_else(|| "–".to_owned(), short),
+            unit: if p95(now).is_some() { "ms".to_owned() } else { String::new() },
+            way: "",
+            delta: p95(before).map_or_else(String::new, |earlier| format!("from {} ms", short(earlier))),
+            points: curve(&p95),
+            is_bad: false,
+        });
+    }
+    if sees("users") {
+        let more = now.standing(USERS).zip(before.standing(USERS)).map(|(now, before)| now - before);
+        let delta = more.filter(|more| *more > 0).map_or_else(String::new, |more| format!("{} new", thousands(more)));
+        let way = if delta.is_empty() { "" } else { "up" };
+        tiles.push(Tile { way, delta, ..standing("Users", "/admin/users/", USERS) });
+    }
+    if *is_empty {
+        for tile in &mut tiles {
+            (tile.value, tile.unit, tile.way, tile.delta) = ("–".into(), String::new(), "", "collecting".into());
+        }
+    }
+    tiles
+}
+
+/// What stands beneath a chart: seven moments, the last of them now.
+fn below(figures: &Figures, period: Period) -> Vec<String> {
+    let count = figures.slots.len();
+    let mut labels: Vec<String> = (0..6)
+        .filter_map(|number| figures.slots.get(number * count / 6))
+        .map(|slot| slot.at.utc().format(if period == Period::Week { "%-d %b" } else { period.format() }).to_string())
+        .collect();
+    labels.push("now".to_owned());
+    labels
+}
+
+fn label(slot: &Slot, period: Period) -> String {
+    slot.at.utc().format(period.format()).to_string()
+}
+
+fn signing(figures: &Figures, period: Period) -> Signing {
+    let one = |slot: &Slot| (label(slot, period), slot.count(Count::SignedIn), slot.failed());
+    let values: Vec<_> = figures.slots.iter().map(one).collect();
+    let (bars, top) = charts::mirrored(&values);
+    let peak = |of: fn(&(String, i64, i64)) -> i64| values.iter().max_by_key(|value| of(value));
+    let words = match (peak(|(_, good, _)| *good), peak(|(.., bad)| *bad)) {
+        (Some((when, good, _)), Some((failing, _, bad))) if *good + *bad > 0 => format!(
+            "Most sign-ins came in at {when}: {}. Most failed at {failing}: {}. In all {} came in and {} failed.",
+            thousands(*good),
+            thousands(*bad),
+            thousands(figures.now.count(Count::SignedIn)),
+            thousands(figures.now.failed()),
+        ),
+        _ => "Nobody has tried to sign in.".to_owned(),
+    };
+    let scale = [top, top / 2.0, 0.0, top / 2.0].map(short);
+    Signing { width: bars.len() * 10, bars, scale, below: below(figures, period), words }
+}
+
+fn times(figures: &Figures, period: Period) -> Times {
+    let of = |part: f64| figures.slots.iter().map(|slot| slot.quantile(part)).collect::<Vec<_>>();
+    let (p95, median) = (of(0.95), of(0.5));
+    let highest = p95.iter().flatten().copied().fold(0.0, f64::max);
+    let top = charts::round_up(highest);
+    let draw = |values: &[Option<f64>]| charts::line(values, top, (240.0, 90.0), 0.0);
+    let told = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{} ms", short(value)));
+    let rows = figures.slots.iter().zip(p95.iter().zip(&median));
+    let rows = rows.map(|(slot, (p95, median))| (label(slot, period), told(p95), told(median))).collect();
+    let words = if highest > 0.0 {
+        format!(
+            "Over the whole time the 95th percentile is {}, its highest {} milliseconds, and the median {}.",
+            told(&figures.now.quantile(0.95)),
+            short(highest),
+            told(&figures.now.quantile(0.5)),
+        )
+    } else {
+        "No request has been answered.".to_owned()
+    };
+    let scale = [format!("{} ms", short(top)), short(top * 2.0 / 3.0), short(top / 3.0), "0".to_owned()];
+    Times { p95: draw(&p95), median: draw(&median), scale, below: below(figures, period), words, rows }
+}
+
+fn reasons(figures: &Figures) -> Vec<Reason> {
+    let all = [
+        ("Wrong password", "/admin/sign-ins/?outcome=wrong+password", Count::WrongPassword),
+        ("Unknown username", "/admin/sign-ins/?outcome=unknown", Count::UnknownName),
+        ("Throttled", "/admin/sign-ins/?outcome=locked", Count::Throttled),
+        ("Account inactive", "/admin/sign-ins/?outcome=inactive", Count::Inactive),
+        ("Something else", "/admin/sign-ins/", Count::OtherRefusal),
+    ];
+    let most = all.iter().map(|(.., count)| figures.now.count(*count)).max().unwrap_or_default().max(1);
+    let mut reasons: Vec<_> = all.iter().map(|one| (figures.now.count(one.2), one)).collect();
+    reasons.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let shown = |(count, (label, link, _)): (i64, &(&'static str, &'static str, Count))| Reason {
+        label,
+        link,
+        count: thousands(count),
+        width: format!("{:.1}", float(count) / float(most) * 100.0),
+    };
+    reasons.into_iter().map(shown).collect()
+}
+
+fn server(site: &Site, now: Timestamp) -> Server {
+    let up = distance(site.opened, now).trim_end_matches(" ago").to_owned();
+    let key = site.signer.ring().active().kid().map_or_else(|| "as set".to_owned(), str::to_owned);
+    Server {
+        up: format!("{} ({up})", When::new(site.opened, now).short),
+        database: site.db.target().size().map_or_else(|| site.db.target().name().to_owned(), megabytes),
+        memory: memory().map_or_else(|| "not known".to_owned(), megabytes),
+        key,
+    }
+}
+
+/// What the process holds of the machine's memory, in bytes, where Linux tells it.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", short(float(bytes.div_ceil(100_000)) / 10.0))
+}
+
+/// The heading of the list of alerts.
+fn items(alerts: &[Alert]) -> String {
+    count_words(alerts.len(), "item", "items")
+}

@@ -21,5 +21,6 @@ mod rotation;
 mod simulation;
 mod support;
 mod sweeper;
+mod two_users;
 mod verifier;
 mod wycheproof;

@@ -19,6 +19,7 @@ pub mod middleware;
 pub mod model;
 pub mod ops;
 pub mod pages;
+pub mod problem;
 pub mod rest;
 pub mod server;
 pub mod settings;

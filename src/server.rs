@@ -8,16 +8,18 @@ use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data};
-use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, ResponseError};
 use anyhow::{Context, bail, ensure};
 
 use crate::admin;
 use crate::api;
 use crate::assets;
 use crate::clock::Clock;
+use crate::error::Error as Fault;
 use crate::middleware::cors::Cors;
 use crate::middleware::edge::Edge;
 use crate::pages;
+use crate::problem;
 use crate::rest::link::PublicUrl;
 use crate::rest::payload::BodyLimit;
 use crate::rest::routes::Routes;
@@ -146,6 +148,9 @@ async fn unknown(request: HttpRequest) -> HttpResponse {
             redirect.headers_mut().insert(header::LOCATION, location);
             return redirect;
         }
+    }
+    if problem::is_asked_at(path) {
+        return problem::in_place_of(Fault::not_found().error_response());
     }
     HttpResponse::NotFound().insert_header((header::CONTENT_TYPE, HTML)).body(NOT_FOUND)
 }

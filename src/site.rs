@@ -27,6 +27,7 @@ use crate::db::{Db, Target, migrate};
 use crate::follower::Follower;
 use crate::hub::Hub;
 use crate::mail::Mail;
+use crate::model::audit::Chain;
 use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::Settings;
 use crate::throttle::{Shared, Throttle};
@@ -71,6 +72,8 @@ pub struct Site {
     pub mail: Mail,
     /// Keys for other purposes than tokens.
     pub secrets: RootSecret,
+    /// What seals the audit log.
+    pub audit: Chain,
     /// The data folder.
     pub data_dir: DataDir,
 }
@@ -143,6 +146,7 @@ impl Site {
         let sign_in =
             SignIn::new(db.clone(), clock.clone(), passwords.clone(), Arc::new(limits), vouchers, two_factor.clone());
         let social = Social::new(&settings.social, &clock)?;
+        let audit = Chain::new(&secrets.derive("audit chain"));
         Ok(Self {
             settings,
             clock,
@@ -163,6 +167,7 @@ impl Site {
             letters,
             mail,
             secrets,
+            audit,
             data_dir,
         })
     }

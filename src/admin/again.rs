@@ -18,6 +18,7 @@ use crate::admin::visit::Flash;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
+use crate::model::audit::{Object, Outcome};
 use crate::model::user;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::permission::is_safe;
@@ -97,15 +98,18 @@ pub async fn confirm(site: web::Data<Site>, staff: Staff, form: Form<Shown>) -> 
         Err(sent) => return show(&staff, StatusCode::UNPROCESSABLE_ENTITY, sent, "/admin/".to_owned()),
     };
     let (id, next) = (staff.id(), inside_panel(&typed.next).to_owned());
+    let audit = staff.audits(&site, "panel.password_again").on(Object::user(id, &*staff.state().username));
     let ip = client_ip::of(staff.visit().request(), &site.settings.server.trusted_proxies);
     let user = site.db.read(move |conn| user::by_id(conn, id)).await?.ok_or(Error::not_found())?;
     match site.sign_in.confirms(&user, typed.password, ip).await {
         Ok(true) => {
+            staff.write(&site, move |conn| audit.append(conn)).await?;
             let now = site.clock.now().seconds();
             staff.visit().session().insert(SHOWN_KEY, now).map_err(|error| Error::internal(error.to_string()))?;
             Ok(see_other(&next))
         }
         Ok(false) => {
+            staff.write(&site, move |conn| audit.came_to(Outcome::Refused).append(conn)).await?;
             let form = sent.refused_for("password", "This is not your password.");
             show(&staff, StatusCode::UNPROCESSABLE_ENTITY, form, next)
         }

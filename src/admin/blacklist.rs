@@ -1,6 +1,7 @@
 //! Blacklisted tokens: the list, and revoking by session, by a token's id or by the token itself.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,9 +10,10 @@ use askama::Template;
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
-use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Frame, html, see_other};
-use crate::admin::staff::{Add, Blacklist, Staff, View};
+use crate::admin::form::{Button, Filled, Form};
+use crate::admin::layout::{Frame, html, see_other, segment};
+use crate::admin::staff::{Add, Blacklist, Delete, Staff, View};
+use crate::admin::tokens::short;
 use crate::admin::users::{Actor, Badge, Target};
 use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words};
@@ -20,6 +22,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{Audit, Change, Entry, Object};
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::user;
@@ -72,13 +75,20 @@ const REASONS: [(Ended, &str); 4] = [
     (Ended::ReuseSeen, "Reuse seen"),
 ];
 
-/// Characters of a token's id that a list shows.
-const SHORT: usize = 8;
 /// The longest text that can be a token.
 const LONGEST: usize = 8192;
 
+/// Who has revoked: value, label, and whether it was an administrator.
+const BY: [(&str, &str); 2] = [("staff", "An administrator"), ("self", "The user or the server")];
+const WHEN: [(&str, &str, u64); 3] = [
+    ("24h", "In the last 24 hours", 86_400),
+    ("7d", "In the last 7 days", 604_800),
+    ("30d", "In the last 30 days", 2_592_000),
+];
+
 struct Row {
     id: i64,
+    path: String,
     jti: String,
     short: String,
     user: Option<(i64, String)>,
@@ -95,6 +105,7 @@ struct Page {
     list: ListView,
     rows: Vec<Row>,
     may_add: bool,
+    may_sweep: bool,
     may_see_users: bool,
 }
 
@@ -104,7 +115,8 @@ impl Row {
         let known = REASONS.iter().find(|(why, _)| why.as_str() == line.reason);
         Self {
             id: line.id,
-            short: line.jti.chars().take(SHORT).collect(),
+            path: format!("/admin/blacklist/{}/", segment(&line.jti)),
+            short: short(&line.jti),
             jti: line.jti,
             user: line.user.and_then(named),
             revoked: When::new(line.blacklisted_at, now),
@@ -126,9 +138,21 @@ fn load(
     now: Timestamp,
 ) -> Result<(Asked, Found, Vec<Row>)> {
     let reasons: Vec<(&str, &str)> = REASONS.iter().map(|(why, label)| (why.as_str(), *label)).collect();
-    let asked = Asked::new(&BLACKLIST, asked, usual_rows, vec![Filter::of("reason", "Reason", &reasons)]);
+    let when: Vec<(&str, &str)> = WHEN.iter().map(|(value, label, _)| (*value, *label)).collect();
+    let filters = vec![
+        Filter::of("reason", "Reason", &reasons),
+        Filter::of("by", "By", &BY),
+        Filter::of("when", "Revoked", &when),
+    ];
+    let asked = Asked::new(&BLACKLIST, asked, usual_rows, filters);
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("the blacklist sorts by no column")) };
-    let query = BlacklistQuery { search: asked.q().to_owned(), reason: asked.choice("reason").map(str::to_owned) };
+    let since = asked.choice("when").and_then(|value| WHEN.iter().find(|(one, ..)| *one == value));
+    let query = BlacklistQuery {
+        search: asked.q().to_owned(),
+        reason: asked.choice("reason").map(str::to_owned),
+        by_somebody: asked.choice("by").map(|by| by == "staff"),
+        since: since.map(|(_, _, seconds)| now - Duration::from_secs(*seconds)),
+    };
     let page = blacklist::page(conn, &query, &keyset)?;
     let total = blacklist::total(conn)?;
     let matching = if asked.is_narrowed() { blacklist::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
@@ -148,15 +172,18 @@ pub async fn index(
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let now = site.clock.now();
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, now)).await?;
-    let may_add = staff.may("blacklist", Verb::Add);
+    let (may_add, may_sweep) = (staff.may("blacklist", Verb::Add), staff.may("blacklist", Verb::Delete));
+    let restores = may_sweep && staff.state().superuser;
+    let actions = if restores { vec![("restore", "Restore…".to_owned())] } else { Vec::new() };
     let first_act = may_add.then_some(("Revoke a token…", "/admin/blacklist/new/"));
     let page = Page {
         frame: staff.frame(&[("Blacklisted", "")]),
         list: asked
-            .view(&found, &[])
+            .view(&found, &actions)
             .when_empty("Refresh and sliding tokens that are revoked before they expire appear here.", first_act),
         rows,
         may_add,
+        may_sweep,
         may_see_users: staff.may("users", Verb::View),
     };
     staff.visit().remember_rows(html(StatusCode::OK, &page)?, asked.new_usual_rows())
@@ -237,10 +264,12 @@ pub async fn revoke(
         ids.extend(claims.jti().map(str::to_owned));
     }
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
-    let mut revoked = staff.write(&site, move |conn| end(conn, &grants, &actor, &ids, now)).await?;
+    let audit = staff.audits(&site, "blacklist.add");
+    let audited = audit.clone();
+    let mut revoked = staff.write(&site, move |conn| end(conn, &grants, &actor, audited, &ids, now)).await?;
     if is_token && matches!(revoked, Revoked::NotFound) {
         // A good token that was made elsewhere and is not on record: it ends by its own id.
-        site.grants.revoke_any(&given, staff.id()).await?;
+        site.grants.revoke_any(&given, staff.id(), audit).await?;
         revoked = Revoked::Done { tokens: 1, owner: None };
     }
     match revoked {
@@ -259,7 +288,14 @@ pub async fn revoke(
     }
 }
 
-fn end(conn: &mut Conn, grants: &Grants, actor: &Actor, ids: &[String], now: Timestamp) -> Result<Revoked> {
+fn end(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &Actor,
+    audit: Audit,
+    ids: &[String],
+    now: Timestamp,
+) -> Result<Revoked> {
     let mut found = None;
     for id in ids {
         if found.is_none() {
@@ -267,7 +303,7 @@ fn end(conn: &mut Conn, grants: &Grants, actor: &Actor, ids: &[String], now: Tim
         }
     }
     let Some((sid, owner)) = found else { return Ok(Revoked::NotFound) };
-    let mut name = None;
+    let mut name: Option<String> = None;
     if let Some(id) = owner {
         match Target::load(conn, id) {
             Ok(target) => {
@@ -285,6 +321,8 @@ fn end(conn: &mut Conn, grants: &Grants, actor: &Actor, ids: &[String], now: Tim
         return Ok(Revoked::EndedBefore);
     }
     let tokens = blacklist::total(conn)?.saturating_sub(before);
+    let object = Object::new("session", sid, name.as_deref().unwrap_or_default());
+    audit.on(object).with([Change::fact("tokens_revoked", tokens)]).append(conn)?;
     Ok(Revoked::Done { tokens: usize::try_from(tokens).unwrap_or(0), owner: name })
 }
 
@@ -301,4 +339,48 @@ fn find(conn: &mut Conn, id: &str) -> Result<Option<(SessionId, Option<i64>)>> {
         return Ok(Some((sid, token.user_id)));
     }
     Ok(None)
+}
+
+/// Tokens of one transaction of the sweep, and transactions of one press of its button.
+const BATCH: i64 = 50;
+const BATCHES: usize = 200;
+
+/// Removes what has expired, from the blacklist and from the record, without waiting for the sweep of the next minute.
+pub async fn sweep(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Blacklist>>,
+    _: Form<Button>,
+) -> Result<HttpResponse, PageError> {
+    let now = site.clock.now();
+    let before = now - token::SLACK;
+    let (mut tokens, mut sessions) = (0, 0);
+    for batch in 0..BATCHES {
+        let (audit, by) = (site.audit.clone(), staff.by(&site));
+        let sweep = move |conn: &mut Conn| {
+            let most = BATCH.saturating_mul(BATCHES.try_into().unwrap_or(1));
+            let count = if batch == 0 { token::count_expired(conn, before, most)? } else { 0 };
+            if count > 0 {
+                let changes = vec![Change::fact("tokens", count)];
+                let object = Object { kind: "token", ..Object::default() };
+                audit.append(
+                    conn,
+                    Entry { at: now, by, action: "token.sweep".into(), object, changes, ..Entry::default() },
+                )?;
+            }
+            token::purge(conn, before, BATCH)
+        };
+        let gone = staff.write(&site, sweep).await?;
+        (tokens, sessions) = (tokens + gone.0, sessions + gone.1);
+        if gone.0 == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let flash = match tokens {
+        0 => Flash::warning("Nothing has expired that is not kept for another hour."),
+        _ => Flash::done(format!("{} removed.", count_words(tokens, "expired token was", "expired tokens were")))
+            .adding(format!("{} went with them.", count_words(sessions, "session", "sessions"))),
+    };
+    staff.done(&site, &flash);
+    Ok(see_other("/admin/blacklist/"))
 }

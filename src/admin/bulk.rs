@@ -10,7 +10,7 @@ use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
-use crate::admin::{roles, users};
+use crate::admin::{roles, sessions, tokens, users};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -49,6 +49,8 @@ pub struct Answer {
     pub action: String,
     /// The rows.
     pub ids: Vec<i64>,
+    /// The rows of a list whose ids are texts.
+    pub keys: Vec<String>,
     /// What was typed to confirm.
     pub confirm: String,
     /// The form as it was sent.
@@ -88,21 +90,29 @@ pub async fn act(site: web::Data<Site>, staff: Staff, form: Form<Sent>) -> Resul
     ids.sort_unstable();
     ids.dedup();
     ids.truncate(MOST);
+    let mut keys: Vec<String> = sent.values("key").map(str::to_owned).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.truncate(MOST);
     let answer = Answer {
         action: given.action,
         ids,
+        keys,
         confirm: given.confirm,
         sent,
         back: inside_panel(&given.back).to_owned(),
         sure: !given.sure.is_empty(),
         list: given.list,
     };
-    if answer.ids.is_empty() {
+    if answer.ids.is_empty() && answer.keys.is_empty() {
         return Ok(answer.nothing_chosen(&staff));
     }
     match answer.list.as_str() {
         "users" => users::bulk::handle(&site, &staff, answer).await,
         "roles" => roles::bulk::handle(&site, &staff, answer).await,
+        "tokens" => tokens::bulk::revoke(&site, &staff, answer).await,
+        "blacklist" => tokens::bulk::restore(&site, &staff, answer).await,
+        "sessions" => sessions::bulk::handle(&site, &staff, answer).await,
         _ => Ok(answer.nothing_chosen(&staff)),
     }
 }
@@ -120,7 +130,7 @@ impl Answer {
 
     /// Back to the list, with a word why nothing was done.
     pub fn nothing_chosen(&self, staff: &Staff) -> HttpResponse {
-        let missing = if self.ids.is_empty() {
+        let missing = if self.ids.is_empty() && self.keys.is_empty() {
             "Tick the rows first, then choose what to do."
         } else {
             "Choose what to do first."
@@ -153,6 +163,7 @@ impl Answer {
             ("sure", "yes".to_owned()),
         ];
         carried.extend(self.ids.iter().map(|id| ("id", id.to_string())));
+        carried.extend(self.keys.iter().map(|key| ("key", key.clone())));
         Confirmation {
             heading: if done == 0 { "There is nothing to do".to_owned() } else { heading(&called) },
             card: if done == 0 { "None of them can be done" } else { "What was selected" },

@@ -109,6 +109,14 @@ impl Confirmation {
         html(StatusCode::OK, &Page { frame, form: Filled::default(), ask: self })
     }
 
+    /// The page again, with the complaints that a form came back with.
+    ///
+    /// # Errors
+    /// 500 if it cannot be rendered.
+    pub fn shown_again(self, frame: Frame, form: Filled) -> Result<HttpResponse, PageError> {
+        html(StatusCode::UNPROCESSABLE_ENTITY, &Page { frame: frame.without_flash(), form, ask: self })
+    }
+
     /// Whether what was typed is what was asked for. Case counts.
     pub fn is_met(&self, confirm: &str) -> bool {
         self.typed.as_deref().is_none_or(|word| word.trim() == confirm.trim())
@@ -121,6 +129,6 @@ impl Confirmation {
     pub fn refused(self, frame: Frame, sent: Filled) -> Result<HttpResponse, PageError> {
         let words = format!("Type {} exactly as it stands.", self.typed.as_deref().unwrap_or_default());
         let form = sent.refused_for("confirm", words);
-        html(StatusCode::UNPROCESSABLE_ENTITY, &Page { frame: frame.without_flash(), form, ask: self })
+        self.shown_again(frame, form)
     }
 }

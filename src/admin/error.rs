@@ -130,6 +130,14 @@ pub struct Words {
 }
 
 impl PageError {
+    /// Why, in one sentence: for a row that is left out.
+    pub fn to_words(&self) -> String {
+        match self {
+            Self::Refused(words) | Self::Rule(words) => words.clone(),
+            other => other.page().heading,
+        }
+    }
+
     fn page(&self) -> Words {
         let page = |heading: &str, words: &[&str], way_on| Words {
             heading: heading.to_owned(),

@@ -85,9 +85,18 @@ pub struct NavItem {
 type Place = (&'static str, &'static str, &'static str, &'static str);
 
 /// Group, then area, address, text and symbol of each page. Only pages that exist stand here.
-const NAV: [(&str, &[Place]); 2] = [
+const NAV: [(&str, &[Place]); 4] = [
+    ("Overview", &[("inspector", "/admin/inspector/", "Token inspector", "inspect")]),
     ("People", &[("users", "/admin/users/", "Users", "users"), ("roles", "/admin/roles/", "Roles", "roles")]),
-    ("Tokens", &[("blacklist", "/admin/blacklist/", "Blacklisted", "ban")]),
+    (
+        "Tokens",
+        &[
+            ("sessions", "/admin/sessions/", "Sessions", "session"),
+            ("tokens", "/admin/tokens/", "Outstanding", "token"),
+            ("blacklist", "/admin/blacklist/", "Blacklisted", "ban"),
+        ],
+    ),
+    ("System", &[("settings", "/admin/settings/", "Settings", "settings")]),
 ];
 
 /// The navigation of somebody with these permissions; `path` is where they are.
@@ -178,6 +187,13 @@ pub fn html(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Pa
     Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(text))
 }
 
+/// A text as one segment of a path: everything but letters, digits and `-._~` in percent signs (RFC 3986 §2.1).
+pub fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encoded).collect()
+}
+
 /// To another page of the panel, after a form was carried out.
 pub fn see_other(path: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
@@ -240,6 +256,10 @@ mod tests {
         assert_eq!(nav.iter().flat_map(|group| &group.items).map(|item| item.label).collect::<Vec<_>>(), ["Roles"]);
         assert!(nav.iter().flat_map(|group| &group.items).all(|item| item.current));
         assert!(navigation(PermissionSet::default(), "/admin/").is_empty());
-        assert_eq!(navigation(PermissionSet::all(), "/admin/").iter().map(|group| group.items.len()).sum::<usize>(), 3);
+        let places: usize = NAV.iter().map(|(_, places)| places.len()).sum();
+        assert_eq!(
+            navigation(PermissionSet::all(), "/admin/").iter().map(|group| group.items.len()).sum::<usize>(),
+            places
+        );
     }
 }

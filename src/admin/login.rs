@@ -8,16 +8,20 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::again::SHOWN_KEY;
+use crate::admin::audits;
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Gate, inside_panel, see_other};
-use crate::admin::session_store::{AGENT_KEY, IP_KEY};
+use crate::admin::session_store::{AGENT_KEY, DIGEST_KEY, IP_KEY};
 use crate::admin::staff::{GENERATION_KEY, NAME_KEY, SettingUp, Staff};
 use crate::admin::visit::{THEME_COOKIE, Visit};
 use crate::admin::when::count_words;
 use crate::auth::sign_in::{self, Code, Entry, SignedIn};
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::{client_ip, known_device};
+use crate::model::audit::{Audit, Object};
+use crate::model::panel_session;
 use crate::model::user::{self, User};
 use crate::rest::fields::{Fields, Input};
 use crate::settings::Secret;
@@ -139,7 +143,7 @@ async fn check(site: &Site, request: &HttpRequest, typed: Credentials) -> Result
     let name = typed.username;
     let username = site.db.read(move |conn| Ok(user::name_for_login(conn, &name)?.unwrap_or(name))).await?;
     match site.sign_in.check(username, typed.password, place).await? {
-        Some(signed_in) if signed_in.user().is_staff => confirm(site, signed_in, None, ip).await,
+        Some(signed_in) if signed_in.user().is_staff => confirm(site, request, signed_in, None, ip).await,
         // The attempt counts as failed: what is right for others is of no use here.
         Some(_) => {
             sign_in::failed(ip);
@@ -150,11 +154,21 @@ async fn check(site: &Site, request: &HttpRequest, typed: Credentials) -> Result
 }
 
 /// Lets somebody in whose password was right; with the code, where one is asked for.
-async fn confirm(site: &Site, signed_in: SignedIn, code: Option<Secret>, ip: IpAddr) -> Result<Outcome> {
+async fn confirm(
+    site: &Site,
+    request: &HttpRequest,
+    signed_in: SignedIn,
+    code: Option<Secret>,
+    ip: IpAddr,
+) -> Result<Outcome> {
     let now = site.clock.now();
+    let user = signed_in.user();
+    let by = audits::by(site, request, Some(user.id), user.username.clone());
+    let audit = Audit::new(&site.audit, by, "panel.sign_in", now);
     let confirmed = site.db.write(move |conn| match signed_in.confirm(conn, &Code::Asked(code), now)? {
         Entry::In(user) if user.is_staff => {
             user::touch_last_login(conn, user.id, now)?;
+            audit.on(Object::user(user.id, &user.username)).append(conn)?;
             Ok(Outcome::In(user))
         }
         Entry::CodeMissing(user) if user.is_staff => Ok(Outcome::CodeToCome(user)),
@@ -238,7 +252,7 @@ pub async fn enter_code(
         }
         Err(error) => return Err(error.into()),
     };
-    match confirm(&site, signed_in, Some(typed.code), ip).await? {
+    match confirm(&site, &request, signed_in, Some(typed.code), ip).await? {
         Outcome::In(user) => arrive(&site, &request, &user, &next),
         Outcome::CodeToCome(_) | Outcome::Refused => {
             let form = sent.refused_for("code", "This code is not right, or was used before. Wait for the next one.");
@@ -265,10 +279,25 @@ pub fn begin(site: &Site, request: &HttpRequest, user: &User) -> Result<()> {
 }
 
 /// Signs out: the session is gone, and its cookie opens nothing.
-pub async fn sign_out(staff: Staff<SettingUp>, _: Form<Button>) -> HttpResponse {
-    log::info!(target: "panel", "{} (id {}) signed out", staff.state().username, staff.id());
+///
+/// # Errors
+/// 503 if that could not be written; then it still opens.
+pub async fn sign_out(
+    site: web::Data<Site>,
+    staff: Staff<SettingUp>,
+    _: Form<Button>,
+) -> Result<HttpResponse, PageError> {
+    let (id, username) = (staff.id(), staff.state().username.to_string());
+    let digest: String = staff.visit().session().get(DIGEST_KEY).ok().flatten().unwrap_or_default();
+    let audit = staff.audits(&site, "panel.sign_out").on(Object::user(id, &username));
+    let end = move |conn: &mut Conn| {
+        panel_session::delete(conn, &digest)?;
+        audit.append(conn)
+    };
+    site.db.write(end).await?;
+    log::info!(target: "panel", "{username} (id {id}) signed out");
     staff.visit().session().purge();
-    see_other("/admin/login/?note=out")
+    Ok(see_other("/admin/login/?note=out"))
 }
 
 /// A theme, and where to go on.

@@ -5,6 +5,7 @@
 //! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
 
 pub mod again;
+pub mod audits;
 pub mod blacklist;
 pub mod bulk;
 pub mod changelist;
@@ -13,12 +14,15 @@ pub mod confirm;
 pub mod error;
 pub mod form;
 pub mod guard;
+pub mod inspector;
 pub mod layout;
 pub mod login;
 pub mod roles;
 pub mod session_store;
+pub mod sessions;
 pub mod setup;
 pub mod staff;
+pub mod tokens;
 pub mod two_factor;
 pub mod users;
 pub mod visit;
@@ -100,9 +104,24 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/roles/{id}/", web::post().to(roles::edit::save))
         .route("/roles/{id}/delete/", page().to(roles::remove::ask))
         .route("/roles/{id}/delete/", web::post().to(roles::remove::delete))
+        .route("/inspector/", page().to(inspector::page))
+        .route("/inspector/", web::post().to(inspector::inspect))
+        .route("/tokens/", page().to(tokens::index))
+        .route("/tokens/{jti}/", page().to(tokens::detail::page))
+        .route("/tokens/{jti}/revoke/", page().to(tokens::revoke::ask))
+        .route("/tokens/{jti}/revoke/", web::post().to(tokens::revoke::revoke))
+        .route("/sessions/", page().to(sessions::index))
+        .route("/sessions/sign-out-all/", page().to(sessions::everybody::ask))
+        .route("/sessions/sign-out-all/", web::post().to(sessions::everybody::sign_out))
+        .route("/sessions/{sid}/", page().to(sessions::detail::page))
+        .route("/sessions/{sid}/sign-out/", web::post().to(sessions::acts::sign_out))
         .route("/blacklist/", page().to(blacklist::index))
         .route("/blacklist/new/", page().to(blacklist::new_page))
         .route("/blacklist/new/", web::post().to(blacklist::revoke))
+        .route("/blacklist/sweep/", web::post().to(blacklist::sweep))
+        .route("/blacklist/{jti}/", page().to(tokens::detail::blacklisted))
+        .route("/blacklist/{jti}/restore/", page().to(tokens::restore::ask))
+        .route("/blacklist/{jti}/restore/", web::post().to(tokens::restore::restore))
         .route("/confirm/", web::post().to(bulk::act))
         .route("/again/", page().to(again::page))
         .route("/again/", web::post().to(again::confirm))
@@ -115,6 +134,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .app_data(web::PathConfig::default().error_handler(|_, _| PageError::from(Error::not_found()).into()))
         // The last that is wrapped runs first.
         .wrap(from_fn(guard::same_origin))
+        .wrap(from_fn(audits::refusals))
         .wrap(from_fn(error::shown_as_pages))
         .wrap(IdentityMiddleware::default())
         .wrap(middleware)
@@ -139,8 +159,9 @@ struct NothingToSee {
 
 /// The panel's first page: the first that the viewer may see, until there is a dashboard.
 async fn home(staff: Staff) -> Result<HttpResponse, PageError> {
-    let first = layout::navigation(staff.state().permissions, "").into_iter().flat_map(|group| group.items).next();
-    match first {
+    let places = layout::navigation(staff.state().permissions, "").into_iter().flat_map(|group| group.items);
+    // Users come before what stands above them, as long as there is no dashboard.
+    match places.min_by_key(|place| place.path != "/admin/users/") {
         Some(place) => Ok(see_other(place.path)),
         None => html(StatusCode::OK, &NothingToSee { frame: staff.frame(&[("Welcome", "")]) }),
     }

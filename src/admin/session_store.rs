@@ -22,6 +22,8 @@ use crate::model::session::Device;
 pub const IP_KEY: &str = "ip";
 /// See [`IP_KEY`].
 pub const AGENT_KEY: &str = "user_agent";
+/// Where a session finds the digest of its own key, by which the panel names it. Told on every visit, stored nowhere.
+pub const DIGEST_KEY: &str = "key_digest";
 /// Where actix-identity keeps the user's id.
 const USER_KEY: &str = "actix_identity.user_id";
 
@@ -56,8 +58,9 @@ fn text(state: &State, key: &str) -> String {
     state.get(key).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }
 
-fn as_json(state: &State) -> Result<String, serde_json::Error> {
-    serde_json::to_string(state)
+fn as_json(mut state: State) -> Result<String, serde_json::Error> {
+    state.remove(DIGEST_KEY);
+    serde_json::to_string(&state)
 }
 
 fn failed(error: Error) -> anyhow::Error {
@@ -68,10 +71,15 @@ impl SessionStore for PanelSessions {
     async fn load(&self, key: &SessionKey) -> Result<Option<State>, LoadError> {
         let (digest, now) = (digest_of(key.as_ref()), self.clock.now());
         let idle_since = now - self.idle;
-        let find = move |conn: &mut _| panel_session::state(conn, &digest, now, idle_since);
+        let asked = digest.clone();
+        let find = move |conn: &mut _| panel_session::state(conn, &asked, now, idle_since);
         let found = self.db.read(find).await.map_err(|error| LoadError::Other(failed(error)))?;
-        let parse =
-            |json: String| serde_json::from_str(&json).map_err(|error| LoadError::Deserialization(error.into()));
+        let parse = |json: String| {
+            let mut state: State =
+                serde_json::from_str(&json).map_err(|error| LoadError::Deserialization(error.into()))?;
+            state.insert(DIGEST_KEY.to_owned(), format!("\"{digest}\""));
+            Ok(state)
+        };
         found.map(parse).transpose()
     }
 
@@ -84,9 +92,9 @@ impl SessionStore for PanelSessions {
         let idle_since = now - self.idle;
         let new = NewPanelSession {
             key_digest: digest_of(&key),
-            state: as_json(&state).map_err(|error| SaveError::Serialization(error.into()))?,
             user: text(&state, USER_KEY).parse().ok(),
             device: Device { ip: text(&state, IP_KEY), user_agent: text(&state, AGENT_KEY) },
+            state: as_json(state).map_err(|error| SaveError::Serialization(error.into()))?,
             now,
             expires: now + self.lifetime,
         };
@@ -105,7 +113,7 @@ impl SessionStore for PanelSessions {
         _: &actix_web::cookie::time::Duration,
     ) -> Result<SessionKey, UpdateError> {
         let (digest, now) = (digest_of(key.as_ref()), self.clock.now());
-        let state = as_json(&state).map_err(|error| UpdateError::Serialization(error.into()))?;
+        let state = as_json(state).map_err(|error| UpdateError::Serialization(error.into()))?;
         let store = move |conn: &mut _| panel_session::set_state(conn, &digest, &state, now);
         self.db.write(store).await.map_err(|error| UpdateError::Other(failed(error)))?;
         Ok(key)

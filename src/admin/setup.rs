@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use crate::admin::audits;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Gate, see_other};
@@ -12,6 +13,7 @@ use crate::admin::users::input::{PASSWORD_HINT, Password, email, username};
 use crate::admin::visit::Visit;
 use crate::auth::account_rules::Own;
 use crate::error::Result;
+use crate::model::audit::{Audit, Object, told, user_fields};
 use crate::model::user::{self, NewUser, Taken};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
@@ -79,6 +81,8 @@ pub async fn make(
     };
     let hash = site.passwords.hash(password).await?;
     let now = site.clock.now();
+    let by = audits::by(&site, &request, None, typed.username.clone());
+    let audit = Audit::new(&site.audit, by, "panel.setup", now);
     let new = NewUser {
         username: typed.username,
         email: typed.email,
@@ -97,6 +101,8 @@ pub async fn make(
         let made = user::insert(conn, &new)?;
         if let Ok(user) = &made {
             user::touch_last_login(conn, user.id, now)?;
+            let fields = user_fields(conn, user)?;
+            audit.on(Object::user(user.id, &user.username)).with(told(&fields)).append(conn)?;
         }
         Ok(Some(made))
     });

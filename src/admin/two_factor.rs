@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
+use crate::model::audit::Object;
 use crate::model::two_factor;
 use crate::model::user::{self, User};
 use crate::rest::fields::{Fields, Input};
@@ -94,9 +95,14 @@ pub async fn page(site: web::Data<Site>, staff: Staff<SettingUp>) -> Result<Http
 /// Begins to set it up: shows the secret.
 pub async fn start(site: web::Data<Site>, staff: Staff<SettingUp>, _: Form<Button>) -> Result<HttpResponse, PageError> {
     let (id, now, two_factor) = (staff.id(), site.clock.now(), site.two_factor.clone());
+    let audit = staff.audits(&site, "user.two_factor_begin");
     let begin = move |conn: &mut Conn| {
         let user = viewer(conn, id)?;
-        two_factor.begin_in(conn, &user, now)
+        let told = two_factor.begin_in(conn, &user, now)?;
+        if told.is_some() {
+            audit.on(Object::user(id, user.username)).append(conn)?;
+        }
+        Ok(told)
     };
     match staff.write(&site, begin).await? {
         Some(told) => show(&site, &staff, StatusCode::OK, State::Begun(told), Filled::default(), Vec::new()).await,
@@ -120,6 +126,15 @@ impl Input for Proof {
             current_password: f.text("current_password").blank().value().into(),
             code: f.text("code").blank().value().into(),
         }
+    }
+}
+
+/// The code of an act in the audit log.
+fn code_of(act: Act) -> &'static str {
+    match act {
+        Act::Confirm => "user.two_factor_on",
+        Act::NewCodes => "user.two_factor_codes",
+        Act::Disable => "user.two_factor_off",
     }
 }
 
@@ -150,12 +165,17 @@ async fn act(
         }
         Err(error) => return Err(error.into()),
     };
+    let audit = staff.audits(site, code_of(act)).on(Object::user(id, &user.username));
     let done = move |conn: &mut Conn| {
         let current = viewer(conn, id)?;
         if current.password != user.password {
             return Err(Error::Forbidden);
         }
-        two_factor.act_in(conn, &current, act, &typed.code, now)
+        let codes = two_factor.act_in(conn, &current, act, &typed.code, now)?;
+        if codes.is_some() {
+            audit.append(conn)?;
+        }
+        Ok(codes)
     };
     match staff.write(site, done).await? {
         Some(codes) => {

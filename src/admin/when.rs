@@ -45,6 +45,30 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How far a moment lies from now, in its two largest units: "in 6 days 22 hours", "3 minutes ago", "now".
+pub fn distance(at: Timestamp, now: Timestamp) -> String {
+    const UNITS: [(u64, &str, &str); 4] =
+        [(86_400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes"), (1, "second", "seconds")];
+    let is_ahead = at >= now;
+    let mut seconds = if is_ahead { at.since(now) } else { now.since(at) }.as_secs();
+    let mut words = Vec::new();
+    for (size, one, many) in UNITS {
+        let count = seconds / size;
+        if count > 0 {
+            words.push(count_words(count, one, many));
+            seconds %= size;
+        }
+        if words.len() == 2 || (!words.is_empty() && count == 0) {
+            break;
+        }
+    }
+    match (words.is_empty(), is_ahead) {
+        (true, _) => "now".to_owned(),
+        (false, true) => format!("in {}", words.join(" ")),
+        (false, false) => format!("{} ago", words.join(" ")),
+    }
+}
+
 /// Digits in groups of three: "41,206".
 pub fn thousands(number: impl TryInto<i64>) -> String {
     let number = number.try_into().unwrap_or(i64::MAX);
@@ -95,6 +119,16 @@ mod tests {
         assert_eq!(before(2460), "41 minutes ago");
         assert_eq!(before(7300), "2 hours ago");
         assert_eq!(before(90_000), "yesterday, 11:00");
+    }
+
+    #[test]
+    fn how_far_a_moment_lies_is_told_in_two_units() {
+        let ahead = |seconds| distance(NOON + Duration::from_secs(seconds), NOON);
+        assert_eq!(ahead(0), "now");
+        assert_eq!(ahead(6 * 86_400 + 22 * 3600 + 59), "in 6 days 22 hours");
+        assert_eq!(ahead(86_400 + 5), "in 1 day");
+        assert_eq!(ahead(300), "in 5 minutes");
+        assert_eq!(distance(NOON - Duration::from_secs(61), NOON), "1 minute 1 second ago");
     }
 
     #[test]

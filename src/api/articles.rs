@@ -2,16 +2,19 @@
 
 use diesel::prelude::*;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::auth::gate::Principal;
 use crate::clock::Timestamp;
 use crate::db::schema::{articles, users};
-use crate::db::sql::{SortKeys, by, contains};
+use crate::db::sql::contains;
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
 use crate::rest::event::Audience;
 use crate::rest::fields::{Fields, Input};
-use crate::rest::list::{ListQuery, Page};
+use crate::rest::list::ListQuery;
+use crate::rest::nested::{Nested, Objects};
+use crate::rest::paging::{Page, SortKey, Sorting};
 use crate::rest::permission::{IsAuthenticated, IsOwnerOrReadOnly, Owned};
 use crate::rest::resource::Resource;
 
@@ -54,12 +57,15 @@ impl Owned for Article {
     }
 }
 
-const SORT_KEYS: &SortKeys<articles::table> = &[
-    ("id", |desc| by(articles::id, desc)),
-    ("title", |desc| by(articles::title, desc)),
-    ("created_at", |desc| by(articles::created_at, desc)),
-    ("updated_at", |desc| by(articles::updated_at, desc)),
-];
+const SORTING: Sorting<Article> = Sorting::by(
+    |article| article.id.into(),
+    &[
+        SortKey::number("id", |article| article.id.into()),
+        SortKey::text("title", |article| article.title.as_str().into()),
+        SortKey::number("created_at", |article| article.created_at.into()),
+        SortKey::number("updated_at", |article| article.updated_at.into()),
+    ],
+);
 
 impl Resource for Article {
     const NAME: &'static str = "articles";
@@ -67,6 +73,7 @@ impl Resource for Article {
     type Input = ArticleInput;
     type Access = (IsAuthenticated, IsOwnerOrReadOnly);
     const AUDIENCE: Audience = Audience::Everyone;
+    const NESTED: &'static [Nested] = &[Nested { member: "author", record: "Author", objects: authors }];
 
     fn list(conn: &mut Conn, _: &Principal, query: &ListQuery) -> Result<Page<Self>> {
         let (terms, author) = (query.search()?, wanted_author(conn, query)?);
@@ -80,10 +87,11 @@ impl Resource for Article {
             }
             rows
         };
-        let window = query.page_window(matching().count().get_result(conn)?)?;
-        let sorted = query.sorts(SORT_KEYS).into_iter().fold(matching(), |rows, term| rows.then_order_by(term));
-        let rows = sorted.then_order_by(articles::id).limit(window.limit).offset(window.offset);
-        Ok(query.page(window, rows.load(conn)?))
+        let count = |conn: &mut Conn| Ok(matching().count().get_result(conn)?);
+        query.page(conn, &SORTING, count, |conn, piece| {
+            let rows = matching().filter(piece.condition()).order(piece.order());
+            Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
+        })
     }
 
     fn find(conn: &mut Conn, _: &Principal, id: i64) -> Result<Option<Self>> {
@@ -106,6 +114,13 @@ impl Resource for Article {
         diesel::delete(articles::table.find(self.id)).execute(conn)?;
         Ok(())
     }
+}
+
+/// Authors as v2 shows them.
+fn authors(conn: &mut Conn, ids: &[i64]) -> Result<Objects> {
+    let named: Vec<(i64, String)> =
+        users::table.filter(users::id.eq_any(ids)).select((users::id, users::username)).load(conn)?;
+    Ok(named.into_iter().map(|(id, username)| (id, json!({ "id": id, "username": username }))).collect())
 }
 
 /// `?author=ID`, which must be somebody's (CONTRACT 10).

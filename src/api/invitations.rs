@@ -9,11 +9,14 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::Object;
 use crate::model::invitation::{self, Invitation};
+use crate::rest::acting::Acting;
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::ListQuery;
+use crate::rest::paging::Sorting;
 use crate::rest::payload::Body;
 use crate::rest::permission::{HasPermission, IsAdminUser, PermissionName};
 use crate::settings::Registration;
@@ -59,6 +62,8 @@ impl Input for Invited {
     }
 }
 
+const SORTING: Sorting<Invitation> = Sorting::newest_first(|invitation| invitation.id.into());
+
 /// GET `/api/invitations/`: all of them, the newest first.
 ///
 /// # Errors
@@ -66,9 +71,7 @@ impl Input for Invited {
 pub async fn list(site: Data<Site>, _: Caller<Inviters>, query: ListQuery) -> Result<Answer> {
     let now = site.clock.now();
     let page = move |conn: &mut Conn| {
-        let window = query.page_window(invitation::count(conn)?)?;
-        let rows = invitation::page(conn, window.limit, window.offset)?;
-        Ok(query.page(window, rows).map(|row| Shown::of(row, now)))
+        Ok(query.page(conn, &SORTING, invitation::count, invitation::page_of)?.map(|row| Shown::of(row, now)))
     };
     Answer::ok(&site.db.read(page).await?)
 }
@@ -77,16 +80,18 @@ pub async fn list(site: Data<Site>, _: Caller<Inviters>, query: ListQuery) -> Re
 ///
 /// # Errors
 /// 400 by field; 409 where registration is closed, since nobody could accept.
-pub async fn invite(site: Data<Site>, caller: Caller<Inviters>, body: Body) -> Result<Answer> {
+pub async fn invite(site: Data<Site>, caller: Caller<Inviters>, acting: Acting, body: Body) -> Result<Answer> {
     let Invited(email) = body.read().await?;
     if site.settings.accounts.registration == Registration::Closed {
         return Err(Error::Conflict("Registration is closed: nobody could accept an invitation.".to_owned()));
     }
     let (by, life, now) = (caller.user, site.settings.accounts.invitation_lifetime, site.clock.now());
-    let who = caller.principal();
+    let (who, audit) = (caller.principal(), acting.audits("invitation.create"));
     let made = site.db.write(move |conn| {
         who.confirm(conn)?;
-        invitation::invite(conn, &email, Some(by), life, now)
+        let made = invitation::invite(conn, &email, Some(by), life, now)?;
+        audit.on(Object::new("invitation", made.id, &made.email)).append(conn)?;
+        Ok(made)
     });
     let made = made.await?;
     site.mail.ring();
@@ -107,16 +112,17 @@ pub async fn retrieve(site: Data<Site>, _: Caller<Inviters>, id: Path<String>) -
 ///
 /// # Errors
 /// 404 for one that is not there; 409 for one that was accepted.
-pub async fn revoke(site: Data<Site>, caller: Caller<Inviters>, id: Path<String>) -> Result<Answer> {
+pub async fn revoke(site: Data<Site>, caller: Caller<Inviters>, acting: Acting, id: Path<String>) -> Result<Answer> {
     let (id, now) = (number(&id)?, site.clock.now());
-    let who = caller.principal();
+    let (who, audit) = (caller.principal(), acting.audits("invitation.revoke"));
     let revoked = site.db.write(move |conn| {
         who.confirm(conn)?;
         let row = invitation::by_id(conn, id)?.ok_or_else(missing)?;
         if row.accepted_at.is_some() {
             return Err(Error::Conflict("This invitation was accepted; there is nothing to take back.".to_owned()));
         }
-        invitation::revoke(conn, id, now).map(drop)
+        invitation::revoke(conn, id, now)?;
+        audit.on(Object::new("invitation", id, row.email)).append(conn)
     });
     revoked.await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))

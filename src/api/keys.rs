@@ -19,6 +19,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::ListQuery;
+use crate::rest::paging::Sorting;
 use crate::rest::payload::Body;
 use crate::rest::permission::IsSignedIn;
 use crate::rest::resource::Id;
@@ -134,6 +135,8 @@ fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
     }
 }
 
+const SORTING: Sorting<ApiKey> = Sorting::newest_first(|key| key.id.into());
+
 /// GET `/api/keys/`: the newest first.
 ///
 /// # Errors
@@ -141,9 +144,9 @@ fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
 pub async fn list(site: Data<Site>, caller: Caller<IsSignedIn>, query: ListQuery) -> Result<Answer> {
     let user = caller.user;
     let page = move |conn: &mut Conn| {
-        let window = query.page_window(api_key::count(conn, user)?)?;
-        let rows = api_key::page_of(conn, user, window.limit, window.offset)?;
-        Ok(query.page(window, rows).map(Shown::of))
+        let count = |conn: &mut Conn| api_key::count(conn, user);
+        let page = query.page(conn, &SORTING, count, |conn, piece| api_key::page_of(conn, user, piece))?;
+        Ok(page.map(Shown::of))
     };
     Answer::ok(&site.db.read(page).await?)
 }

@@ -1,6 +1,6 @@
 //! The API: its route table, and one noun a file.
 //!
-//! Everything below `/api/` is served a second time at `/api/v1/`, the version that it is.
+//! Everything below `/api/` is served again at `/api/v1/`, the version that it is, and in another form at `/api/v2/`.
 
 pub mod account;
 pub mod articles;
@@ -36,6 +36,7 @@ use crate::rest::permission::{AllowAny, IsAuthenticated, IsSignedIn};
 use crate::rest::reach::Reach;
 use crate::rest::resource::viewset;
 use crate::rest::routes::{List, Routes};
+use crate::rest::version::Version;
 use crate::rest::view::{open_view, view};
 use crate::settings::Social;
 
@@ -57,14 +58,13 @@ fn mount(app: &mut ServiceConfig, providers: &Social, more: &impl Fn(&mut Routes
     let hello = view::<IsAuthenticated>("Hello").keys(Reach::Every).get(samples::hello);
     Routes::listed(app, "", list).service(hello.at(&["/hello/"]));
     Routes::unlisted(app).service(open_view("Live").get(socket::connect).at(&["/ws/"]));
-    let v1 = |app: &mut ServiceConfig| {
-        let mut api = Routes::listed(app, "/api/v1", list);
-        api.service(samples::data("v1"));
-        every(&mut api);
-    };
-    let v2 = |app: &mut ServiceConfig| Routes::listed(app, "/api/v2", list).service(samples::data("v2"));
-    app.service(web::scope("/api/v2").configure(v2));
-    app.service(web::scope("/api/v1").configure(v1));
+    for (version, path) in [(Version::V2, "/api/v2"), (Version::V1, "/api/v1")] {
+        app.service(web::scope(path).app_data(version).configure(|app: &mut ServiceConfig| {
+            let mut api = Routes::listed(app, path, list);
+            api.service(view::<IsAuthenticated>("Data").keys(Reach::Every).get(samples::data).at(&["/data/"]));
+            every(&mut api);
+        }));
+    }
     app.service(web::scope("/api").configure(|app| every(&mut Routes::unlisted(app))));
 }
 

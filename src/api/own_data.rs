@@ -171,7 +171,7 @@ fn head(conn: &mut Conn, id: i64, now: Timestamp) -> Result<Vec<u8>> {
             "expires_at": row.expires_at,
         })
     });
-    let own_keys = api_key::page_of(conn, id, i64::MAX, 0)?.into_iter().map(keys::Shown::of);
+    let own_keys = api_key::all_of(conn, id)?.into_iter().map(keys::Shown::of);
     let links = social::of_user(conn, id)?.into_iter().map(|row| {
         json!({
             "provider": row.provider, "issuer": row.issuer, "subject": row.subject, "linked_at": row.linked_at,

@@ -7,11 +7,10 @@ use serde_json::{Map, json};
 use crate::error::Result;
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Visitor};
+use crate::rest::link;
 use crate::rest::permission::{AllowAny, IsAdminUser, IsAuthenticated, IsPremiumUser};
-use crate::rest::reach::Reach;
 use crate::rest::resource::Resource as _;
-use crate::rest::routes::Route;
-use crate::rest::{link, view};
+use crate::rest::version::Version;
 use crate::site::Site;
 
 use super::articles::Article;
@@ -70,13 +69,16 @@ pub async fn rate_limited(_: Caller) -> Result<Answer> {
     Answer::ok(&json!({ "data": "Rate-limited data" }))
 }
 
-/// The `data/` view of a version: the sample of how two versions of one URL differ.
-pub fn data(version: &'static str) -> Route {
-    let answer = move |_: Caller| async move {
-        let format = if version == "v1" { "old format" } else { "new format" };
-        Answer::ok(&json!({ "version": version, "data": format }))
+/// GET `/api/v1/data/`, `/api/v2/data/`: how two versions of one URL differ.
+///
+/// # Errors
+/// None of its own.
+pub async fn data(_: Caller, version: Version) -> Result<Answer> {
+    let (version, format) = match version {
+        Version::V1 => ("v1", "old format"),
+        Version::V2 => ("v2", "new format"),
     };
-    view::view::<IsAuthenticated>("Data").keys(Reach::Every).get(answer).at(&["/data/"])
+    Answer::ok(&json!({ "version": version, "data": format }))
 }
 
 /// GET `/api/`: where the collections are.

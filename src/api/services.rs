@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::inspect::inspect;
 use crate::auth::keyring::Key;
 use crate::error::Result;
+use crate::rest::acting::Acting;
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::fields::{Fields, Input};
@@ -75,8 +76,8 @@ pub async fn introspect(site: Data<Site>, _: Caller<Askers>, body: Body) -> Resu
 ///
 /// # Errors
 /// 400 if no token is given; 503 if it could not be written down.
-pub async fn revoke(site: Data<Site>, caller: Caller<Revokers>, body: Body) -> Result<Answer> {
+pub async fn revoke(site: Data<Site>, caller: Caller<Revokers>, acting: Acting, body: Body) -> Result<Answer> {
     let Asked(text) = body.read().await?;
-    site.grants.revoke_any(&text, caller.user).await?;
+    site.grants.revoke_any(&text, caller.user, acting.audits("token.revoke")).await?;
     Ok(Answer::empty(StatusCode::OK))
 }

@@ -15,6 +15,7 @@ use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
 use crate::rest::fields::{Fields, Input};
 use crate::rest::list::ListQuery;
+use crate::rest::paging::{SortKey, Sorting};
 use crate::rest::payload::Body;
 use crate::rest::permission::IsSignedIn;
 use crate::site::Site;
@@ -72,6 +73,12 @@ impl Shown {
     }
 }
 
+const SORTING: Sorting<Session> = Sorting {
+    id: |session| session.id.as_str().into(),
+    usual: (SortKey::of(session::BY_LAST_SEEN, |session| session.last_seen_at.into()), true),
+    keys: &[],
+};
+
 /// GET `/api/sessions/`: those that are not over, the last used first.
 ///
 /// # Errors
@@ -79,10 +86,9 @@ impl Shown {
 pub async fn list(site: Data<Site>, caller: Caller<IsSignedIn>, query: ListQuery) -> Result<Answer> {
     let (user, current, now) = (caller.user, caller.session, site.clock.now());
     let page = move |conn: &mut Conn| {
-        let count = session::count_live(conn, user, now)?;
-        let window = query.page_window(count.try_into().unwrap_or(i64::MAX))?;
-        let rows = session::page_of(conn, user, now, window.limit, window.offset)?;
-        Ok(query.page(window, rows).map(|row| Shown::of(row, current)))
+        let count = |conn: &mut Conn| Ok(session::count_live(conn, user, now)?.try_into().unwrap_or(i64::MAX));
+        let page = query.page(conn, &SORTING, count, |conn, piece| session::page_of(conn, user, now, piece))?;
+        Ok(page.map(|row| Shown::of(row, current)))
     };
     Answer::ok(&site.db.read(page).await?)
 }

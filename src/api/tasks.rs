@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::auth::gate::Principal;
 use crate::clock::Timestamp;
 use crate::db::schema::tasks;
-use crate::db::sql::{SortKeys, by, by_nullable, contains};
+use crate::db::sql::contains;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::rest::fields::{Fields, Input};
-use crate::rest::list::{ListQuery, Page};
+use crate::rest::list::ListQuery;
+use crate::rest::paging::{Page, SortKey, Sorting};
 use crate::rest::permission::{IsAuthenticated, Owned};
 use crate::rest::resource::Resource;
 
@@ -62,14 +63,17 @@ impl Owned for Task {
     }
 }
 
-const SORT_KEYS: &SortKeys<tasks::table> = &[
-    ("id", |desc| by(tasks::id, desc)),
-    ("title", |desc| by(tasks::title, desc)),
-    ("completed", |desc| by(tasks::completed, desc)),
-    ("due_date", |desc| by_nullable(tasks::due_date, desc)),
-    ("created_at", |desc| by(tasks::created_at, desc)),
-    ("updated_at", |desc| by(tasks::updated_at, desc)),
-];
+const SORTING: Sorting<Task> = Sorting::by(
+    |task| task.id.into(),
+    &[
+        SortKey::number("id", |task| task.id.into()),
+        SortKey::text("title", |task| task.title.as_str().into()),
+        SortKey::flag("completed", |task| task.completed.into()),
+        SortKey::day("due_date", |task: &Task| task.due_date.into()).nullable(),
+        SortKey::number("created_at", |task| task.created_at.into()),
+        SortKey::number("updated_at", |task| task.updated_at.into()),
+    ],
+);
 
 impl Resource for Task {
     const NAME: &'static str = "tasks";
@@ -89,10 +93,11 @@ impl Resource for Task {
             }
             rows
         };
-        let window = query.page_window(matching().count().get_result(conn)?)?;
-        let sorted = query.sorts(SORT_KEYS).into_iter().fold(matching(), |rows, term| rows.then_order_by(term));
-        let rows = sorted.then_order_by(tasks::id).limit(window.limit).offset(window.offset);
-        Ok(query.page(window, rows.load(conn)?))
+        let count = |conn: &mut Conn| Ok(matching().count().get_result(conn)?);
+        query.page(conn, &SORTING, count, |conn, piece| {
+            let rows = matching().filter(piece.condition()).order(piece.order());
+            Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
+        })
     }
 
     fn find(conn: &mut Conn, who: &Principal, id: i64) -> Result<Option<Self>> {

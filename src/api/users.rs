@@ -13,16 +13,20 @@ use crate::auth::gate::Principal;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::schema::users;
-use crate::db::sql::{SortKeys, by, by_nullable, contains};
+use crate::db::sql::contains;
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
+use crate::model::audit::{Change, Object, changed, told, user_fields};
 use crate::model::user::{self, NewUser, Taken, User, UserChanges};
 use crate::model::{panel_session, role, user_list};
+use crate::rest::acting::Acting;
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::conditions::Conditions;
 use crate::rest::fields::{Fields, Input};
-use crate::rest::list::{ListQuery, Page};
+use crate::rest::json;
+use crate::rest::list::ListQuery;
+use crate::rest::paging::{Page, SortKey, Sorting};
 use crate::rest::payload::Body;
 use crate::rest::permission::{HasModelPermission, IsAdminUser, IsAuthenticated, Users};
 use crate::rest::resource::Id;
@@ -154,13 +158,16 @@ impl Account {
     }
 }
 
-const SORT_KEYS: &SortKeys<users::table> = &[
-    ("id", |desc| by(users::id, desc)),
-    ("username", |desc| by(users::username, desc)),
-    ("email", |desc| by(users::email, desc)),
-    ("date_joined", |desc| by(users::date_joined, desc)),
-    ("last_login", |desc| by_nullable(users::last_login, desc)),
-];
+const SORTING: Sorting<User> = Sorting::by(
+    |user| user.id.into(),
+    &[
+        SortKey::number("id", |user| user.id.into()),
+        SortKey::text("username", |user| user.username.as_str().into()),
+        SortKey::text("email", |user| user.email.as_str().into()),
+        SortKey::number("date_joined", |user| user.date_joined.into()),
+        SortKey::number("last_login", |user: &User| user.last_login.into()).nullable(),
+    ],
+);
 
 /// GET `/api/users/`: `?search=` in names and addresses, `?ordering=`, and the flags as filters.
 ///
@@ -192,12 +199,14 @@ fn page(conn: &mut Conn, query: &ListQuery) -> Result<Page<Shown>> {
         }
         rows
     };
-    let window = query.page_window(matching().count().get_result(conn)?)?;
-    let sorted = query.sorts(SORT_KEYS).into_iter().fold(matching(), |rows, term| rows.then_order_by(term));
-    let found: Vec<User> = sorted.then_order_by(users::id).limit(window.limit).offset(window.offset).load(conn)?;
-    let ids: Vec<i64> = found.iter().map(|user| user.id).collect();
+    let count = |conn: &mut Conn| Ok(matching().count().get_result(conn)?);
+    let page = query.page(conn, &SORTING, count, |conn, piece| {
+        let rows = matching().filter(piece.condition()).order(piece.order());
+        Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
+    })?;
+    let ids: Vec<i64> = page.results.iter().map(|user| user.id).collect();
     let mut roles = user_list::role_names(conn, &ids)?;
-    Ok(query.page(window, found).map(|user| {
+    Ok(page.map(|user: User| {
         let held = roles.remove(&user.id).unwrap_or_default();
         Shown::of(user, held)
     }))
@@ -243,7 +252,7 @@ const NO_PASSWORD: &str = "!";
 ///
 /// # Errors
 /// 400 by field; 403 if the account could do more than the caller; 503 if too many passwords wait to be hashed.
-pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Result<Answer> {
+pub async fn create(site: Data<Site>, caller: Caller<Access>, acting: Acting, body: Body) -> Result<Answer> {
     let given: Account = body.read().await?;
     let username = given.username.clone().unwrap_or_default();
     let hash = match &given.password {
@@ -259,7 +268,7 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
         }
         None => NO_PASSWORD.to_owned(),
     };
-    let (who, now) = (caller.principal(), site.clock.now());
+    let (who, now, audit) = (caller.principal(), site.clock.now(), acting.audits("user.create"));
     let new = NewUser {
         username,
         password: hash,
@@ -278,6 +287,8 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
         for role in roles {
             role::give(conn, role, made.id, now)?;
         }
+        let fields = user_fields(conn, &made)?;
+        audit.on(Object::user(made.id, &made.username)).with(told(&fields)).append(conn)?;
         Shown::load(conn, made)
     };
     let made = site.db.write(make).await?;
@@ -292,6 +303,7 @@ pub async fn create(site: Data<Site>, caller: Caller<Access>, body: Body) -> Res
 pub async fn change(
     site: Data<Site>,
     caller: Caller<Access>,
+    acting: Acting,
     id: Id,
     method: Method,
     conditions: Conditions,
@@ -302,7 +314,7 @@ pub async fn change(
     // Asked before the body is read (CONTRACT 2), and again in the transaction.
     let before = move |conn: &mut Conn| {
         let (_, _, user) = reached(conn, &asker, id)?;
-        expected.allow_change(&Shown::load(conn, user.clone())?)?;
+        expected.allow_change(|| json::to_vec(&Shown::load(conn, user.clone())?))?;
         Ok(user)
     };
     let before = site.db.read(before).await?;
@@ -315,10 +327,12 @@ pub async fn change(
         }
         None => None,
     };
-    let (grants, verify) = (site.grants.clone(), site.settings.mail.verify_new_addresses);
+    let (grants, audit) = (site.grants.clone(), acting.audits("user.change"));
+    let verify = site.settings.mail.verify_new_addresses;
     let save = move |conn: &mut Conn| {
         let (actor, target, user) = reached(conn, &who, id)?;
-        conditions.allow_change(&Shown::load(conn, user.clone())?)?;
+        let fields = user_fields(conn, &user)?;
+        conditions.allow_change(|| json::to_vec(&Shown::load(conn, user.clone())?))?;
         let flags = given.flags(Flags { active: user.is_active, staff: user.is_staff, superuser: user.is_superuser });
         actor.set_flags(&target, flags).map_err(|refusal| refusal.into_error())?;
         let changes = given.changes(&user, now);
@@ -332,17 +346,19 @@ pub async fn change(
         if after.email != user.email {
             by_letter::address_changed(conn, &user.email, &after, verify, now)?;
         }
+        let mut ended = 0;
         if let Some(hash) = &hash {
-            panel_session::end_all(conn, id)?;
-            grants.set_password_in(conn, id, hash, now)?;
+            ended += panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, hash, now)?;
         }
         if user.is_active && !flags.active {
-            panel_session::end_all(conn, id)?;
-            grants.end_all_in(conn, id, now)?;
+            ended += panel_session::end_all(conn, id)? + grants.end_all_in(conn, id, now)?;
         }
         grants.changed_in(conn, id, now)?;
-        let changed = find(conn, id)?;
-        Shown::load(conn, changed)
+        let saved = find(conn, id)?;
+        let (secret, after) = (hash.map(|_| Change::secret("password")), user_fields(conn, &saved)?);
+        let audit = audit.on(Object::user(id, &saved.username)).with(changed(&fields, &after));
+        audit.with(secret).with((ended > 0).then(|| Change::fact("sessions_ended", ended))).append(conn)?;
+        Shown::load(conn, saved)
     };
     let changed = site.db.write(save).await?;
     site.mail.ring();

@@ -12,7 +12,7 @@ use crate::model::{api_key, social};
 /// # Errors
 /// The database's.
 pub fn leave_behind(conn: &mut Conn, user: i64, now: Timestamp) -> Result<()> {
-    for key in api_key::page_of(conn, user, i64::MAX, 0)? {
+    for key in api_key::all_of(conn, user)? {
         api_keys::changed_in(conn, key.id, now)?;
         api_key::delete(conn, key.id)?;
     }

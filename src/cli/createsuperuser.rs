@@ -5,12 +5,13 @@ use anyhow::Context;
 use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
 use crate::db::Conn;
 use crate::error::Error;
+use crate::model::audit::{Change, Object, changed, told, user_fields};
 use crate::model::user::{self, NewUser, UserChanges};
 use crate::rest::email::is_email;
 use crate::settings::{Secret, Settings};
 use crate::site::Site;
 
-use super::{ask_password, in_words, on_new_site, say, write};
+use super::{ask_password, audits, in_words, on_new_site, say, write};
 
 /// Who the superuser is.
 #[derive(clap::Args)]
@@ -45,8 +46,10 @@ pub async fn make(site: &Site, username: &str, email: &str, password: Secret) ->
     check_new_password(&site.settings.passwords, "password", &password, &own).map_err(in_words)?;
     let password = site.passwords.hash(password).await.context("cannot hash the password")?;
     let (grants, now) = (site.grants.clone(), site.clock.now());
+    let audit = audits(site, "user.create_superuser");
     write(site, move |conn: &mut Conn| {
         if let Some(known) = user::by_username(conn, &username)? {
+            let before = user_fields(conn, &known)?;
             let changes = UserChanges {
                 is_active: Some(true),
                 is_staff: Some(true),
@@ -55,8 +58,12 @@ pub async fn make(site: &Site, username: &str, email: &str, password: Secret) ->
                 updated_at: now,
                 ..UserChanges::default()
             };
-            user::update(conn, known.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
+            let after =
+                user::update(conn, known.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
             grants.set_password_in(conn, known.id, &password, now)?;
+            let changes = changed(&before, &user_fields(conn, &after)?);
+            let audit = audit.on(Object::user(known.id, username)).with(changes);
+            audit.with([Change::secret("password")]).append(conn)?;
             return Ok(false);
         }
         let new = NewUser {
@@ -69,7 +76,9 @@ pub async fn make(site: &Site, username: &str, email: &str, password: Secret) ->
             updated_at: now,
             ..NewUser::default()
         };
-        user::insert(conn, &new)?.map_err(|_| Error::Conflict("the name was taken a moment ago".into()))?;
+        let made = user::insert(conn, &new)?.map_err(|_| Error::Conflict("the name was taken a moment ago".into()))?;
+        let fields = user_fields(conn, &made)?;
+        audit.on(Object::user(made.id, made.username)).with(told(&fields)).append(conn)?;
         Ok(true)
     })
     .await

@@ -2,10 +2,11 @@
 
 use std::io::{IsTerminal, Write};
 
+use crate::model::audit::Change;
 use crate::ops::sweeper;
 use crate::settings::Settings;
 
-use super::{on_site, say};
+use super::{audits, on_site, say};
 
 pub fn run(settings: Settings) -> anyhow::Result<()> {
     on_site(settings, |site| async move {
@@ -19,6 +20,11 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         let swept = swept.await?;
         if shows {
             let _ = write!(std::io::stderr(), "\r");
+        }
+        if swept.tokens + swept.sessions > 0 {
+            let counts = [Change::fact("tokens", swept.tokens), Change::fact("sessions", swept.sessions)];
+            let audit = audits(&site, "token.flush").with(counts);
+            site.db.write(move |conn| audit.append(conn)).await?;
         }
         say(&format!("deleted {} expired tokens and {} sessions", swept.tokens, swept.sessions))
     })

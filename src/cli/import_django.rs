@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use clap::ArgGroup;
 
+use crate::model::audit::{Change, Outcome};
 use crate::model::change;
 use crate::ops::import_django::Import;
+use crate::ops::import_django::report::Report;
 use crate::ops::import_django::source::{Source, UserModel};
 use crate::settings::Settings;
+use crate::site::Site;
 
-use super::{confirm, in_words, on_site, say};
+use super::{audits, confirm, in_words, on_site, say};
 
 /// Where from, and how.
 #[derive(clap::Args)]
@@ -27,6 +30,22 @@ pub struct Arguments {
     /// The table of the users, if it has a name of its own
     #[arg(long, value_name = "TABLE", group = "users")]
     user_table: Option<String>,
+}
+
+/// One entry of the audit log for all that was taken over; of an import that was interrupted, that it was.
+async fn note(site: &Site, report: Option<&Report>) -> anyhow::Result<()> {
+    let audit = audits(site, "import.django");
+    let audit = match report {
+        Some(report) if report.is_empty() => return Ok(()),
+        Some(report) => audit.with([
+            Change::fact("roles", report.roles.taken),
+            Change::fact("users", report.users.taken),
+            Change::fact("tokens", report.tokens.taken),
+            Change::fact("changed", report.changed),
+        ]),
+        None => audit.came_to(Outcome::Failed),
+    };
+    site.db.write(move |conn| audit.append(conn)).await.map_err(in_words)
 }
 
 /// Progress is shown as often.
@@ -50,7 +69,11 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
                 let _ = write!(stderr, "\r{rows} rows …"); // progress is a courtesy
             }
         });
-        let report = report.await?;
+        let report = report.await;
+        if !dry {
+            note(&site, report.as_ref().ok()).await?;
+        }
+        let report = report?;
         if shows {
             let _ = write!(std::io::stderr(), "\r");
         }

@@ -5,13 +5,14 @@ use clap::Subcommand;
 use jsonwebtoken::Algorithm;
 
 use crate::auth::key_changes;
+use crate::model::audit::{Change, Object};
 use crate::model::lifetime;
 use crate::model::signing_key::{self, KeyState};
 use crate::model::token;
 use crate::settings::{Settings, rules};
 use crate::site::Site;
 
-use super::{first_line, on_site, say, write};
+use super::{audits, first_line, on_site, say, write};
 
 /// What to do with the ring.
 #[derive(clap::Args)]
@@ -65,6 +66,11 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
     })
 }
 
+/// A key, as the audit log names it.
+fn key(kid: &str) -> Object {
+    Object::new("signing key", kid, kid)
+}
+
 async fn list(site: &Site) -> anyhow::Result<()> {
     let now = site.clock.now();
     let keys = site.db.read(move |conn| {
@@ -86,8 +92,12 @@ async fn list(site: &Site) -> anyhow::Result<()> {
 async fn add(site: &Site, algorithm: Option<Algorithm>) -> anyhow::Result<String> {
     let algorithm = algorithm.unwrap_or(site.settings.jwt.algorithm);
     let (kid, name, now) = (site.keys.make(algorithm)?, format!("{algorithm:?}"), site.clock.now());
-    let listed = kid.clone();
-    write(site, move |conn| key_changes::add(conn, &listed, &name, now)).await?;
+    let (listed, audit) = (kid.clone(), audits(site, "signing_key.add"));
+    write(site, move |conn| {
+        key_changes::add(conn, &listed, &name, now)?;
+        audit.on(key(&listed)).with([Change::fact("algorithm", name)]).append(conn)
+    })
+    .await?;
     Ok(kid)
 }
 
@@ -106,8 +116,12 @@ async fn bring_in(site: &Site, algorithm: Option<Algorithm>) -> anyhow::Result<(
     }
     let (kid, name, now) =
         (site.keys.bring_in(secret.expose().as_bytes())?, format!("{algorithm:?}"), site.clock.now());
-    let listed = kid.clone();
-    write(site, move |conn| key_changes::add_legacy(conn, &listed, &name, now)).await?;
+    let (listed, audit) = (kid.clone(), audits(site, "signing_key.add_legacy"));
+    write(site, move |conn| {
+        key_changes::add_legacy(conn, &listed, &name, now)?;
+        audit.on(key(&listed)).with([Change::fact("algorithm", name)]).append(conn)
+    })
+    .await?;
     say(&format!("{kid} verifies tokens without a key id that were issued before {}", now.rfc3339()))
 }
 
@@ -126,17 +140,23 @@ async fn rotate(site: &Site, algorithm: Option<Algorithm>) -> anyhow::Result<()>
         Some(key) => key.kid,
         None => add(site, algorithm).await?,
     };
-    let (next, now) = (kid.clone(), site.clock.now());
-    write(site, move |conn| key_changes::activate(conn, &next, now)).await?;
+    let (next, now, audit) = (kid.clone(), site.clock.now(), audits(site, "signing_key.activate"));
+    write(site, move |conn| {
+        key_changes::activate(conn, &next, now)?;
+        audit.on(key(&next)).append(conn)
+    })
+    .await?;
     say(&format!("{kid} signs; the key before it verifies until it is retired"))
 }
 
 async fn retire(site: &Site, kid: String, force: bool) -> anyhow::Result<()> {
     let (named, present, now) = (kid.clone(), site.settings.jwt.longest_bearer(), site.clock.now());
+    let audit = audits(site, "signing_key.retire");
     write(site, move |conn| {
         // The server's tokens may live longer than this command's settings say.
         let bearer = lifetime::longest_bearer(conn, present)?;
-        key_changes::retire(conn, &named, force, bearer, now)
+        key_changes::retire(conn, &named, force, bearer, now)?;
+        audit.on(key(&named)).with(force.then(|| Change::fact("force", force))).append(conn)
     })
     .await?;
     site.keys.destroy(&kid).context("the key is retired, but its file is still there")?;

@@ -1,5 +1,6 @@
 //! The command line: one verb a file, and the tree that clap reads.
 
+mod audit;
 mod changepassword;
 mod config;
 mod createsuperuser;
@@ -23,6 +24,7 @@ use crate::clock::Clock;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::follower;
+use crate::model::audit::{Audit, By};
 use crate::model::change;
 use crate::settings::{Loaded, Secret, Settings};
 use crate::site::Site;
@@ -66,6 +68,8 @@ enum Verb {
     Keys(keys::Arguments),
     /// Tells why a token is accepted or refused
     Token(token::Arguments),
+    /// Tells whether the audit log is as it was written
+    Audit(audit::Arguments),
     /// Takes users, groups and tokens of a Django backend over
     ImportDjango(import_django::Arguments),
     /// Deletes tokens and sessions that have expired (a running server does so by itself)
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Verb::User(arguments) => user::run(loaded.settings, arguments),
         Verb::Keys(arguments) => keys::run(loaded.settings, arguments),
         Verb::Token(arguments) => token::run(loaded.settings, arguments),
+        Verb::Audit(arguments) => audit::run(loaded.settings, arguments),
         Verb::ImportDjango(arguments) => import_django::run(loaded.settings, arguments),
         Verb::Flushexpiredtokens => flush::run(loaded.settings),
         Verb::Config => config::run(&loaded),
@@ -158,6 +163,13 @@ where
         confirm(site, position).await?;
     }
     Ok(done)
+}
+
+/// An entry of the audit log for what a command does, as the operating system's user says who it is.
+fn audits(site: &Site, action: &str) -> Audit {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let device = user.map_or_else(|| "command line".to_owned(), |user| format!("command line of {user}"));
+    Audit::new(&site.audit, By::system(device), action, site.clock.now())
 }
 
 /// Waits until a running server has taken note of the change log as far as `position`.

@@ -8,13 +8,14 @@ use crate::auth::api_keys::Scopes;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::api_key::{self, InUse, NewApiKey};
+use crate::model::audit::{self, Change, Object, changed, user_fields};
 use crate::model::user::{self, User, UserChanges};
 use crate::model::{invitation, two_factor};
 use crate::rest::email::is_email;
 use crate::settings::{Registration, Secret, Settings};
 use crate::site::Site;
 
-use super::{first_line, in_words, on_site, say, write};
+use super::{audits, first_line, in_words, on_site, say, write};
 
 /// What to do to whom.
 #[derive(clap::Args)]
@@ -110,6 +111,7 @@ fn keep_a_superuser(conn: &mut Conn, user: &User) -> Result<()> {
 
 async fn set(site: &Site, name: String, done: &str, change: fn(&mut UserChanges)) -> anyhow::Result<()> {
     let (grants, now, wanted) = (site.grants.clone(), site.clock.now(), name.clone());
+    let audit = audits(site, "user.change");
     write(site, move |conn| {
         let user = named(conn, &wanted)?;
         let mut changes = UserChanges { updated_at: now, ..UserChanges::default() };
@@ -117,7 +119,10 @@ async fn set(site: &Site, name: String, done: &str, change: fn(&mut UserChanges)
         if changes.is_staff == Some(false) {
             keep_a_superuser(conn, &user)?;
         }
-        user::update(conn, user.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
+        let before = user_fields(conn, &user)?;
+        let after = user::update(conn, user.id, &changes)?.map_err(|_| Error::internal("the name has not changed"))?;
+        let changes = changed(&before, &user_fields(conn, &after)?);
+        audit.on(Object::user(user.id, user.username)).with(changes).append(conn)?;
         grants.changed_in(conn, user.id, now)
     })
     .await?;
@@ -126,12 +131,17 @@ async fn set(site: &Site, name: String, done: &str, change: fn(&mut UserChanges)
 
 async fn set_active(site: &Site, name: String, active: bool) -> anyhow::Result<()> {
     let (grants, now, wanted) = (site.grants.clone(), site.clock.now(), name.clone());
+    let audit = audits(site, if active { "user.activate" } else { "user.deactivate" });
     let ended = write(site, move |conn| {
         let user = named(conn, &wanted)?;
         if !active {
             keep_a_superuser(conn, &user)?;
         }
-        grants.set_active_in(conn, user.id, active, now)
+        let ended = grants.set_active_in(conn, user.id, active, now)?;
+        let changes = Change::of("is_active", user.is_active, active);
+        let ends = (!active).then(|| Change::fact("sessions_ended", ended));
+        audit.on(Object::user(user.id, user.username)).with(changes).with(ends).append(conn)?;
+        Ok(ended)
     });
     match (active, ended.await?) {
         (true, _) => say(&format!("{name} is active")),
@@ -140,10 +150,12 @@ async fn set_active(site: &Site, name: String, active: bool) -> anyhow::Result<(
 }
 
 async fn reset_two_factor(site: &Site, name: String) -> anyhow::Result<()> {
-    let wanted = name.clone();
+    let (wanted, audit) = (name.clone(), audits(site, "user.two_factor_reset"));
     let was_on = write(site, move |conn| {
         let user = named(conn, &wanted)?;
-        two_factor::remove(conn, user.id)
+        let was_on = two_factor::remove(conn, user.id)?;
+        audit.on(Object::user(user.id, user.username)).append(conn)?;
+        Ok(was_on)
     });
     match was_on.await? {
         true => say(&format!("{name} has no two-factor sign-in any more")),
@@ -153,10 +165,13 @@ async fn reset_two_factor(site: &Site, name: String) -> anyhow::Result<()> {
 
 async fn delete(site: &Site, name: String) -> anyhow::Result<()> {
     let (grants, now, wanted) = (site.grants.clone(), site.clock.now(), name.clone());
+    let audit = audits(site, "user.delete");
     write(site, move |conn| {
         let user = named(conn, &wanted)?;
         keep_a_superuser(conn, &user)?;
-        grants.end_all_in(conn, user.id, now)?;
+        let ended = grants.end_all_in(conn, user.id, now)?;
+        let ended = [Change::fact("sessions_ended", ended)];
+        audit.on(Object::user(user.id, user.username)).with(ended).append(conn)?;
         user::delete(conn, user.id)
     })
     .await?;
@@ -171,7 +186,13 @@ async fn invite(site: &Site, email: &str) -> anyhow::Result<()> {
         anyhow::bail!("accounts.registration is closed: nobody could accept an invitation; set it to invitation");
     }
     let (address, life, now) = (lower_domain(email), site.settings.accounts.invitation_lifetime, site.clock.now());
-    let invited = write(site, move |conn| invitation::invite(conn, &address, None, life, now)).await?;
+    let audit = audits(site, "invitation.create");
+    let invited = write(site, move |conn| {
+        let made = invitation::invite(conn, &address, None, life, now)?;
+        audit.on(Object::new("invitation", made.id, &made.email)).append(conn)?;
+        Ok(made)
+    });
+    let invited = invited.await?;
     say(&format!(
         "{} is invited, until {}; a running server sends the letter",
         invited.email,
@@ -186,9 +207,14 @@ pub async fn set_password(site: &Site, name: &str, password: Secret) -> anyhow::
     check_new_password(&site.settings.passwords, "password", &password, &Own::of(&user)).map_err(in_words)?;
     let hash = site.passwords.hash(password).await.context("cannot hash the password")?;
     let (grants, now, id) = (site.grants.clone(), site.clock.now(), user.id);
+    let audit = audits(site, "user.password");
     let ended = write(site, move |conn| {
-        user::by_id(conn, id)?.ok_or_else(|| Error::Conflict("the user was deleted a moment ago".into()))?;
-        grants.set_password_in(conn, id, &hash, now)
+        let gone = || Error::Conflict("the user was deleted a moment ago".into());
+        let user = user::by_id(conn, id)?.ok_or_else(gone)?;
+        let ended = grants.set_password_in(conn, id, &hash, now)?;
+        let changes = [Change::secret("password"), Change::fact("sessions_ended", ended)];
+        audit.on(Object::user(id, user.username)).with(changes).append(conn)?;
+        Ok(ended)
     });
     say(&format!("{name} has a new password; sessions ended: {}", ended.await?))
 }
@@ -205,17 +231,20 @@ async fn add_key(site: &Site, name: &str, chosen: Option<Secret>) -> anyhow::Res
     let shown = chosen.is_none();
     let secret = chosen.map_or_else(api_key::new_secret, Ok).map_err(in_words)?;
     let (wanted, kept, now) = (name.to_owned(), secret.clone(), site.clock.now());
+    let audit = audits(site, "api_key.create");
     write(site, move |conn| {
+        let owner = named(conn, &wanted)?;
         let new = NewApiKey {
-            user: named(conn, &wanted)?.id,
+            user: owner.id,
             name: "command line".to_owned(),
             scopes: Scopes::Whole.to_string(),
             ip_ranges: String::new(),
             expires_at: None,
         };
-        api_key::insert(conn, &new, &kept, now)?
-            .map(drop)
-            .map_err(|InUse| Error::Conflict("that key is in use already".to_owned()))
+        let made = api_key::insert(conn, &new, &kept, now)?;
+        let made = made.map_err(|InUse| Error::Conflict("that key is in use already".to_owned()))?;
+        let told = [("owner", owner.username), ("scopes", new.scopes)];
+        audit.on(Object::new("api key", made.id, new.name)).with(audit::told(&told)).append(conn)
     })
     .await?;
     if shown {

@@ -4,30 +4,70 @@
 //! an index on (column, id). A column that may be null is two pieces, the rows with a value and then those without, so
 //! that nulls come last in both directions and on both databases.
 
+use chrono::NaiveDate;
 use diesel::dsl::sql;
-use diesel::expression::{BoxableExpression, SqlLiteral};
-use diesel::sql_types::{BigInt, Bool, Text, Untyped};
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, SqlLiteral, ValidGrouping, is_aggregate};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::{BigInt, Bool, Date, Text, Untyped};
+use serde_json::Value as Json;
 
 use super::Backend;
-use super::sql::Condition;
 use crate::clock::Timestamp;
 use crate::error::Result;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Numbers or times.
+    Number,
+    /// Text.
+    Text,
+    /// Yes or no.
+    Flag,
+    /// Days.
+    Day,
+}
 
 /// A column by which a list may be sorted; an index on (column, id) must be there.
 #[derive(Clone, Copy, Debug)]
 pub struct SortColumn {
     /// The column with its table, as SQL has it.
     pub column: &'static str,
+    /// What it holds.
+    pub kind: Kind,
     /// The table's key, which breaks ties.
     pub id: &'static str,
-    /// Whether it holds text, not numbers.
-    pub text: bool,
+    /// What the key is.
+    pub id_kind: Kind,
     /// Whether there are rows without a value.
     pub nullable: bool,
 }
 
-/// What a row has in the sorted column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl SortColumn {
+    /// A column that is never null, of a table whose key `id` is a number.
+    pub const fn new(column: &'static str, kind: Kind, id: &'static str) -> Self {
+        Self { column, kind, id, id_kind: Kind::Number, nullable: false }
+    }
+
+    /// The key itself as a column.
+    pub const fn id(self) -> Self {
+        Self { column: self.id, kind: self.id_kind, nullable: false, ..self }
+    }
+
+    /// The same, but there are rows without a value.
+    pub const fn nullable(self) -> Self {
+        Self { nullable: true, ..self }
+    }
+
+    /// The same of a table whose key is text.
+    pub const fn with_text_id(self) -> Self {
+        Self { id_kind: Kind::Text, ..self }
+    }
+}
+
+/// What a row has in the sorted column, or as its key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// Nothing.
     Null,
@@ -35,17 +75,57 @@ pub enum Value {
     Number(i64),
     /// Text.
     Text(String),
+    /// Yes or no.
+    Flag(bool),
+    /// A day.
+    Day(NaiveDate),
+}
+
+impl Value {
+    /// As a cursor has it.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Number(number) => (*number).into(),
+            Self::Text(text) => text.as_str().into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::Day(day) => day.to_string().into(),
+        }
+    }
+
+    /// Read back from a cursor, if it is of this kind.
+    pub fn from_json(json: &Json, kind: Kind) -> Option<Self> {
+        match (json, kind) {
+            (Json::Number(number), Kind::Number) => number.as_i64().map(Self::Number),
+            (Json::String(text), Kind::Text) if !text.contains('\0') => Some(Self::Text(text.clone())),
+            (Json::Bool(flag), Kind::Flag) => Some(Self::Flag(*flag)),
+            (Json::String(day), Kind::Day) => day.parse().ok().map(Self::Day),
+            _ => None,
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl From<NaiveDate> for Value {
+    fn from(day: NaiveDate) -> Self {
+        Self::Day(day)
+    }
 }
 
 impl From<Timestamp> for Value {
     fn from(at: Timestamp) -> Self {
         Self::Number(at.micros())
-    }
-}
-
-impl From<Option<Timestamp>> for Value {
-    fn from(at: Option<Timestamp>) -> Self {
-        at.map_or(Self::Null, Self::from)
     }
 }
 
@@ -55,13 +135,30 @@ impl From<&str> for Value {
     }
 }
 
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
 /// Where a row stands in the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its value in the sorted column.
     pub value: Value,
     /// Its id.
-    pub id: i64,
+    pub id: Value,
+}
+
+impl Place {
+    /// Read back from a cursor, if it is one of a list that is sorted by this column.
+    pub fn from_json(value: &Json, id: &Json, by: &SortColumn) -> Option<Self> {
+        let value = match value {
+            Json::Null if by.nullable => Value::Null,
+            value => Value::from_json(value, by.kind)?,
+        };
+        Some(Self { value, id: Value::from_json(id, by.id_kind)? })
+    }
 }
 
 /// One page that is wanted.
@@ -90,15 +187,15 @@ pub struct Page<R> {
     pub has_after: bool,
 }
 
-/// A range of one index: the caller filters and orders its query by it and loads.
+/// What a list's query is cut down to: the caller filters and orders by it, and loads.
+#[derive(Clone, Debug)]
 pub struct Piece {
-    by: SortColumn,
-    nulls: bool,
-    /// Reading order, not the list's: backwards it is turned round.
-    descending: bool,
-    from: Option<Place>,
+    rows: Rows,
+    order: String,
     /// The most rows to load.
     pub limit: i64,
+    /// The rows to leave out before.
+    pub offset: i64,
 }
 
 impl Keyset {
@@ -123,14 +220,27 @@ impl Keyset {
         Ok(Page { rows, has_before: began_inside, has_after: more })
     }
 
+    /// One page of two that were loaded from two tables of like rows. `place` tells where a row stands.
+    pub fn merge<R>(&self, one: Page<R>, other: Page<R>, place: impl Fn(&R) -> Place) -> Page<R> {
+        let (before, after) = (one.has_before || other.has_before, one.has_after || other.has_after);
+        let mut rows: Vec<R> = one.rows.into_iter().chain(other.rows).collect();
+        rows.sort_by(|a, b| {
+            let (a, b) = (place(a), place(b));
+            let order = a.value.cmp(&b.value).then_with(|| a.id.cmp(&b.id));
+            if self.descending { order.reverse() } else { order }
+        });
+        let surplus = rows.len().saturating_sub(self.rows);
+        if self.backwards {
+            rows.drain(..surplus);
+            return Page { rows, has_before: before || surplus > 0, has_after: after };
+        }
+        rows.truncate(self.rows);
+        Page { rows, has_before: before, has_after: after || surplus > 0 }
+    }
+
     fn pieces(&self) -> Vec<Piece> {
-        let piece = |nulls, from: Option<&Place>| Piece {
-            by: self.by,
-            nulls,
-            descending: self.descending != self.backwards,
-            from: from.cloned(),
-            limit: 0,
-        };
+        let descending = self.descending != self.backwards;
+        let piece = |nulls, from: Option<&Place>| Piece::of(self.by, nulls, descending, from);
         if !self.by.nullable {
             return vec![piece(false, self.from.as_ref())];
         }
@@ -148,39 +258,93 @@ impl Keyset {
 }
 
 impl Piece {
+    /// Rows by number: `limit` of them after the first `offset`, in the order of these columns, each with whether it
+    /// descends. Nulls are least.
+    pub fn counted(order: &[(SortColumn, bool)], limit: i64, offset: i64) -> Self {
+        let terms = order.iter().flat_map(|(by, descending)| {
+            let (column, way) = (by.column, way(*descending));
+            let nulls = by.nullable.then(|| format!("{column} IS NOT NULL {way}"));
+            nulls.into_iter().chain([format!("{column} {way}")])
+        });
+        let order = terms.collect::<Vec<_>>().join(", ");
+        Self { rows: Rows::all(), order, limit, offset }
+    }
+
+    /// A range of one index, in reading order: backwards it is the list's turned round.
+    fn of(by: SortColumn, nulls: bool, descending: bool, from: Option<&Place>) -> Self {
+        let SortColumn { column, id, nullable, .. } = by;
+        let (beyond, way) = (if descending { "<" } else { ">" }, way(descending));
+        let (values, ids) = (from.map(|at| at.value.clone()), from.map(|at| at.id.clone()));
+        let rows = match (values, ids) {
+            (Some(_), Some(at)) if nulls => Rows(vec![(format!("{column} IS NULL AND {id} {beyond} "), Some(at))]),
+            (Some(_), Some(at)) if column == id => Rows(vec![(format!("{id} {beyond} "), Some(at))]),
+            (Some(value), Some(at)) => Rows(vec![
+                (format!("({column}, {id}) {beyond} ("), Some(value)),
+                (", ".to_owned(), Some(at)),
+                (")".to_owned(), None),
+            ]),
+            _ if nulls => Rows(vec![(format!("{column} IS NULL"), None)]),
+            _ if nullable => Rows(vec![(format!("{column} IS NOT NULL"), None)]),
+            _ => Rows::all(),
+        };
+        let order = if nulls || column == id { format!("{id} {way}") } else { format!("{column} {way}, {id} {way}") };
+        Self { rows, order, limit: 0, offset: 0 }
+    }
+
     /// What the rows of this piece meet.
-    pub fn condition<T: 'static>(&self) -> Condition<T>
-    where
-        SqlLiteral<Bool>: BoxableExpression<T, Backend, SqlType = Bool>,
-    {
-        let SortColumn { column, id, nullable, .. } = self.by;
-        let beyond = if self.descending { "<" } else { ">" };
-        match (&self.from, self.nulls) {
-            (None, true) => Box::new(sql::<Bool>(&format!("{column} IS NULL"))),
-            (None, false) if nullable => Box::new(sql::<Bool>(&format!("{column} IS NOT NULL"))),
-            (None, false) => Box::new(sql::<Bool>("1 = 1")),
-            (Some(at), true) => {
-                Box::new(sql::<Bool>(&format!("{column} IS NULL AND {id} {beyond} ")).bind::<BigInt, _>(at.id))
-            }
-            (Some(at), false) => {
-                let start = sql::<Bool>(&format!("({column}, {id}) {beyond} ("));
-                match &at.value {
-                    Value::Text(text) => {
-                        Box::new(start.bind::<Text, _>(text.clone()).sql(", ").bind::<BigInt, _>(at.id).sql(")"))
-                    }
-                    Value::Number(number) => {
-                        Box::new(start.bind::<BigInt, _>(*number).sql(", ").bind::<BigInt, _>(at.id).sql(")"))
-                    }
-                    Value::Null => Box::new(sql::<Bool>(&format!("{column} IS NOT NULL"))),
-                }
-            }
-        }
+    pub fn condition(&self) -> Rows {
+        self.rows.clone()
     }
 
     /// The order to read this piece in.
     pub fn order(&self) -> SqlLiteral<Untyped> {
-        let SortColumn { column, id, .. } = self.by;
-        let way = if self.descending { "DESC" } else { "ASC" };
-        if self.nulls { sql(&format!("{id} {way}")) } else { sql(&format!("{column} {way}, {id} {way}")) }
+        sql(&self.order)
+    }
+}
+
+fn way(descending: bool) -> &'static str {
+    if descending { "DESC" } else { "ASC" }
+}
+
+/// A condition on rows: SQL, each bit with the value that follows it. The columns are named in it, so it fits any table.
+#[derive(Clone, Debug)]
+pub struct Rows(Vec<(String, Option<Value>)>);
+
+impl Rows {
+    fn all() -> Self {
+        Self(vec![("1 = 1".to_owned(), None)])
+    }
+}
+
+impl Expression for Rows {
+    type SqlType = Bool;
+}
+
+impl<T> SelectableExpression<T> for Rows {}
+impl<T> AppearsOnTable<T> for Rows {}
+
+impl<G> ValidGrouping<G> for Rows {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl QueryId for Rows {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Backend> for Rows {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        for (text, value) in &self.0 {
+            out.push_sql(text);
+            match value {
+                None => {}
+                Some(Value::Null) => out.push_sql("NULL"),
+                Some(Value::Number(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                Some(Value::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+                Some(Value::Flag(flag)) => out.push_bind_param::<Bool, _>(flag)?,
+                Some(Value::Day(day)) => out.push_bind_param::<Date, _>(day)?,
+            }
+        }
+        Ok(())
     }
 }

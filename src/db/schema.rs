@@ -310,6 +310,39 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    audit_entries (id) {
+        id -> BigInt,
+        at -> BigInt,
+        actor_id -> Nullable<BigInt>,
+        actor -> Text,
+        session -> Text,
+        ip -> Text,
+        user_agent -> Text,
+        action -> Text,
+        object_kind -> Text,
+        object_id -> Text,
+        object -> Text,
+        fields -> Text,
+        changes -> Text,
+        reason -> Text,
+        request -> Text,
+        result -> Text,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    audit_chain (id) {
+        id -> BigInt,
+        anchor_id -> BigInt,
+        anchor_hash -> Text,
+        head_id -> BigInt,
+        head_hash -> Text,
+        seal -> Text,
+    }
+}
+
 diesel::joinable!(known_addresses -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
@@ -351,4 +384,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency_keys,
     throttle_counts,
     shared_counts,
+    audit_entries,
+    audit_chain,
 );

@@ -1,14 +1,12 @@
 //! What both databases can say in the same way: substring search, sort keys, unique violations.
 
 use diesel::define_sql_function;
-use diesel::dsl::{Escape, IsNotNull, Like};
-use diesel::expression::expression_types::NotSelectable;
-use diesel::expression::{AsExpression, BoxableExpression, Expression};
-use diesel::helper_types::{Asc, Desc};
+use diesel::dsl::{Escape, Like};
+use diesel::expression::{AppearsOnTable, AsExpression, BoxableExpression, Expression, ValidGrouping, is_aggregate};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::{EscapeExpressionMethods, ExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
+use diesel::{EscapeExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
 
 use super::{Backend, Conn};
 
@@ -28,37 +26,6 @@ where
 {
     let escaped = term.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     Box::new(lower(column).like(format!("%{}%", escaped.to_ascii_lowercase())).escape('\\'))
-}
-
-/// One term of an ORDER BY on the table `T`.
-pub type Sort<T> = Box<dyn BoxableExpression<T, Backend, SqlType = NotSelectable>>;
-
-/// The names by which a list may be ordered, and the terms that each becomes; the flag is "descending".
-pub type SortKeys<T> = [(&'static str, fn(bool) -> Vec<Sort<T>>)];
-
-/// Order by a column that is never null.
-pub fn by<T, C>(column: C, descending: bool) -> Vec<Sort<T>>
-where
-    C: ExpressionMethods,
-    Asc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    Desc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-{
-    vec![if descending { Box::new(column.desc()) } else { Box::new(column.asc()) }]
-}
-
-/// Order by a column that may be null: nulls are least on both databases.
-pub fn by_nullable<T, C>(column: C, descending: bool) -> Vec<Sort<T>>
-where
-    C: ExpressionMethods + Copy,
-    Asc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    Desc<C>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    IsNotNull<C>: ExpressionMethods,
-    Asc<IsNotNull<C>>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-    Desc<IsNotNull<C>>: BoxableExpression<T, Backend, SqlType = NotSelectable> + 'static,
-{
-    let mut terms = by(column.is_not_null(), descending);
-    terms.extend(by(column, descending));
-    terms
 }
 
 /// Whether `error` says that the value of `table.column` is already there. PostgreSQL names the constraint, SQLite the
@@ -136,6 +103,76 @@ impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for CountOf<Q> {
         out.push_sql("SELECT count(*) FROM (");
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(") AS counted");
+        Ok(())
+    }
+}
+
+/// The counts of two queries, added up in one statement.
+#[derive(Debug)]
+pub struct CountOfBoth<A, B>(A, B);
+
+/// How many rows `one` and `other` have together.
+pub fn count_of_both<A, B>(one: A, other: B) -> CountOfBoth<A, B> {
+    CountOfBoth(one, other)
+}
+
+impl<A, B> QueryId for CountOfBoth<A, B> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<A, B> Query for CountOfBoth<A, B> {
+    type SqlType = BigInt;
+}
+
+impl<A, B> RunQueryDsl<Conn> for CountOfBoth<A, B> {}
+
+impl<A: QueryFragment<Backend>, B: QueryFragment<Backend>> QueryFragment<Backend> for CountOfBoth<A, B> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT (SELECT count(*) FROM (");
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(") AS one) + (SELECT count(*) FROM (");
+        self.1.walk_ast(out.reborrow())?;
+        out.push_sql(") AS other)");
+        Ok(())
+    }
+}
+
+/// `key IN (SELECT …)`: a page of keys is found by an index, and only its rows are joined with others.
+#[derive(Debug)]
+pub struct Among<Q> {
+    key: &'static str,
+    query: Q,
+}
+
+/// Whether `key`, a column with its table as SQL has it, is among those that `query` selects.
+pub fn among<Q>(key: &'static str, query: Q) -> Among<Q> {
+    Among { key, query }
+}
+
+impl<Q> Expression for Among<Q> {
+    type SqlType = Bool;
+}
+
+impl<Q> ValidGrouping<()> for Among<Q> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<Q, T> AppearsOnTable<T> for Among<Q> {}
+
+impl<Q> QueryId for Among<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for Among<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql(self.key);
+        out.push_sql(" IN (");
+        self.query.walk_ast(out.reborrow())?;
+        out.push_sql(")");
         Ok(())
     }
 }

@@ -18,12 +18,14 @@ use crate::clock::Clock;
 use crate::error::Error as Fault;
 use crate::middleware::cors::Cors;
 use crate::middleware::{headers, unread};
+use crate::problem;
 
 /// Left with a request by the panel: the user whose session it came in. For the log.
 #[derive(Clone, Copy, Debug)]
 pub struct OfThePanel(pub i64);
 
-/// Left with a request to the panel, whose error page tells it: its number. The API's requests are spared the cost.
+/// Left with a request to the panel, whose error page tells it, and with one that may change something, for the audit log:
+/// its number. The API's reads are spared the cost.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestId(pub u64);
 
@@ -90,6 +92,7 @@ where
         let logs = log::log_enabled!(target: "access", log::Level::Info);
         let begun = logs.then(|| self.edge.clock.monotonic());
         // The panel is for its own pages alone: to any other it says nothing.
+        let as_problem = problem::is_asked_at(request.path());
         let of_the_panel = request.path() == "/admin" || request.path().starts_with("/admin/");
         let preflight = || self.edge.cors.preflight(request.method(), request.headers());
         if let Some(mut answer) = if of_the_panel { None } else { preflight() } {
@@ -98,7 +101,7 @@ where
             return Box::pin(ready(Ok(request.into_response(answer))));
         }
         let edge = self.edge.clone();
-        if request.path().starts_with("/admin/") {
+        if request.path().starts_with("/admin/") || !request.method().is_safe() {
             request.extensions_mut().insert(RequestId(id));
         }
         let unread = unread::share(&mut request);
@@ -110,6 +113,9 @@ where
                 // so the answer goes out as an error.
                 Err(_) => {
                     let mut answer = Fault::internal("the handler panicked").error_response();
+                    if as_problem {
+                        answer = problem::in_place_of(answer);
+                    }
                     edge.harden(answer.status(), answer.headers_mut());
                     answer.headers_mut().insert(X_REQUEST_ID, HeaderValue::from(id));
                     return Err(InternalError::from_response("panic", answer).into());

@@ -10,6 +10,7 @@ use aws_lc_rs::{constant_time, digest};
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
+use crate::db::keyset::Piece;
 use crate::db::schema::{api_key_secrets, api_keys};
 use crate::db::{Conn, sql};
 use crate::error::{Error, Result};
@@ -233,10 +234,15 @@ pub fn count(conn: &mut Conn, user: i64) -> Result<i64> {
     Ok(api_keys::table.filter(api_keys::user_id.eq(user)).count().get_result(conn)?)
 }
 
-/// A page of the keys of a user, newest first.
-pub fn page_of(conn: &mut Conn, user: i64, limit: i64, offset: i64) -> Result<Vec<ApiKey>> {
-    let own = api_keys::table.filter(api_keys::user_id.eq(user)).order(api_keys::id.desc());
-    Ok(own.limit(limit).offset(offset).load(conn)?)
+/// All keys of a user, the newest first.
+pub fn all_of(conn: &mut Conn, user: i64) -> Result<Vec<ApiKey>> {
+    Ok(api_keys::table.filter(api_keys::user_id.eq(user)).order(api_keys::id.desc()).load(conn)?)
+}
+
+/// A piece of the keys of a user.
+pub fn page_of(conn: &mut Conn, user: i64, piece: &Piece) -> Result<Vec<ApiKey>> {
+    let own = api_keys::table.filter(api_keys::user_id.eq(user)).filter(piece.condition()).order(piece.order());
+    Ok(own.limit(piece.limit).offset(piece.offset).load(conn)?)
 }
 
 /// Changes a key and returns it.

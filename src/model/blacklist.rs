@@ -3,11 +3,12 @@
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::keyset::{Keyset, Page, Place, SortColumn};
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, users};
 use crate::db::sql::count_of;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
+use crate::model::token_list::SHORTEST_PREFIX;
 
 /// What of a blacklisted token a list shows.
 #[derive(Clone, Debug, Queryable)]
@@ -37,82 +38,73 @@ pub struct BlacklistQuery {
     pub search: String,
     /// Revoked for this reason.
     pub reason: Option<String>,
+    /// By an administrator, or by nobody but the user and the server.
+    pub by_somebody: Option<bool>,
+    /// Revoked since then.
+    pub since: Option<Timestamp>,
 }
 
 /// Sorted by when they were revoked.
-pub const BY_REVOKED: SortColumn = SortColumn {
-    column: "blacklisted_tokens.blacklisted_at",
-    id: "blacklisted_tokens.id",
-    text: false,
-    nullable: false,
-};
+pub const BY_REVOKED: SortColumn =
+    SortColumn::new("blacklisted_tokens.blacklisted_at", Kind::Number, "blacklisted_tokens.id");
 /// Sorted by when they expire.
 pub const BY_EXPIRES: SortColumn =
-    SortColumn { column: "outstanding_tokens.expires_at", id: "outstanding_tokens.id", text: false, nullable: false };
-
-/// Fewer characters of a token's id find nothing.
-const SHORTEST_PREFIX: usize = 6;
+    SortColumn::new("outstanding_tokens.expires_at", Kind::Number, "outstanding_tokens.id");
 
 impl BlacklistLine {
     /// Where the token stands in this order.
     pub fn place(&self, by: &SortColumn) -> Place {
         if by.column == BY_EXPIRES.column {
-            return Place { value: self.expires_at.into(), id: self.token_id };
+            return Place { value: self.expires_at.into(), id: self.token_id.into() };
         }
-        Place { value: self.blacklisted_at.into(), id: self.id }
+        Place { value: self.blacklisted_at.into(), id: self.id.into() }
     }
 }
 
-type Joined = diesel::helper_types::InnerJoinQuerySource<blacklisted_tokens::table, outstanding_tokens::table>;
 type Rows = diesel::helper_types::IntoBoxed<
     'static,
     diesel::helper_types::InnerJoin<blacklisted_tokens::table, outstanding_tokens::table>,
     Backend,
 >;
 
-/// What is searched for, as conditions that indexes answer.
-struct Wanted {
-    reason: Option<String>,
-    /// Ids of tokens from here on, and before there.
-    ids: Option<(String, String)>,
-    owner: Option<i64>,
-    everything: bool,
+/// Those that are wanted, by conditions that indexes answer.
+fn matching(query: &BlacklistQuery) -> Rows {
+    let mut rows = blacklisted_tokens::table.inner_join(outstanding_tokens::table).into_boxed();
+    if let Some(reason) = &query.reason {
+        rows = rows.filter(blacklisted_tokens::reason.eq(reason.clone()));
+    }
+    rows = match query.by_somebody {
+        Some(true) => rows.filter(blacklisted_tokens::by_user.is_not_null()),
+        Some(false) => rows.filter(blacklisted_tokens::by_user.is_null()),
+        None => rows,
+    };
+    if let Some(since) = query.since {
+        rows = rows.filter(blacklisted_tokens::blacklisted_at.ge(since));
+    }
+    let search = &query.search;
+    if search.is_empty() {
+        return rows;
+    }
+    let owner = users::table.filter(users::username.eq(search.clone())).select(users::id).single_value();
+    let owned = outstanding_tokens::user_id.eq(owner).assume_not_null();
+    if search.chars().count() < SHORTEST_PREFIX {
+        return rows.filter(owned);
+    }
+    let ends = format!("{search}{}", char::MAX);
+    rows.filter(outstanding_tokens::jti.ge(search.clone()).and(outstanding_tokens::jti.lt(ends)).or(owned))
 }
 
-impl Wanted {
-    fn new(conn: &mut Conn, query: &BlacklistQuery) -> Result<Self> {
-        let search = &query.search;
-        let by_id = search.chars().count() >= SHORTEST_PREFIX;
-        let owner = users::table.filter(users::username.eq(search)).select(users::id).first(conn).optional()?;
-        Ok(Self {
-            reason: query.reason.clone(),
-            ids: by_id.then(|| (search.clone(), format!("{search}{}", char::MAX))),
-            owner,
-            everything: search.is_empty(),
-        })
-    }
-
-    fn rows(&self) -> Rows {
-        let mut rows = blacklisted_tokens::table.inner_join(outstanding_tokens::table).into_boxed();
-        if let Some(reason) = &self.reason {
-            rows = rows.filter(blacklisted_tokens::reason.eq(reason.clone()));
-        }
-        if self.everything {
-            return rows;
-        }
-        let owned = outstanding_tokens::user_id.eq(self.owner.unwrap_or(NOBODY));
-        match &self.ids {
-            Some((from, before)) => {
-                let begins = outstanding_tokens::jti.ge(from.clone()).and(outstanding_tokens::jti.lt(before.clone()));
-                rows.filter(begins.or(owned))
-            }
-            None => rows.filter(owned),
-        }
-    }
+/// The id of the token with this place on the blacklist.
+pub fn jti(conn: &mut Conn, place: i64) -> Result<Option<String>> {
+    let one = blacklisted_tokens::table.inner_join(outstanding_tokens::table).filter(blacklisted_tokens::id.eq(place));
+    Ok(one.select(outstanding_tokens::jti).first(conn).optional()?)
 }
 
-/// No user has this id.
-const NOBODY: i64 = -1;
+/// Takes a token off the blacklist; `false` if it was not on it.
+pub fn remove(conn: &mut Conn, token: i64) -> Result<bool> {
+    let place = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(token));
+    Ok(diesel::delete(place).execute(conn)? == 1)
+}
 
 /// One page of those that are wanted.
 pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<Page<BlacklistLine>> {
@@ -126,9 +118,8 @@ pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<
         blacklisted_tokens::reason,
         outstanding_tokens::expires_at,
     );
-    let wanted = Wanted::new(conn, query)?;
     keyset.load(|piece| {
-        let rows = wanted.rows().filter(piece.condition::<Joined>()).order(piece.order()).limit(piece.limit);
+        let rows = matching(query).filter(piece.condition()).order(piece.order()).limit(piece.limit);
         Ok(rows.select(columns).load(conn)?)
     })
 }
@@ -140,6 +131,5 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
 
 /// How many are wanted, counted up to `most`.
 pub fn count(conn: &mut Conn, query: &BlacklistQuery, most: i64) -> Result<i64> {
-    let wanted = Wanted::new(conn, query)?;
-    Ok(count_of(wanted.rows().select(blacklisted_tokens::id).limit(most)).get_result(conn)?)
+    Ok(count_of(matching(query).select(blacklisted_tokens::id).limit(most)).get_result(conn)?)
 }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::keyset::Piece;
 use crate::db::schema::invitations;
 use crate::db::sql::lower;
 use crate::error::Result;
@@ -74,9 +75,10 @@ pub fn count(conn: &mut Conn) -> Result<i64> {
     Ok(invitations::table.count().get_result(conn)?)
 }
 
-/// A page of them, the newest first.
-pub fn page(conn: &mut Conn, limit: i64, offset: i64) -> Result<Vec<Invitation>> {
-    Ok(invitations::table.order(invitations::id.desc()).limit(limit).offset(offset).load(conn)?)
+/// A piece of them.
+pub fn page_of(conn: &mut Conn, piece: &Piece) -> Result<Vec<Invitation>> {
+    let rows = invitations::table.filter(piece.condition()).order(piece.order());
+    Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
 }
 
 /// Notes that `user` was made by the invitation. Whatever else was pending for the address is void: one person was invited.

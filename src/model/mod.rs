@@ -2,6 +2,7 @@
 //! transaction. No HTTP here, and no JSON errors.
 
 pub mod api_key;
+pub mod audit;
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
@@ -15,12 +16,14 @@ pub mod outbox;
 pub mod panel_session;
 pub mod role;
 pub mod session;
+pub mod session_list;
 pub mod shared_count;
 pub mod sign_in_failure;
 pub mod signing_key;
 pub mod social;
 pub mod throttle_count;
 pub mod token;
+pub mod token_list;
 pub mod two_factor;
 pub mod used_letter;
 pub mod user;

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::keyset::{Kind, Piece, SortColumn};
 use crate::db::schema::{sessions, users};
 use crate::error::{Error, Result};
 
@@ -200,22 +201,27 @@ pub fn by_id(conn: &mut Conn, id: SessionId) -> Result<Option<Session>> {
     Ok(sessions::table.find(id.to_string()).first(conn).optional()?)
 }
 
+/// When it was last seen, by which sessions are listed.
+pub const BY_LAST_SEEN: SortColumn =
+    SortColumn::new("sessions.last_seen_at", Kind::Number, "sessions.id").with_text_id();
+
 /// The sessions of a user that are not over, newest first.
 pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Vec<Session>> {
-    page_of(conn, user, now, i64::MAX, 0)
+    page_of(conn, user, now, &Piece::counted(&[(BY_LAST_SEEN, true)], i64::MAX, 0))
 }
 
-/// A page of the sessions of a user that are not over, newest first.
-pub fn page_of(conn: &mut Conn, user: i64, now: Timestamp, limit: i64, offset: i64) -> Result<Vec<Session>> {
+/// A piece of the sessions of a user that are not over.
+pub fn page_of(conn: &mut Conn, user: i64, now: Timestamp, piece: &Piece) -> Result<Vec<Session>> {
     Ok(sessions::table
         .inner_join(users::table)
         .filter(sessions::user_id.eq(user))
         .filter(sessions::generation.ge(users::generation))
         .filter(sessions::ended_at.is_null())
         .filter(sessions::expires_at.gt(now))
-        .order((sessions::last_seen_at.desc(), sessions::id))
-        .limit(limit)
-        .offset(offset)
+        .filter(piece.condition())
+        .order(piece.order())
+        .limit(piece.limit)
+        .offset(piece.offset)
         .select(sessions::all_columns)
         .load(conn)?)
 }

@@ -223,6 +223,15 @@ pub fn count_live_of_key(conn: &mut Conn, key: &SigningKey, now: Timestamp) -> R
     })
 }
 
+/// What has expired is kept so long, in case the clock is set back: then it must still be known to be dead.
+pub const SLACK: Duration = Duration::from_secs(3600);
+
+/// How many tokens expired before `before`, counted up to `most`.
+pub fn count_expired(conn: &mut Conn, before: Timestamp, most: i64) -> Result<i64> {
+    let old = outstanding_tokens::table.filter(outstanding_tokens::expires_at.le(before));
+    Ok(crate::db::sql::count_of(old.select(outstanding_tokens::id).limit(most)).get_result(conn)?)
+}
+
 /// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist, and the sessions that
 /// thereby have no token left; returns how many of either. Sessions go with their last token, since to look for those that
 /// have none would be to read all that live.

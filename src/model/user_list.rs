@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::keyset::{Keyset, Page, Place, SortColumn, Value};
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
 use crate::db::schema::{roles, sessions, user_roles, users};
 use crate::db::sql::{Condition, contains, count_of};
 use crate::db::{Backend, Conn};
@@ -66,14 +66,11 @@ pub enum HeldRole {
 }
 
 /// Sorted by username.
-pub const BY_USERNAME: SortColumn =
-    SortColumn { column: "users.username", id: "users.id", text: true, nullable: false };
+pub const BY_USERNAME: SortColumn = SortColumn::new("users.username", Kind::Text, "users.id");
 /// Sorted by the last sign-in.
-pub const BY_LAST_LOGIN: SortColumn =
-    SortColumn { column: "users.last_login", id: "users.id", text: false, nullable: true };
+pub const BY_LAST_LOGIN: SortColumn = SortColumn::new("users.last_login", Kind::Number, "users.id").nullable();
 /// Sorted by when they joined.
-pub const BY_JOINED: SortColumn =
-    SortColumn { column: "users.date_joined", id: "users.id", text: false, nullable: false };
+pub const BY_JOINED: SortColumn = SortColumn::new("users.date_joined", Kind::Number, "users.id");
 
 impl UserLine {
     /// Where the user stands in this order.
@@ -83,7 +80,7 @@ impl UserLine {
             "users.last_login" => self.last_login.into(),
             _ => self.date_joined.into(),
         };
-        Place { value, id: self.id }
+        Place { value, id: self.id.into() }
     }
 }
 
@@ -129,7 +126,7 @@ pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset) -> Result<Page<
         users::date_joined,
     );
     keyset.load(|piece| {
-        let rows = matching(query).filter(piece.condition::<users::table>()).order(piece.order()).limit(piece.limit);
+        let rows = matching(query).filter(piece.condition()).order(piece.order()).limit(piece.limit);
         Ok(rows.select(columns).load(conn)?)
     })
 }

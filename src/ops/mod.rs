@@ -1,5 +1,6 @@
 //! What runs beside requests.
 
+pub mod audit;
 pub mod import_django;
 pub mod limits;
 pub mod postman;

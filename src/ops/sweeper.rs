@@ -6,14 +6,15 @@ use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
 use crate::model::{change, idempotency, outbox, token, used_letter};
+use crate::ops::audit;
 use crate::site::Site;
+
+pub use crate::model::token::SLACK;
 
 /// How often a server sweeps.
 pub const EVERY: Duration = Duration::from_secs(60);
 /// Rows of one transaction: a request waits some three milliseconds for it; for five hundred it would be forty.
 const BATCH: i64 = 50;
-/// What has expired is kept so long, in case the clock is set back: then it must still be known to be dead.
-pub const SLACK: Duration = Duration::from_secs(3600);
 
 /// What one sweep cleared away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,9 @@ pub async fn run(site: actix_web::web::Data<Site>) {
             Ok(swept) if swept != Swept::default() => log::info!("swept {swept:?}"),
             Ok(_) => {}
             Err(error) => log::error!("the sweep failed, and is tried again in a minute: {error}"),
+        }
+        if let Err(error) = audit::sweep(&site).await {
+            log::error!("the audit log could not be swept, which is tried again in a minute: {error}");
         }
     }
 }

@@ -9,11 +9,9 @@ use std::future::{Ready, ready};
 use actix_web::http::header::{self, EntityTag, Header, IfMatch, IfNoneMatch};
 use actix_web::{FromRequest, HttpRequest, dev};
 use aws_lc_rs::digest::{SHA256, digest};
-use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::rest::answer::Answer;
-use crate::rest::json;
 
 /// The conditions of a request: `If-Match` and `If-None-Match`; mostly there are none. There is no `Last-Modified`, so
 /// conditions that name a date are ignored, as §13.1.3 and §13.1.4 say.
@@ -38,16 +36,16 @@ impl FromRequest for Conditions {
 }
 
 impl Conditions {
-    /// Whether a change of `object` may go on. Asked in the transaction of the change: of two clients who have read the same,
-    /// one alone can be right.
+    /// Whether a change of what `content` writes may go on: the bytes that a GET would answer. Asked in the transaction of the
+    /// change: of two clients who have read the same, one alone can be right.
     ///
     /// # Errors
-    /// 412 if not.
-    pub fn allow_change(&self, object: &impl Serialize) -> Result<()> {
+    /// 412 if not; what `content` returns, which is asked only if there are conditions.
+    pub fn allow_change(&self, content: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
         if self.matches.is_none() && self.none_matches.is_none() {
             return Ok(());
         }
-        let tag = tag(&json::to_vec(object)?);
+        let tag = tag(&content()?);
         if self.is_matched(&tag) && !self.is_known(&tag) { Ok(()) } else { Err(Error::PreconditionFailed) }
     }
 

@@ -10,7 +10,6 @@ use std::future::{Ready, ready};
 use actix_web::http::header::HeaderValue;
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use aws_lc_rs::hmac;
-use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -116,23 +115,23 @@ struct Repeatable {
 }
 
 impl Once {
-    /// What `make` makes, as JSON; or the JSON of the first time, `make` not being called. Belongs into the transaction that
+    /// What `make` makes, in JSON; or the JSON of the first time, `make` not being called. Belongs into the transaction that
     /// makes it.
     ///
     /// # Errors
     /// 422 if the user has sent the key with another request; 413 for an answer too long to be kept; what `make` returns.
-    pub fn answer<T: Serialize>(
+    pub fn answer(
         &self,
         conn: &mut Conn,
         user: i64,
         now: Timestamp,
-        make: impl FnOnce(&mut Conn) -> Result<T>,
+        make: impl FnOnce(&mut Conn) -> Result<Vec<u8>>,
     ) -> Result<Vec<u8>> {
-        let Some(Repeatable { key, request }) = &self.0 else { return json::to_vec(&make(conn)?) };
+        let Some(Repeatable { key, request }) = &self.0 else { return make(conn) };
         if let Some(first) = idempotency::find(conn, user, key, now)? {
             return if first.request == *request { Ok(first.answer.into_bytes()) } else { Err(Error::KeyReused) };
         }
-        let answer = json::to_vec(&make(conn)?)?;
+        let answer = make(conn)?;
         if answer.len() > LONGEST_ANSWER {
             return Err(Error::TooLarge);
         }

@@ -1,14 +1,15 @@
-//! What a client asks of a list: which page, what to look for, in what order; and the page it gets.
+//! What a client asks of a list: which page, what to look for, in what order.
 
 use std::future::{Ready, ready};
 use std::iter::Peekable;
 use std::str::CharIndices;
 
 use actix_web::{FromRequest, HttpRequest, dev};
-use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::rest::paging::Page;
 use crate::rest::payload::pairs;
+use crate::rest::version::Version;
 use crate::rest::{link, text};
 
 /// Rows on a page.
@@ -20,6 +21,7 @@ const MAX_SEARCH: usize = 500;
 /// The query of a list, and the address it was asked at. Of equal parameters the last counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
+    version: Version,
     url: String,
     pairs: Vec<(String, String)>,
 }
@@ -36,27 +38,6 @@ pub struct PageWindow {
     count: i64,
 }
 
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Page<T> {
-    /// Rows on all pages together.
-    pub count: i64,
-    /// Where the next page is.
-    pub next: Option<String>,
-    /// Where the page before is.
-    pub previous: Option<String>,
-    /// The rows of this page.
-    pub results: Vec<T>,
-}
-
-impl<T> Page<T> {
-    /// The same page with each row as something else.
-    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
-        let Self { count, next, previous, results } = self;
-        Page { count, next, previous, results: results.into_iter().map(change).collect() }
-    }
-}
-
 impl FromRequest for ListQuery {
     type Error = Error;
     type Future = Ready<Result<Self>>;
@@ -69,12 +50,18 @@ impl FromRequest for ListQuery {
 impl ListQuery {
     /// The query of a request.
     pub fn of(request: &HttpRequest) -> Self {
-        Self::new(format!("{}{}", link::origin(request), request.path()), request.query_string())
+        let url = format!("{}{}", link::origin(request), request.path());
+        Self { version: Version::of(request), ..Self::new(url, request.query_string()) }
     }
 
-    /// The query string `query`, asked at `url`.
+    /// The query string `query`, asked at `url`, in the first version.
     pub fn new(url: impl Into<String>, query: &str) -> Self {
-        Self { url: url.into(), pairs: pairs(query.as_bytes()) }
+        Self { version: Version::V1, url: url.into(), pairs: pairs(query.as_bytes()) }
+    }
+
+    /// The version of the API that it was asked of.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// A parameter as it was sent.
@@ -128,18 +115,19 @@ impl ListQuery {
         }
     }
 
-    /// The page of these rows, with links to its neighbours.
-    pub fn page<T>(&self, window: PageWindow, results: Vec<T>) -> Page<T> {
-        let next = (window.number < window.last).then(|| self.link(window.number + 1));
-        let previous = (window.number > 1).then(|| self.link(window.number - 1));
-        Page { count: window.count, next, previous, results }
+    /// The page of these rows, with links to its neighbours. The first needs no number.
+    pub fn numbered<T>(&self, window: PageWindow, results: Vec<T>) -> Page<T> {
+        let link = |page: i64| self.link_with("page", if page > 1 { page.to_string() } else { String::new() });
+        let next = (window.number < window.last).then(|| link(window.number + 1));
+        let previous = (window.number > 1).then(|| link(window.number - 1));
+        Page { count: Some(window.count), next, previous, results }
     }
 
-    /// This query with another page. The first needs no number.
-    fn link(&self, page: i64) -> String {
-        let mut pairs: Vec<_> = self.pairs.iter().filter(|(name, _)| name != "page").cloned().collect();
-        if page > 1 {
-            pairs.push(("page".to_owned(), page.to_string()));
+    /// This query with another value for one parameter; with none if that is empty.
+    pub fn link_with(&self, name: &str, value: String) -> String {
+        let mut pairs: Vec<_> = self.pairs.iter().filter(|(known, _)| known != name).cloned().collect();
+        if !value.is_empty() {
+            pairs.push((name.to_owned(), value));
         }
         let query = link::query_string(&pairs);
         if query.is_empty() { self.url.clone() } else { format!("{}?{query}", self.url) }
@@ -299,7 +287,7 @@ mod tests {
     #[test]
     fn an_empty_list_has_a_first_page_but_no_second() {
         let empty = query("").page_window(0).unwrap();
-        let page = query("").page::<u8>(empty, Vec::new());
+        let page = query("").numbered::<u8>(empty, Vec::new());
         assert_eq!(serde_json::to_string(&page).unwrap(), r#"{"count":0,"next":null,"previous":null,"results":[]}"#);
         assert!(query("page=2").page_window(0).is_err());
         assert_eq!(query("page=last").page_window(10).unwrap().offset, 0);
@@ -310,7 +298,7 @@ mod tests {
     fn links_keep_the_query_sorted_by_name_and_drop_the_number_of_page_one() {
         let neighbours = |asked: &str| {
             let query = query(asked);
-            let page = query.page::<u8>(query.page_window(23).unwrap(), Vec::new());
+            let page = query.numbered::<u8>(query.page_window(23).unwrap(), Vec::new());
             let cut = |link: Option<String>| {
                 link.map(|link| link.strip_prefix("http://h.org/api/tasks/").unwrap_or("elsewhere").to_owned())
             };
@@ -345,7 +333,7 @@ mod tests {
     fn the_address_of_a_list_is_the_one_it_was_asked_at() {
         let request = TestRequest::with_uri("/api/tasks.json?a=1").insert_header(("host", "api.example:8443"));
         let query = ListQuery::of(&request.to_http_request());
-        let page = query.page::<u8>(query.page_window(11).unwrap(), Vec::new());
+        let page = query.numbered::<u8>(query.page_window(11).unwrap(), Vec::new());
         assert_eq!(page.next.as_deref(), Some("http://api.example:8443/api/tasks.json?a=1&page=2"));
     }
 
@@ -442,9 +430,9 @@ mod tests {
         #[test]
         fn no_query_makes_it_stumble(asked in "\\PC{0,60}", count in 0..i64::MAX) {
             let query = query(&asked);
-            let _ = (query.search(), query.ordering(), query.flag("a"), query.link(2));
+            let _ = (query.search(), query.ordering(), query.flag("a"), query.link_with("page", "2".to_owned()));
             if let Ok(window) = query.page_window(count) {
-                let _ = query.page::<u8>(window, Vec::new());
+                let _ = query.numbered::<u8>(window, Vec::new());
             }
         }
 

@@ -1,5 +1,6 @@
 //! Our small REST framework: DRF's ideas under DRF's names. It knows the site and who is asking, but no table.
 
+pub mod acting;
 pub mod answer;
 pub mod caller;
 pub mod conditions;
@@ -10,12 +11,14 @@ pub mod json;
 pub mod link;
 pub mod list;
 pub mod negotiation;
+pub mod nested;
+pub mod paging;
 pub mod payload;
 pub mod permission;
 pub mod reach;
 pub mod resource;
 pub mod routes;
-pub mod sort;
+pub mod version;
 pub mod view;
 
 pub mod email;

@@ -107,7 +107,11 @@ macro_rules! areas {
         }
     )*};
 }
-areas!(Users "users", Roles "roles", Grants "grants", Sessions "sessions", Blacklist "blacklist", Services "services");
+areas!(
+    Users "users", Roles "roles", Grants "grants", Sessions "sessions", Blacklist "blacklist", Services "services",
+    Tokens "tokens", Inspector "inspector", Articles "articles", Tasks "tasks", ApiKeys "api-keys",
+    SigningKeys "signing-keys", Settings "settings"
+);
 
 macro_rules! verbs {
     ($($verb:ident),*) => {$(
@@ -119,7 +123,7 @@ macro_rules! verbs {
         }
     )*};
 }
-verbs!(View, Add, Change, Delete, Revoke);
+verbs!(View, Add, Change, Delete, Revoke, Export);
 
 /// Whoever holds the permission `N` through a role, and not with an API key that lacks it; superusers hold all.
 pub struct HasPermission<N>(PhantomData<N>);

@@ -20,11 +20,14 @@ use crate::rest::conditions::Conditions;
 use crate::rest::event::{self, Audience};
 use crate::rest::fields::{self, Input};
 use crate::rest::idempotency::IdempotencyKey;
-use crate::rest::list::{ListQuery, Page};
+use crate::rest::list::ListQuery;
+use crate::rest::nested::{self, Nested};
+use crate::rest::paging::Page;
 use crate::rest::payload::Body;
 use crate::rest::permission::{Owned, Permission};
 use crate::rest::reach::Reach;
 use crate::rest::routes::Routes;
+use crate::rest::version::Version;
 use crate::rest::view::View;
 use crate::site::Site;
 
@@ -40,6 +43,8 @@ pub trait Resource: Owned + Serialize + Send + Sized + 'static {
     type Access: Permission<Self>;
     /// Whose open sockets are told what becomes of one.
     const AUDIENCE: Audience = Audience::Owner;
+    /// The members that v2 shows as objects; v1 shows their ids.
+    const NESTED: &'static [Nested] = &[];
 
     /// A page of those that `who` may see.
     ///
@@ -75,12 +80,12 @@ pub fn viewset<R: Resource>(routes: &mut Routes) {
         let suffixed = format!("{stem}.{{format:[a-z0-9]+}}");
         [format!("{stem}/"), format!("{suffixed}/"), suffixed]
     };
-    let collection = View::<R::Access>::of_objects::<R>(format!("{noun} List"))
+    let collection = View::<R::Access>::of_objects::<R>(format!("{noun} List"), R::NESTED)
         .keys(Reach::Area(name))
         .get(list::<R>)
         .post(create::<R>)
         .takes::<R::Input>(Method::POST);
-    let item = View::<R::Access>::of_objects::<R>(format!("{noun} Instance"))
+    let item = View::<R::Access>::of_objects::<R>(format!("{noun} Instance"), R::NESTED)
         .keys(Reach::Area(name))
         .get(retrieve::<R>)
         .put(update::<R>)
@@ -121,25 +126,39 @@ impl Id {
     }
 }
 
-async fn list<R: Resource>(site: Data<Site>, caller: Caller<R::Access>, query: ListQuery) -> Result<Answer> {
+async fn list<R: Resource>(
+    site: Data<Site>,
+    caller: Caller<R::Access>,
+    version: Version,
+    query: ListQuery,
+) -> Result<Answer> {
     let who = caller.principal();
-    Answer::ok(&site.db.read(move |conn| R::list(conn, &who, &query)).await?)
+    let page = move |conn: &mut Conn| {
+        let page = R::list(conn, &who, &query)?;
+        nested::page(conn, version, page)
+    };
+    Ok(Answer::written(StatusCode::OK, site.db.read(page).await?))
 }
 
 async fn retrieve<R: Resource>(
     site: Data<Site>,
     caller: Caller<R::Access>,
+    version: Version,
     id: Id,
     conditions: Conditions,
 ) -> Result<Answer> {
     let who = caller.principal();
-    let found = site.db.read(move |conn| allowed::<R>(conn, &who, &Method::GET, &id)).await?;
-    conditions.answer(Answer::ok(&found)?)
+    let found = move |conn: &mut Conn| {
+        let object = allowed::<R>(conn, &who, &Method::GET, &id)?;
+        nested::one(conn, version, &object)
+    };
+    conditions.answer(Answer::written(StatusCode::OK, site.db.read(found).await?))
 }
 
 async fn create<R: Resource>(
     site: Data<Site>,
     caller: Caller<R::Access>,
+    version: Version,
     key: IdempotencyKey,
     body: Body,
 ) -> Result<Answer> {
@@ -152,7 +171,7 @@ async fn create<R: Resource>(
         once.answer(conn, who.user, now, |conn| {
             let made = R::insert(conn, &who, &input, now)?;
             event::note(conn, &hub, "created", &made, now)?;
-            Ok(made)
+            nested::one(conn, version, &made)
         })
     };
     Ok(Answer::written(StatusCode::CREATED, site.db.write(made).await?).tagged())
@@ -161,6 +180,7 @@ async fn create<R: Resource>(
 async fn update<R: Resource>(
     site: Data<Site>,
     caller: Caller<R::Access>,
+    version: Version,
     id: Id,
     method: Method,
     conditions: Conditions,
@@ -170,19 +190,23 @@ async fn update<R: Resource>(
     // Asked before the body is read, since a missing or foreign object is told before a bad body (CONTRACT 2), and so is one
     // that is not as it should be (RFC 9110 §13.2.1) ...
     let (asker, asked, verb, expected) = (who.clone(), id.clone(), method.clone(), conditions.clone());
-    site.db.read(move |conn| expected.allow_change(&allowed::<R>(conn, &asker, &verb, &asked)?)).await?;
+    let expected = move |conn: &mut Conn| {
+        let object = allowed::<R>(conn, &asker, &verb, &asked)?;
+        expected.allow_change(|| nested::one(conn, version, &object))
+    };
+    site.db.read(expected).await?;
     let input: R::Input = body.read().await?;
     let (hub, now, is_put) = (site.hub.clone(), site.clock.now(), method == Method::PUT);
     // ... and again in the transaction, since it may have changed meanwhile.
     let updated = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let object = allowed::<R>(conn, &who, &method, &id)?;
-        conditions.allow_change(&object)?;
+        conditions.allow_change(|| nested::one(conn, version, &object))?;
         let updated = object.update(conn, &input, now)?;
         event::note(conn, &hub, "updated", &updated, now)?;
-        Ok(updated)
+        nested::one(conn, version, &updated)
     };
-    let answer = Answer::ok(&site.db.write(updated).await?)?;
+    let answer = Answer::written(StatusCode::OK, site.db.write(updated).await?);
     // A tag in the answer to PUT would be taken for that of the body that was sent (RFC 9110 §9.3.4).
     Ok(if is_put { answer } else { answer.tagged() })
 }
@@ -190,6 +214,7 @@ async fn update<R: Resource>(
 async fn destroy<R: Resource>(
     site: Data<Site>,
     caller: Caller<R::Access>,
+    version: Version,
     id: Id,
     conditions: Conditions,
 ) -> Result<Answer> {
@@ -197,7 +222,7 @@ async fn destroy<R: Resource>(
     let gone = move |conn: &mut Conn| {
         who.confirm(conn)?;
         let object = allowed::<R>(conn, &who, &Method::DELETE, &id)?;
-        conditions.allow_change(&object)?;
+        conditions.allow_change(|| nested::one(conn, version, &object))?;
         object.delete(conn)?;
         event::note(conn, &hub, "deleted", &object, now)
     };

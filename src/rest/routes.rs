@@ -8,6 +8,7 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use crate::rest::fields::FieldInfo;
+use crate::rest::nested::Nested;
 use crate::rest::reach::Reach;
 
 /// What a view says of itself.
@@ -28,8 +29,8 @@ pub struct About {
     pub arguments: Vec<(Method, &'static str)>,
     /// A media type beside JSON that clients may ask for.
     pub beside: Option<&'static str>,
-    /// Whether it is one of the two views of a resource.
-    pub is_viewset: bool,
+    /// Of the two views of a resource: the members that v2 shows as objects.
+    pub nested: Option<&'static [Nested]>,
 }
 
 impl About {

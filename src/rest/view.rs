@@ -20,12 +20,15 @@ use serde_json::{Map, Value, json};
 use crate::auth::gate::{Admitted, Principal};
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
+use crate::problem;
 use crate::rest::answer::Answer;
 use crate::rest::fields::{self, FieldInfo, Input};
 use crate::rest::negotiation::{self, Rendering};
+use crate::rest::nested::Nested;
 use crate::rest::permission::Permission;
 use crate::rest::reach::Reach;
 use crate::rest::routes::{About, Route};
+use crate::rest::version::Version;
 use crate::site::Site;
 use crate::throttle::Subject;
 
@@ -55,8 +58,8 @@ pub struct View<P> {
     may_put: Option<Question>,
     /// A media type beside JSON that clients may ask for.
     beside: Option<&'static str>,
-    /// Whether it is one of the two views of a resource.
-    is_viewset: bool,
+    /// Whether it is one of the two views of a resource, and what v2 nests in it.
+    nested: Option<&'static [Nested]>,
     /// The name of a rate of its own.
     scope: Option<&'static str>,
     permission: PhantomData<P>,
@@ -85,7 +88,7 @@ impl<P: 'static> View<P> {
             bodies: Vec::new(),
             may_put: None,
             beside: None,
-            is_viewset: false,
+            nested: None,
             scope: None,
             permission: PhantomData,
         }
@@ -97,12 +100,12 @@ impl<P: 'static> View<P> {
         self
     }
 
-    /// A view for those whom `P` allows to do what is asked of some object.
-    pub fn of_objects<T>(name: impl Into<Cow<'static, str>>) -> Self
+    /// A view for those whom `P` allows to do what is asked of some object. `nested` is what v2 shows of one as objects.
+    pub fn of_objects<T>(name: impl Into<Cow<'static, str>>, nested: &'static [Nested]) -> Self
     where
         P: Permission<T>,
     {
-        Self { is_viewset: true, ..Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows) }
+        Self { nested: Some(nested), ..Self::new(name.into(), Credentials::Read, <P as Permission<T>>::allows) }
     }
 
     /// Answers GET, and HEAD with it.
@@ -228,7 +231,7 @@ impl<P: 'static> View<P> {
             bodies: self.bodies.iter().map(|(method, fields)| (method.clone(), fields())).collect(),
             arguments: self.arguments.clone(),
             beside: self.beside,
-            is_viewset: self.is_viewset,
+            nested: self.nested,
             methods,
         }
     }
@@ -261,12 +264,16 @@ impl<P: 'static> Mounted<P> {
             Err(Error::NotAcceptable) if self.is_asked_beside(&request) => Ok(Rendering::Json),
             rendering => rendering,
         };
+        let version = Version::of(&request);
         let indented = rendering.as_ref().ok().copied().unwrap_or_default();
         let answered = match rendering {
             Ok(_) => self.handle(&site, request, payload).await,
             Err(error) => Err(error),
         };
         let mut response = answered.unwrap_or_else(|error| error.error_response());
+        if version == Version::V2 {
+            response = problem::in_place_of(response);
+        }
         if response.status() == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::from_str(&site.gate.challenge())
         {

@@ -3,6 +3,7 @@
 //! How they are loaded is told in [`source`], how single values are written in [`value`], what must fit together in
 //! [`rules`], what simplejwt has and we have not in [`refused`]. A new setting is a field here and its default: file, environment, flags and `portcullis config` follow.
 
+mod audit;
 mod jwt;
 pub mod mail;
 pub mod origin;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use audit::Audit;
 pub use jwt::Jwt;
 pub use mail::{Mail, MailBackend, SmtpTls};
 pub use origin::{Loaded, Origin, Shown};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub mail: Mail,
     /// `[admin]`: the panel.
     pub admin: Admin,
+    /// `[audit]`: how long it is kept who did what.
+    pub audit: Audit,
     /// `[log]`: what is written down.
     pub log: Log,
 }

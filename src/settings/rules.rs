@@ -75,6 +75,8 @@ impl Settings {
             ("sockets.ping", self.sockets.ping),
             ("admin.session_idle", self.admin.session_idle),
             ("admin.session_lifetime", self.admin.session_lifetime),
+            ("audit.keep", self.audit.keep),
+            ("audit.keep_sign_ins", self.audit.keep_sign_ins),
         ] {
             rule(lifetime >= Duration::from_secs(1), key, "must be at least a second");
         }

@@ -3,10 +3,11 @@
 use diesel::prelude::*;
 use portcullis::auth::gate::Principal;
 use portcullis::clock::Timestamp;
-use portcullis::db::{Backend, Conn};
+use portcullis::db::Conn;
 use portcullis::error::Result;
 use portcullis::rest::fields::{Fields, Input};
-use portcullis::rest::list::{ListQuery, Page};
+use portcullis::rest::list::ListQuery;
+use portcullis::rest::paging::{Page, Sorting};
 use portcullis::rest::permission::{IsAuthenticated, Owned};
 use portcullis::rest::resource::{Resource, viewset};
 use portcullis::rest::routes::Routes;
@@ -55,6 +56,8 @@ impl Owned for Note {
     }
 }
 
+const SORTING: Sorting<Note> = Sorting::by(|note| note.id.into(), &[]);
+
 impl Resource for Note {
     const NAME: &'static str = "notes";
     const NOUN: &'static str = "Note";
@@ -62,10 +65,12 @@ impl Resource for Note {
     type Access = IsAuthenticated;
 
     fn list(conn: &mut Conn, who: &Principal, query: &ListQuery) -> Result<Page<Self>> {
-        let mine = || notes::table.filter(notes::user_id.eq(who.user)).into_boxed::<Backend>();
-        let window = query.page_window(mine().count().get_result(conn)?)?;
-        let rows = mine().order(notes::id).limit(window.limit).offset(window.offset).load(conn)?;
-        Ok(query.page(window, rows))
+        let mine = || notes::table.filter(notes::user_id.eq(who.user));
+        let count = |conn: &mut Conn| Ok(mine().count().get_result(conn)?);
+        query.page(conn, &SORTING, count, |conn, piece| {
+            let rows = mine().filter(piece.condition()).order(piece.order());
+            Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
+        })
     }
 
     fn find(conn: &mut Conn, who: &Principal, id: i64) -> Result<Option<Self>> {

@@ -137,6 +137,15 @@ impl Asked {
         }
     }
 
+    /// The address of all its rows as CSV.
+    pub fn export(&self) -> String {
+        let link = self.link(&[("rows", "")]);
+        match link.split_once('?') {
+            Some((path, query)) => format!("{path}export.csv?{query}"),
+            None => format!("{link}export.csv"),
+        }
+    }
+
     /// The parameters in force, in the order in which links have them; those at their default are empty.
     pub(super) fn state(&self) -> Vec<(&'static str, String)> {
         let chosen = self.filters.iter().zip(&self.chosen).map(|(filter, value)| (filter.name, value.clone()));

@@ -2,8 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value as Json;
 
-use crate::db::keyset::{Place, SortColumn, Value};
+use crate::db::keyset::{Place, SortColumn};
 
 /// A row at the edge of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,24 +18,14 @@ pub struct Cursor {
 impl Cursor {
     /// As it stands in a URL.
     pub fn encode(&self) -> String {
-        let value = match &self.place.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Number(number) => (*number).into(),
-            Value::Text(text) => text.as_str().into(),
-        };
-        URL_SAFE_NO_PAD.encode(serde_json::json!([value, self.place.id, self.ordinal]).to_string())
+        let Place { value, id } = &self.place;
+        URL_SAFE_NO_PAD.encode(serde_json::json!([value.to_json(), id.to_json(), self.ordinal]).to_string())
     }
 
     /// Reads one back, if it is of the kind of this column: a cursor of another list or order is none.
     pub fn decode(text: &str, column: &SortColumn) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (value, id, ordinal): (serde_json::Value, i64, i64) = serde_json::from_slice(&json).ok()?;
-        let value = match value {
-            serde_json::Value::Null if column.nullable => Value::Null,
-            serde_json::Value::Number(number) if !column.text => Value::Number(number.as_i64()?),
-            serde_json::Value::String(text) if column.text && !text.contains('\0') => Value::Text(text),
-            _ => return None,
-        };
-        Some(Self { place: Place { value, id }, ordinal })
+        let (value, id, ordinal): (Json, Json, i64) = serde_json::from_slice(&json).ok()?;
+        Some(Self { place: Place::from_json(&value, &id, column)?, ordinal })
     }
 }

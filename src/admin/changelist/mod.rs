@@ -98,10 +98,10 @@ impl Column {
 mod tests {
     use super::view::Found;
     use super::*;
-    use crate::db::keyset::{Place, Value};
+    use crate::db::keyset::{Kind, Place, Value};
 
-    const NAME: SortColumn = SortColumn { column: "t.name", id: "t.id", text: true, nullable: false };
-    const SEEN: SortColumn = SortColumn { column: "t.seen", id: "t.id", text: false, nullable: true };
+    const NAME: SortColumn = SortColumn::new("t.name", Kind::Text, "t.id");
+    const SEEN: SortColumn = SortColumn::new("t.seen", Kind::Number, "t.id").nullable();
 
     static THINGS: Changelist = Changelist {
         path: "/admin/things/",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn found(before: bool, after: bool) -> Found {
-        let edge = |id| Some(Place { value: Value::Number(id * 10), id });
+        let edge = |id| Some(Place { value: Value::Number(id * 10), id: Value::Number(id) });
         Found {
             shown: 50,
             has_before: before,
@@ -185,7 +185,7 @@ mod tests {
         let after = parameter(&pager.next, "after").unwrap();
         let second = ask(&format!("after={after}"));
         let keyset = second.keyset().unwrap();
-        assert_eq!(keyset.from, Some(Place { value: Value::Number(500), id: 50 }));
+        assert_eq!(keyset.from, Some(Place { value: Value::Number(500), id: Value::Number(50) }));
         assert!(!keyset.backwards);
         let pager = second.view(&found(true, true), &[]).pager.unwrap();
         assert_eq!(pager.range, "Things 51–100 of 1,234");

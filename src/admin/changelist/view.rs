@@ -62,6 +62,8 @@ pub struct View {
     pub path: &'static str,
     /// The address of this page of it.
     pub here: String,
+    /// The address of all its rows as CSV, with the same search, filters and order.
+    pub export: String,
     /// "user".
     pub noun: &'static str,
     /// What the search field says while it is empty; none without search.
@@ -187,6 +189,7 @@ impl View {
             title: list.title,
             path: list.path,
             here: asked.here(),
+            export: asked.export(),
             noun: list.nouns.0,
             search: list.search,
             q: asked.q.clone(),

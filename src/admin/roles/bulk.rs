@@ -50,11 +50,12 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         return ask.refused(frame, answer.sent);
     }
     let (grants, now, ids) = (site.grants.clone(), site.clock.now(), answer.ids.clone());
+    let audit = staff.audits(site, "role.delete").because(answer.sent.value("reason"));
     let delete = move |conn: &mut Conn| {
         let mut outcome = Outcome::default();
         for id in ids {
-            if role::by_id(conn, id)?.is_some() {
-                outcome.also += remove(conn, &grants, id, now)?;
+            if let Some(role) = role::by_id(conn, id)? {
+                outcome.also += remove(conn, &grants, audit.clone(), &role, now)?;
                 outcome.done += 1;
             }
         }

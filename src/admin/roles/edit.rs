@@ -19,6 +19,7 @@ use crate::auth::permissions::{Permission, PermissionSet, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{Object, changed, role_fields, told};
 use crate::model::role::{self, Role};
 use crate::model::user::Taken;
 use crate::rest::fields::{Fields, Input};
@@ -225,7 +226,15 @@ pub async fn make(
     if let Some(words) = actor.cannot_give(wanted) {
         return Err(PageError::Refused(words));
     }
-    let make = move |conn: &mut Conn| role::insert(conn, &typed.name, &typed.description, &names(wanted), now);
+    let audit = staff.audits(&site, "role.create");
+    let make = move |conn: &mut Conn| {
+        let made = role::insert(conn, &typed.name, &typed.description, &names(wanted), now)?;
+        if let Ok(role) = &made {
+            let fields = role_fields(conn, role)?;
+            audit.on(Object::new("role", role.id, &role.name)).with(told(&fields)).append(conn)?;
+        }
+        Ok(made)
+    };
     match staff.write(&site, make).await? {
         Ok(_) => {
             staff.done(&site, &Flash::done(format!("The role {name} was added.")).adding("Nobody holds it yet."));
@@ -261,7 +270,18 @@ pub async fn save(
     };
     let (actor, grants, wanted, name) =
         (staff.actor(), site.grants.clone(), with_view(sent.values("p")), typed.name.clone());
-    let write = move |conn: &mut Conn| change(conn, &grants, &actor, id, &typed, wanted, now);
+    let audit = staff.audits(&site, "role.change");
+    let write = move |conn: &mut Conn| {
+        let before = existing(conn, id)?.role;
+        let fields = role_fields(conn, &before)?;
+        let saved = change(conn, &grants, &actor, id, &typed, wanted, now)?;
+        if let Saved::Done { .. } = saved {
+            let after = existing(conn, id)?.role;
+            let changes = changed(&fields, &role_fields(conn, &after)?);
+            audit.on(Object::new("role", id, after.name)).with(changes).append(conn)?;
+        }
+        Ok(saved)
+    };
     match staff.write(&site, write).await? {
         Saved::Done { holders } => {
             let touched = format!("It acts on {} from their next request on.", count_words(holders, "user", "users"));

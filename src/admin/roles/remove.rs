@@ -13,6 +13,7 @@ use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{Audit, Change as Changed, Object};
 use crate::model::role::{self, Role};
 use crate::site::Site;
 
@@ -80,7 +81,12 @@ pub async fn delete(
         return ask.refused(frame(&staff, &role), form.sent);
     }
     let (grants, now) = (site.grants.clone(), site.clock.now());
-    let holders = staff.write(&site, move |conn| remove(conn, &grants, id, now)).await?;
+    let audit = staff.audits(&site, "role.delete").because(form.sent.value("reason"));
+    let gone = move |conn: &mut Conn| {
+        let role = role::by_id(conn, id)?.ok_or(Error::not_found())?;
+        remove(conn, &grants, audit, &role, now)
+    };
+    let holders = staff.write(&site, gone).await?;
     let flash = Flash::done(format!("The role {} was deleted.", role.name))
         .adding(format!("{} held it.", count_words(holders, "user", "users")));
     staff.done(&site, &flash);
@@ -91,9 +97,10 @@ pub async fn delete(
 ///
 /// # Errors
 /// The database's.
-pub fn remove(conn: &mut Conn, grants: &Grants, id: i64, now: Timestamp) -> Result<usize> {
-    let holders = role::holders(conn, id)?;
-    role::delete(conn, id)?;
+pub fn remove(conn: &mut Conn, grants: &Grants, audit: Audit, role: &Role, now: Timestamp) -> Result<usize> {
+    let holders = role::holders(conn, role.id)?;
+    role::delete(conn, role.id)?;
+    audit.on(Object::new("role", role.id, &role.name)).with([Changed::fact("holders", holders.len())]).append(conn)?;
     for user in &holders {
         grants.changed_in(conn, *user, now)?;
     }

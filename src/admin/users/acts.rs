@@ -14,6 +14,7 @@ use crate::admin::when::{When, count_words};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{Change as Changed, Object};
 use crate::model::belongings::{self, Belongings};
 use crate::model::session::Ended;
 use crate::model::user::{self, User};
@@ -114,16 +115,19 @@ pub async fn sign_out(
     site: web::Data<Site>,
     staff: Staff<Revoke<Sessions>>,
     id: web::Path<i64>,
-    _: Form<Button>,
+    form: Form<Button>,
 ) -> Result<HttpResponse, PageError> {
     let id = *id;
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let audit = staff.audits(&site, "user.sign_out").because(form.sent.value("reason"));
     let end = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        Ok(Ok((target.state.username, end_all(conn, &grants, id, now)?)))
+        let (username, ended) = (target.state.username, end_all(conn, &grants, id, now)?);
+        audit.on(Object::user(id, &*username)).with([Changed::fact("sessions_ended", ended)]).append(conn)?;
+        Ok(Ok((username, ended)))
     };
     let (username, ended) = staff.write(&site, end).await??;
     let flash = Flash::done(format!("{username} was signed out everywhere."))
@@ -175,9 +179,10 @@ pub async fn reset_two_factor(
     site: web::Data<Site>,
     staff: Staff<Change<Users>>,
     id: web::Path<i64>,
-    _: Form<Button>,
+    form: Form<Button>,
 ) -> Result<HttpResponse, PageError> {
     let (actor, id) = (staff.actor(), *id);
+    let audit = staff.audits(&site, "user.two_factor_reset").because(form.sent.value("reason"));
     let reset = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
@@ -187,6 +192,7 @@ pub async fn reset_two_factor(
             return Ok(Err(PageError::Rule(rule)));
         }
         two_factor::remove(conn, id)?;
+        audit.on(Object::user(id, &*target.state.username)).append(conn)?;
         Ok(Ok(target.state.username))
     };
     let username = staff.write(&site, reset).await??;
@@ -219,10 +225,11 @@ pub async fn deactivate(
     site: web::Data<Site>,
     staff: Staff<Change<Users>>,
     id: web::Path<i64>,
-    _: Form<Button>,
+    form: Form<Button>,
 ) -> Result<HttpResponse, PageError> {
     let id = *id;
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let audit = staff.audits(&site, "user.deactivate").because(form.sent.value("reason"));
     let switch_off = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
@@ -232,7 +239,10 @@ pub async fn deactivate(
             return Ok(Err(PageError::Rule(rule)));
         }
         let ended = panel_session::end_all(conn, id)? + grants.set_active_in(conn, id, false, now)?;
-        Ok(Ok((target.state.username, ended)))
+        let (was, username) = (target.state.active, target.state.username);
+        let changes = Changed::of("is_active", was, false).into_iter().chain([Changed::fact("sessions_ended", ended)]);
+        audit.on(Object::user(id, &*username)).with(changes).append(conn)?;
+        Ok(Ok((username, ended)))
     };
     let (username, ended) = staff.write(&site, switch_off).await??;
     let flash = Flash::done(format!("{username} was deactivated."))
@@ -308,6 +318,7 @@ pub async fn delete(
         return ask.refused(account.frame(&staff, "Delete"), form.sent);
     }
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let audit = staff.audits(&site, "user.delete").because(form.sent.value("reason"));
     let delete = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
@@ -318,8 +329,16 @@ pub async fn delete(
         }
         let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(actor.id), now)?;
         let ended = end_all(conn, &grants, id, now)?;
+        let (own, username) = (belongings::of(conn, id, now)?, target.state.username);
         user::delete(conn, id)?;
-        Ok(Ok((target.state.username, ended, revoked)))
+        let counts = [
+            Changed::fact("sessions_ended", ended),
+            Changed::fact("tokens_revoked", revoked),
+            Changed::fact("articles_deleted", own.articles),
+            Changed::fact("tasks_deleted", own.tasks),
+        ];
+        audit.on(Object::user(id, &*username)).with(counts).append(conn)?;
+        Ok(Ok((username, ended, revoked)))
     };
     let (username, ended, revoked) = staff.write(&site, delete).await??;
     let flash = Flash::done(format!("{username} was deleted.")).adding(format!(

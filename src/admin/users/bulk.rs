@@ -15,6 +15,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{Audit, Change, Object};
 use crate::model::{panel_session, role};
 use crate::site::Site;
 
@@ -38,6 +39,17 @@ impl Act {
             Self::SignOut => "sign-out",
             Self::GiveRole => "give-role",
             Self::TakeRole => "take-role",
+        }
+    }
+
+    /// Its code in the audit log.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Activate => "user.activate",
+            Self::Deactivate => "user.deactivate",
+            Self::SignOut => "user.sign_out",
+            Self::GiveRole => "role.give",
+            Self::TakeRole => "role.take",
         }
     }
 
@@ -149,8 +161,16 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         return Err(PageError::Rule("The role that was chosen is gone.".to_owned()));
     }
 
-    let (actor, grants, now, ids) = (staff.actor(), site.grants.clone(), site.clock.now(), answer.ids.clone());
-    let outcome = staff.write(site, move |conn| carry_out(conn, &grants, &actor, act, &ids, role, now)).await?;
+    let ids = answer.ids.clone();
+    let work = Work {
+        act,
+        role: role.filter(|_| act.moves_a_role()).map(|id| (id, chosen.clone())),
+        actor: staff.actor(),
+        grants: site.grants.clone(),
+        audit: staff.audits(site, act.code()).because(answer.sent.value("reason")),
+        now: site.clock.now(),
+    };
+    let outcome = staff.write(site, move |conn| work.carry_out(conn, &ids)).await?;
     let users = count_words(outcome.done, "user", "users");
     let mut flash =
         Flash::done(act.done(&users, outcome.done == 1, &chosen)).adding(outcome.in_words("session", "sessions"));
@@ -185,56 +205,75 @@ fn exception(actor: &Actor, act: Act, target: &Target) -> Option<String> {
     })
 }
 
-fn carry_out(
-    conn: &mut Conn,
-    grants: &Grants,
-    actor: &Actor,
+/// An act that was asked about and is to be done.
+struct Work {
     act: Act,
-    ids: &[i64],
-    role: Option<i64>,
+    /// The role that is given or taken, and its name.
+    role: Option<(i64, String)>,
+    actor: Actor,
+    grants: Grants,
+    audit: Audit,
     now: Timestamp,
-) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    for id in ids {
-        let target = match Target::load(conn, *id) {
-            Ok(target) => target,
-            Err(Error::NotFound(_)) => {
-                outcome.left_out += 1;
-                continue;
+}
+
+impl Work {
+    /// Does it to each of these that can be done; an entry of the audit log for each of them, so that each history tells it.
+    fn carry_out(&self, conn: &mut Conn, ids: &[i64]) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        for id in ids {
+            match Target::load(conn, *id) {
+                Ok(target) if self.carry_out_on(conn, &target, &mut outcome)? => outcome.done += 1,
+                Ok(_) | Err(Error::NotFound(_)) => outcome.left_out += 1,
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
-        };
-        let moved = match role.filter(|_| act.moves_a_role()) {
-            Some(role) => actor.cannot_move_role(conn, role, *id, act == Act::GiveRole)?,
+        }
+        Ok(outcome)
+    }
+
+    /// Does it to one user; `false` if that user is left out.
+    fn carry_out_on(&self, conn: &mut Conn, target: &Target, outcome: &mut Outcome) -> Result<bool> {
+        let Self { act, actor, grants, now, .. } = self;
+        let (act, id, now) = (*act, target.id, *now);
+        let moved = match &self.role {
+            Some((role, _)) => actor.cannot_move_role(conn, *role, id, act == Act::GiveRole)?,
             None => None,
         };
-        if exception(actor, act, &target).or(moved).is_some() {
-            outcome.left_out += 1;
-            continue;
+        if exception(actor, act, target).or(moved).is_some() {
+            return Ok(false);
         }
-        let changed = match (act, role) {
+        let sessions = |ended| Some(Change::fact("sessions_ended", ended));
+        let (mut ended, mut changes) = (0, Vec::new());
+        match (act, &self.role) {
             (Act::Activate | Act::Deactivate, _) => {
                 if act == Act::Deactivate {
-                    outcome.also += panel_session::end_all(conn, *id)?;
+                    ended += panel_session::end_all(conn, id)?;
                 }
-                outcome.also += grants.set_active_in(conn, *id, act == Act::Activate, now)?;
-                true
+                ended += grants.set_active_in(conn, id, act == Act::Activate, now)?;
+                changes.extend(Change::of("is_active", target.state.active, act == Act::Activate));
+                changes.extend(sessions(ended).filter(|_| act == Act::Deactivate));
             }
             (Act::SignOut, _) => {
-                outcome.also += end_all(conn, grants, *id, now)?;
-                outcome.ended_own_session |= *id == actor.id;
-                true
+                ended += end_all(conn, grants, id, now)?;
+                outcome.ended_own_session |= id == actor.id;
+                changes.extend(sessions(ended));
             }
-            (Act::GiveRole, Some(role)) => role::give(conn, role, *id, now)?,
-            (Act::TakeRole, Some(role)) => role::take(conn, role, *id)?,
-            (Act::GiveRole | Act::TakeRole, None) => false,
-        };
-        if changed {
-            grants.changed_in(conn, *id, now)?;
-            outcome.done += 1;
-        } else {
-            outcome.left_out += 1;
+            (Act::GiveRole, Some((role, name))) => {
+                if !role::give(conn, *role, id, now)? {
+                    return Ok(false);
+                }
+                changes.extend(Change::of("roles", "", name));
+            }
+            (Act::TakeRole, Some((role, name))) => {
+                if !role::take(conn, *role, id)? {
+                    return Ok(false);
+                }
+                changes.extend(Change::of("roles", name, ""));
+            }
+            (Act::GiveRole | Act::TakeRole, None) => return Ok(false),
         }
+        outcome.also += ended;
+        grants.changed_in(conn, id, now)?;
+        self.audit.clone().on(Object::user(id, &*target.state.username)).with(changes).append(conn)?;
+        Ok(true)
     }
-    Ok(outcome)
 }

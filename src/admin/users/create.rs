@@ -14,6 +14,7 @@ use crate::admin::visit::Flash;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::model::audit::{Object, told, user_fields};
 use crate::model::role;
 use crate::model::user::{self, NewUser, Taken, UserChanges};
 use crate::site::Site;
@@ -80,6 +81,7 @@ pub async fn make(
     let hash = site.passwords.hash(password).await?;
     let roles: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
     let (actor, now, username) = (staff.actor(), site.clock.now(), profile.username.clone());
+    let audit = staff.audits(&site, "user.create");
     let new = NewUser {
         username: profile.username.clone(),
         password: hash,
@@ -108,10 +110,12 @@ pub async fn make(
             updated_at: now,
             ..UserChanges::default()
         };
-        let _ = user::update(conn, made.id, &rest)?;
+        let made = user::update(conn, made.id, &rest)?.unwrap_or(made);
         for role in roles {
             role::give(conn, role, made.id, now)?;
         }
+        let fields = user_fields(conn, &made)?;
+        audit.on(Object::user(made.id, made.username)).with(told(&fields)).append(conn)?;
         Ok(Ok(Some(made.id)))
     };
     match staff.write(&site, make).await?? {

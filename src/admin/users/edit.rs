@@ -21,6 +21,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{self, Object, changed, user_fields};
 use crate::model::user::{self, Taken, User, UserChanges};
 use crate::model::{belongings, role, two_factor};
 use crate::site::Site;
@@ -194,15 +195,22 @@ pub async fn save(
     let username = typed.username.clone();
     let verify = site.settings.mail.verify_new_addresses;
     let has_shown_password = staff.has_shown_password(&site);
+    let audit = staff.audits(&site, "user.change");
     let write = move |conn: &mut Conn| {
         let before = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        let fields = user_fields(conn, &before)?;
         if before.is_superuser != typed.is_superuser && actor.state.superuser && !has_shown_password {
             return Ok(Saved::PasswordFirst);
         }
         let saved = change(conn, &grants, &actor, id, &typed, &wanted, now)?;
-        if matches!(saved, Saved::Done { .. }) && before.email != typed.email {
+        if let Saved::Done { ended, .. } = &saved {
             let after = user::by_id(conn, id)?.ok_or(Error::not_found())?;
-            by_letter::address_changed(conn, &before.email, &after, verify, now)?;
+            if before.email != typed.email {
+                by_letter::address_changed(conn, &before.email, &after, verify, now)?;
+            }
+            let changes = changed(&fields, &user_fields(conn, &after)?);
+            let ended = (*ended > 0).then(|| audit::Change::fact("sessions_ended", ended));
+            audit.on(Object::user(id, after.username)).with(changes).with(ended).append(conn)?;
         }
         Ok(saved)
     };

@@ -16,6 +16,7 @@ use crate::admin::when::count_words;
 use crate::auth::account_rules::Own;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::audit::{Change as Changed, Object};
 use crate::model::panel_session;
 use crate::model::user::{self, User};
 use crate::site::Site;
@@ -96,11 +97,14 @@ pub async fn set(
     };
     let hash = site.passwords.hash(password).await?;
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let audit = staff.audits(&site, "user.password").on(Object::user(id, &user.username));
     let set = move |conn: &mut Conn| {
         if let Err(refusal) = actor.reach(&Target::load(conn, id)?) {
             return Ok(Err(refusal));
         }
-        Ok(Ok(panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, &hash, now)?))
+        let ended = panel_session::end_all(conn, id)? + grants.set_password_in(conn, id, &hash, now)?;
+        audit.with([Changed::secret("password"), Changed::fact("sessions_ended", ended)]).append(conn)?;
+        Ok(Ok(ended))
     };
     let ended = staff.write(&site, set).await??;
     let flash = Flash::done(format!("{} has a new password.", user.username))

@@ -18,13 +18,14 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::model::audit::{Change as Changed, Object};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::{panel_session, user};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
 /// A session of the panel is named by this and the digest of its key.
-const PANEL: &str = "panel-";
+pub const PANEL: &str = "panel-";
 
 /// A session as a page shows it.
 pub struct Line {
@@ -152,13 +153,18 @@ pub async fn sign_out(
     let Ok((which, _)) = form.checked() else { return Ok(back_to("")) };
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let session = which.session;
+    let audit = staff.audits(&site, "session.end");
     let end = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        let ended = end_one(conn, &grants, &session, id, &actor, now)?;
-        Ok(Ok((ended, target.state.username)))
+        let (ended, username) = (end_one(conn, &grants, &session, id, &actor, now)?, target.state.username);
+        if let Some(device) = &ended {
+            let told = [Changed::fact("session", &session), Changed::fact("device", device)];
+            audit.on(Object::user(id, &*username)).with(told).append(conn)?;
+        }
+        Ok(Ok((ended, username)))
     };
     let (ended, username) = staff.write(&site, end).await??;
     let flash = match ended {
@@ -171,7 +177,10 @@ pub async fn sign_out(
 }
 
 /// Ends one session of a user and returns the device's name; `None` if it is not, or no longer, the user's.
-fn end_one(
+///
+/// # Errors
+/// The database's.
+pub fn end_one(
     conn: &mut Conn,
     grants: &Grants,
     session: &str,

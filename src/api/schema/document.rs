@@ -5,19 +5,21 @@ use serde_json::{Map, Value, json};
 
 use crate::api::schema::answers::{self, Outcome};
 use crate::api::schema::records;
-use crate::api::schema::refusals::{refusals, words};
+use crate::api::schema::refusals::{self, words};
 use crate::api::schema::{bodies, others};
 use crate::auth::permissions::Permission;
+use crate::problem;
 use crate::rest::conditions::Conditions;
 use crate::rest::fields::FieldInfo;
 use crate::rest::idempotency::IdempotencyKey;
 use crate::rest::permission::verb_of;
 use crate::rest::reach::Reach;
 use crate::rest::routes::{About, Listed};
+use crate::rest::version::Version;
 use crate::settings::Settings;
 
 const ABOUT: &str = "Users, tokens and a first API. Everything below `/api/v1/` answers at `/api/` as well, and is the same \
-    there. Views of a resource take a suffix that names the format (`/api/v1/tasks.json`). Every URL answers OPTIONS with \
+    there; at `/api/v2/` lists go by cursor, authors are objects, and errors are problems (RFC 9457). Views of a resource take a suffix that names the format (`/api/v1/tasks.json`). Every URL answers OPTIONS with \
     its name and fields, and HEAD where it answers GET; another method is a 405. Bodies may come as JSON or as forms.";
 
 const CONDITIONS: [(&str, &str); 2] = [
@@ -38,7 +40,8 @@ pub fn of(views: &[Listed], settings: &Settings) -> Value {
         let (path, parameters) = split(&view.path);
         let mut operations = Map::new();
         for method in &about.methods {
-            let operation = Operation { about: &about, method, path: &path, is_item: !parameters.is_empty() };
+            let version = if problem::is_asked_at(&path) { Version::V2 } else { Version::V1 };
+            let operation = Operation { about: &about, version, method, path: &path, is_item: !parameters.is_empty() };
             operations.insert(method.as_str().to_lowercase(), operation.told(&mut schemas));
         }
         if !parameters.is_empty() {
@@ -57,13 +60,14 @@ pub fn of(views: &[Listed], settings: &Settings) -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": schemas, "responses": refusals(), "securitySchemes": schemes(settings) },
+        "components": { "schemas": schemas, "responses": refusals::all(), "securitySchemes": schemes(settings) },
     })
 }
 
 /// One method of one view.
 struct Operation<'a> {
     about: &'a About,
+    version: Version,
     method: &'a Method,
     path: &'a str,
     is_item: bool,
@@ -110,28 +114,33 @@ impl Operation<'_> {
     fn summary(&self, schemas: &mut Map<String, Value>) -> (String, Vec<(u16, String)>) {
         let owned =
             |outcomes: &[Outcome]| outcomes.iter().map(|(status, shape)| (*status, (*shape).to_owned())).collect();
-        if !self.about.is_viewset {
+        let Some(nested) = self.about.nested else {
             let known = answers::of(&self.about.name, self.method.as_str());
             return known.map_or_else(Default::default, |(summary, outcomes)| (summary.to_owned(), owned(outcomes)));
-        }
+        };
         let Some((noun, kind)) = self.about.name.rsplit_once(' ') else { return Default::default() };
         let is_list = kind == "List";
+        let nested = if self.version == Version::V2 { nested } else { &[] };
+        let record = if nested.is_empty() { noun.to_owned() } else { format!("{noun}V2") };
         if let Some((_, fields)) = self.about.bodies.first() {
-            schemas.insert(noun.to_owned(), records::of_fields(fields));
+            schemas.insert(record.clone(), records::of_fields(fields, nested));
         }
         let Some((summary, status)) = answers::of_resource(is_list, self.method.as_str(), noun) else {
             return Default::default();
         };
         let shape = match *self.method {
             Method::DELETE => String::new(),
-            Method::GET if is_list => format!("Page<{noun}>"),
-            _ => noun.to_owned(),
+            Method::GET if is_list => format!("Page<{record}>"),
+            _ => record,
         };
         (summary, vec![(status, shape)])
     }
 
     fn id(&self) -> String {
-        let path = self.path.strip_prefix("/api/v1/").map_or_else(|| format!("root{}", self.path), str::to_owned);
+        let path = match self.path.strip_prefix("/api/v1/") {
+            Some(path) => path.to_owned(),
+            None => format!("root{}", self.path).replace("root/api/v2/", "v2/"),
+        };
         let words = path.split(['/', '{', '}', '-']).filter(|word| !word.is_empty());
         let words = std::iter::once(self.method.as_str()).chain(words);
         words.map(str::to_lowercase).collect::<Vec<_>>().join("_")
@@ -139,8 +148,8 @@ impl Operation<'_> {
 
     /// The first segment of its path.
     fn tag(&self) -> &str {
-        let path = self.path.strip_prefix("/api/v1/").unwrap_or("samples");
-        match path.split('/').next().unwrap_or_default() {
+        let path = ["/api/v1/", "/api/v2/"].iter().find_map(|prefix| self.path.strip_prefix(prefix));
+        match path.unwrap_or("hello").split('/').next().unwrap_or_default() {
             "hello" | "protected" | "admin-only" | "premium" | "read-only" | "rate-limited" | "data" => "samples",
             "login" | "logout" => "token",
             "" => "schema",
@@ -185,10 +194,16 @@ impl Operation<'_> {
     }
 
     fn query(&self, is_list: bool) -> impl Iterator<Item = Value> {
-        let page = json!({
-            "name": "page", "in": "query", "description": "The page, from 1 on, or `last`.",
-            "schema": { "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "last" }] },
-        });
+        let page = match self.version {
+            Version::V1 => json!({
+                "name": "page", "in": "query", "description": "The page, from 1 on, or `last`.",
+                "schema": { "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "last" }] },
+            }),
+            Version::V2 => json!({
+                "name": "cursor", "in": "query", "description": "Where the page begins, as `next` and `previous` have it.",
+                "schema": { "type": "string" },
+            }),
+        };
         let known = answers::filters(&self.about.name).iter().map(|(name, kind, words)| {
             json!({ "name": name, "in": "query", "description": words, "schema": records::of_type(kind) })
         });
@@ -239,10 +254,8 @@ impl Operation<'_> {
             statuses.push(422);
         }
         statuses.retain(|status| outcomes.iter().all(|(own, _)| own != status));
-        let mut all: Vec<(u16, Value)> = statuses
-            .into_iter()
-            .map(|status| (status, json!({ "$ref": format!("#/components/responses/{status}") })))
-            .collect();
+        let mut all: Vec<(u16, Value)> =
+            statuses.into_iter().map(|status| (status, refusals::named(self.version, status))).collect();
         all.extend(outcomes.iter().map(|(status, shape)| (*status, self.outcome(*status, shape))));
         all.sort_by_key(|(status, _)| *status);
         all.into_iter().map(|(status, told)| (status.to_string(), told)).collect()
@@ -250,11 +263,14 @@ impl Operation<'_> {
 
     fn outcome(&self, status: u16, shape: &str) -> Value {
         let words = words(status);
+        if self.version == Version::V2 && status >= 400 {
+            return refusals::named(self.version, status);
+        }
         if shape.is_empty() {
             return json!({ "description": words });
         }
         let schema = match shape.strip_prefix("Page<").and_then(|rest| rest.strip_suffix('>')) {
-            Some(item) => records::page_of(records::named(item)),
+            Some(item) => records::page_of(self.version, records::named(item)),
             None if shape.contains('|') => json!({ "anyOf": shape.split('|').map(records::named).collect::<Vec<_>>() }),
             None => records::named(shape),
         };

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::schema::records;
-use crate::api::schema::refusals::words;
+use crate::api::schema::refusals::{self, words};
+use crate::rest::version::Version;
 
 /// The WebSocket, whose handshake alone is HTTP.
 fn socket() -> (String, Value) {
@@ -11,7 +12,7 @@ fn socket() -> (String, Value) {
         "name": "Sec-WebSocket-Protocol", "in": "header", "schema": { "type": "string" },
         "description": "`bearer, ` and the token, for browsers, which cannot set `Authorization`.",
     });
-    let refused = |status: u16| json!({ "$ref": format!("#/components/responses/{status}") });
+    let refused = |status: u16| refusals::named(Version::V1, status);
     let told = json!({
         "operationId": "get_ws", "tags": ["events"], "security": [{ "bearer": [] }, {}],
         "summary": "A WebSocket (RFC 6455) that tells what becomes of one's own tasks and of articles.",

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::rest::fields::FieldInfo;
+use crate::rest::nested::Nested;
+use crate::rest::version::Version;
 use crate::settings::Settings;
 
 /// The schema of a field's values, by the type that OPTIONS names.
@@ -26,10 +28,12 @@ pub fn or_null(mut schema: Value) -> Value {
     schema
 }
 
-/// The object that an answer shows of a resource: each field that its input declares, the read-only ones too.
-pub fn of_fields(fields: &[FieldInfo]) -> Value {
+/// The object that an answer shows of a resource: each field that its input declares, the read-only ones too, and objects
+/// in place of what is nested.
+pub fn of_fields(fields: &[FieldInfo], nested: &[Nested]) -> Value {
     let property = |field: &FieldInfo| {
-        let schema = of_type(field.r#type);
+        let inner = nested.iter().find(|nested| nested.member == field.name);
+        let schema = inner.map_or_else(|| of_type(field.r#type), |nested| named(nested.record));
         let schema = if field.nullable { or_null(schema) } else { schema };
         (field.name.to_owned(), schema)
     };
@@ -39,17 +43,19 @@ pub fn of_fields(fields: &[FieldInfo]) -> Value {
 }
 
 /// One page of what `item` describes.
-pub fn page_of(item: Value) -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "count": { "type": "integer", "description": "Rows on all pages together." },
-            "next": { "type": ["string", "null"], "format": "uri", "description": "Where the next page is." },
-            "previous": { "type": ["string", "null"], "format": "uri", "description": "Where the page before is." },
-            "results": { "type": "array", "maxItems": 10, "items": item },
-        },
-        "required": ["count", "next", "previous", "results"],
-    })
+pub fn page_of(version: Version, item: Value) -> Value {
+    let mut properties = json!({
+        "count": { "type": "integer", "description": "Rows on all pages together." },
+        "next": { "type": ["string", "null"], "format": "uri", "description": "Where the next page is." },
+        "previous": { "type": ["string", "null"], "format": "uri", "description": "Where the page before is." },
+        "results": { "type": "array", "maxItems": 10, "items": item },
+    });
+    if let (Version::V2, Some(properties)) = (version, properties.as_object_mut()) {
+        properties.remove("count");
+    }
+    let required: Vec<Value> =
+        properties.as_object().into_iter().flat_map(Map::keys).cloned().map(Value::from).collect();
+    json!({ "type": "object", "properties": properties, "required": required })
 }
 
 /// A reference to a component.
@@ -90,7 +96,10 @@ const PERSON: &str = "id: integer, username: string, email: string, first_name: 
     roles: string[], date_joined: datetime, last_login: datetime?";
 
 /// What settings do not change, by name.
-const RECORDS: [(&str, &str); 32] = [
+const RECORDS: [(&str, &str); 35] = [
+    ("Problem", "type: string, title: string, status: integer, detail?: string, code?: string, errors?: Complaint[]"),
+    ("Complaint", "detail: string, pointer: string"),
+    ("Author", "id: integer, username: string"),
     ("Detail", "detail: string"),
     ("Unauthorized", "detail: string, code?: string, messages?: TokenMessage[]"),
     ("TokenMessage", "token_class: string, token_type: string, message: string"),
@@ -151,7 +160,7 @@ const RECORDS: [(&str, &str); 32] = [
 ];
 
 /// Those whose members are for the settings or for others to name.
-const OPEN: [&str; 5] = ["Description", "Root", "Key", "Introspected", "TokenInfo"];
+const OPEN: [&str; 6] = ["Problem", "Description", "Root", "Key", "Introspected", "TokenInfo"];
 
 /// Every record, by name.
 pub fn all(settings: &Settings) -> Map<String, Value> {

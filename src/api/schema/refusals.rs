@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::schema::records;
+use crate::rest::version::Version;
 
 /// What a status means.
 pub fn words(status: u16) -> &'static str {
@@ -30,25 +31,42 @@ pub fn words(status: u16) -> &'static str {
     }
 }
 
-/// What every method may answer, by status.
-pub fn refusals() -> Map<String, Value> {
-    let refusal = |status: u16| {
-        let shape = match status {
-            400 => "BadRequest",
-            401 => "Unauthorized",
-            _ => "Detail",
-        };
-        if status == 304 {
-            return (status.to_string(), json!({ "description": words(status) }));
-        }
-        let mut told = json!({
-            "description": words(status), "content": { "application/json": { "schema": records::named(shape) } },
-        });
-        if let (429 | 503, Some(object)) = (status, told.as_object_mut()) {
-            let seconds = json!({ "schema": { "type": "integer" }, "description": "Seconds." });
-            object.insert("headers".into(), json!({ "Retry-After": seconds }));
-        }
-        (status.to_string(), told)
+/// What any method may answer that is told in few words, by status.
+const STATUSES: [u16; 14] = [304, 400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422, 429, 503];
+
+/// A reference to what a version answers with this status.
+pub fn named(version: Version, status: u16) -> Value {
+    json!({ "$ref": format!("#/components/responses/{}", key(version, status)) })
+}
+
+fn key(version: Version, status: u16) -> String {
+    match version {
+        Version::V2 if status >= 400 => format!("v2.{status}"),
+        _ => status.to_string(),
+    }
+}
+
+/// What every method may answer, in both versions.
+pub fn all() -> Map<String, Value> {
+    let statuses = STATUSES.into_iter().chain([500]);
+    let both = statuses.flat_map(|status| [Version::V1, Version::V2].map(|version| (version, status)));
+    both.map(|(version, status)| (key(version, status), refusal(version, status))).collect()
+}
+
+fn refusal(version: Version, status: u16) -> Value {
+    if status == 304 {
+        return json!({ "description": words(status) });
+    }
+    let (kind, shape) = match (version, status) {
+        (Version::V2, _) => ("application/problem+json", "Problem"),
+        (Version::V1, 400) => ("application/json", "BadRequest"),
+        (Version::V1, 401) => ("application/json", "Unauthorized"),
+        (Version::V1, _) => ("application/json", "Detail"),
     };
-    [304, 400, 401, 403, 404, 406, 412, 413, 415, 422, 429, 500, 503].into_iter().map(refusal).collect()
+    let mut told = json!({ "description": words(status), "content": { kind: { "schema": records::named(shape) } } });
+    if let (429 | 503, Some(object)) = (status, told.as_object_mut()) {
+        let seconds = json!({ "schema": { "type": "integer" }, "description": "Seconds." });
+        object.insert("headers".into(), json!({ "Retry-After": seconds }));
+    }
+    told
 }

@@ -6,8 +6,10 @@ use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::model::audit::{Audit, Object};
 use crate::model::change::{self, What};
 use crate::model::session::{self, Device, Ended, SessionId};
+use crate::model::token::OutstandingToken;
 use crate::model::{token, user};
 use crate::settings::TokenClass;
 
@@ -27,22 +29,25 @@ impl Grants {
     ///
     /// # Errors
     /// The database's.
-    pub async fn revoke_any(&self, text: &str, by: i64) -> Result<()> {
+    pub async fn revoke_any(&self, text: &str, by: i64, audit: Audit) -> Result<()> {
         let now = self.clock.now();
         let Ok(claims) = self.signer.verify(text, now) else { return Ok(()) };
         let this = self.clone();
         let ended = move |conn: &mut Conn| {
             let user = match claims.user(&this.jwt.user_id_claim).id() {
-                Some(id) => user::by_id(conn, id)?.map(|user| user.id),
+                Some(id) => user::by_id(conn, id)?,
                 None => None,
             };
+            let (user, name) = user.map(|user| (user.id, user.username)).unzip();
+            let audit = audit.on(Object::new("token", claims.jti().unwrap_or_default(), name.unwrap_or_default()));
             if let Some(sid) = claims.session()
                 && this.end_in(conn, sid, user, Ended::ByAdmin, Some(by), now)?
             {
-                return Ok(());
+                return audit.append(conn);
             }
             // No session on record: a token that was made elsewhere ends by its own id.
             let (Some(jti), Some(exp)) = (claims.jti(), claims.moment("exp")) else { return Ok(()) };
+            audit.append(conn)?;
             let alone = What::Ended { session: SessionId::of_token(jti), user };
             change::append(conn, alone, now, this.until(now).max(exp + CLOCK_SLACK))
         };
@@ -97,6 +102,16 @@ impl Grants {
         token::blacklist_session(conn, sid, why, by, now)?;
         change::append(conn, What::Ended { session: sid, user }, now, self.until(now))?;
         Ok(true)
+    }
+
+    /// Puts one refresh token on the blacklist inside the caller's transaction and leaves its session be: the session cannot
+    /// be continued by it, and access tokens go on until they expire. `false` if it was there already.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn revoke_alone_in(&self, conn: &mut Conn, row: &OutstandingToken, by: i64, now: Timestamp) -> Result<bool> {
+        // No entry in the change log: whoever takes a refresh token asks the database about it.
+        token::blacklist(conn, row.id, Ended::ByAdmin, Some(by), now)
     }
 
     /// Ends all sessions of a user inside the caller's transaction, by one row; returns how many were live.

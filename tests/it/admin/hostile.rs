@@ -8,6 +8,8 @@ use serde_json::json;
 
 const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
 
+const LISTS: [&str; 5] = ["users", "roles", "tokens", "blacklist", "sessions"];
+
 /// What no page may hold: our own markup has none of it.
 #[track_caller]
 fn is_harmless(path: &str, html: &str) {
@@ -36,7 +38,7 @@ async fn names_titles_agents_and_searches_are_text_on_every_page() {
 
     let encoded: String = form_urlencoded::byte_serialize(EVIL.as_bytes()).collect();
     let own = paths("page()").into_iter().map(|path| path.replace("/1/", &format!("/{id}/")));
-    let asked = ["users", "roles", "blacklist"].map(|list| format!("/admin/{list}/?q={encoded}&status={encoded}"));
+    let asked = LISTS.map(|list| format!("/admin/{list}/?q={encoded}&status={encoded}"));
     let more = [
         format!("/admin/login/?next={encoded}"),
         format!("/admin/{encoded}/"),
@@ -149,7 +151,7 @@ async fn a_form_of_any_shape_is_no_fault_of_the_server() {
         }
     }
     for query in ["after=bnVsbA", "after=W251bGwsMSwxXQ", "after=WyJhIiwxLDFd", "rows=-1", "sort=-", "q=%00", "q=%ff"] {
-        for list in ["users", "roles", "blacklist"] {
+        for list in LISTS {
             root.get(&format!("/admin/{list}/?{query}&sort=username")).await.is(200);
             root.get(&format!("/admin/{list}/?{query}")).await.is(200);
         }

@@ -1,13 +1,17 @@
 //! The panel, in process.
 
 mod again;
+mod audit;
 mod blacklist;
 mod doors;
 mod forms;
 mod hostile;
+mod inspector;
 mod roles;
 mod rules;
+mod session_list;
 mod sessions;
+mod tokens;
 mod two_factor;
 mod users;
 
@@ -16,8 +20,13 @@ fn paths(kind: &str) -> Vec<String> {
     let table = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/admin/mod.rs")).unwrap();
     let routes = table.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")?.split_once("\", "));
     let of_kind = routes.filter(|(_, rest)| rest.starts_with(kind)).map(|(path, _)| path);
-    let paths: Vec<String> =
-        of_kind.map(|path| format!("/admin{}", path.replace("{id}", "1").replace("{token}", "x"))).collect();
+    let filled = |path: &str| {
+        path.replace("{token}", "x")
+            .replace("{jti}", "no-such-token")
+            .replace("{id}", "1")
+            .replace("{sid}", "no-such-session")
+    };
+    let paths: Vec<String> = of_kind.map(|path| format!("/admin{}", filled(path))).collect();
     assert!(paths.len() > 5, "the route table is written in another way: {paths:?}");
     paths
 }

@@ -42,6 +42,37 @@ async fn staff_without_the_permission_are_refused_and_told_which_roles_hold_it()
     assert!(panel.row(1).await.unwrap().is_active);
 }
 
+/// Every page and every act of the table, but those that are anybody's.
+#[actix_web::test]
+async fn staff_without_a_role_are_refused_everywhere() {
+    let panel = Panel::new().await;
+    panel.user("ann", |new| new.is_staff = true).await;
+    let ann = panel.signed_in("ann").await;
+    let token = ann.get("/admin/me/two-factor/").await.hidden("csrf_token");
+    let anybodys =
+        ["/admin/", "/admin/login/", "/admin/setup/x/", "/admin/again/", "/admin/confirm/", "/admin/search/"];
+    let is_anybodys = |path: &str| {
+        anybodys.contains(&path)
+            || ["/admin/me/", "/admin/logout/", "/admin/login/", "/admin/preferences/"]
+                .iter()
+                .any(|one| path.starts_with(one))
+    };
+    for path in super::paths("page()").into_iter().filter(|path| !is_anybodys(path)) {
+        ann.get(&path).await.is(403).says("This needs the permission");
+    }
+    for path in super::paths("web::post()").into_iter().filter(|path| !is_anybodys(path)) {
+        ann.post(&path, &[("csrf_token", &token)]).await.is(403).says("This needs the permission");
+    }
+    for list in ["users", "roles", "tokens", "blacklist", "sessions", "articles", "tasks", "api-keys"] {
+        for action in ["deactivate", "delete", "revoke", "restore", "sign-out", "done"] {
+            let fields =
+                [("csrf_token", token.as_str()), ("list", list), ("action", action), ("id", "1"), ("key", "x")];
+            let answer = ann.post("/admin/confirm/", &fields).await;
+            assert!(answer.status == 403 || answer.header("location") == "/admin/", "{list} {action}: {}", answer.text);
+        }
+    }
+}
+
 #[actix_web::test]
 async fn staff_without_a_role_see_a_welcome_and_nothing_else() {
     let panel = Panel::new().await;

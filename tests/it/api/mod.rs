@@ -3,7 +3,7 @@
 mod accounts;
 mod api_key_races;
 mod api_key_scopes;
-mod api_keys;
+pub mod api_keys;
 mod articles;
 mod browser_mode;
 mod claims;
@@ -33,3 +33,4 @@ mod throttle;
 mod tokens;
 mod two_factor;
 mod users;
+mod versions;

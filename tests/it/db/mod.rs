@@ -1,6 +1,7 @@
 //! The database: what a job may do to its neighbours, what both schemas must agree on, and a story for each model.
 //! All of it on SQLite and on PostgreSQL.
 
+mod audit;
 mod models;
 mod schema;
 mod writer;

@@ -7,8 +7,10 @@ use actix_web::cookie::Cookie;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::test::TestRequest;
+use diesel::prelude::*;
 use portcullis::clock::Timestamp;
 use portcullis::db::Conn;
+use portcullis::db::schema::audit_entries;
 use portcullis::model::role;
 use portcullis::model::user::{self, NewUser, User, UserChanges};
 use portcullis::settings::Settings;
@@ -111,6 +113,27 @@ impl Panel {
         self.app.read(move |conn| user::by_id(conn, id)).await
     }
 
+    /// How many acts of this kind the audit log tells of.
+    pub async fn entries(&self, action: &str) -> i64 {
+        let theirs = audit_entries::table.filter(audit_entries::action.eq(action.to_owned())).count();
+        self.app.read(move |conn| Ok(theirs.get_result(conn)?)).await
+    }
+
+    /// The newest entry of the audit log.
+    pub async fn last_entry(&self) -> Entry {
+        let columns = (
+            audit_entries::actor_id,
+            audit_entries::action,
+            audit_entries::object_id,
+            audit_entries::object,
+            audit_entries::changes,
+            audit_entries::reason,
+            audit_entries::result,
+        );
+        let newest = audit_entries::table.order(audit_entries::id.desc()).select(columns);
+        self.app.read(move |conn| Ok(newest.first(conn)?)).await
+    }
+
     pub fn browser(&self) -> Browser<'_> {
         Browser { panel: self, cookies: RefCell::default(), agent: "Mozilla/5.0 (X11; Linux) Firefox/128.0".to_owned() }
     }
@@ -149,6 +172,18 @@ impl Panel {
         let answer = self.app.send(request).await;
         Answer { status: answer.status.as_u16(), text: answer.text().to_owned(), headers: answer.headers }
     }
+}
+
+/// An entry of the audit log, as far as tests look at it.
+#[derive(Debug, Queryable)]
+pub struct Entry {
+    pub actor_id: Option<i64>,
+    pub action: String,
+    pub object_id: String,
+    pub object: String,
+    pub changes: String,
+    pub reason: String,
+    pub result: String,
 }
 
 /// A browser: its cookies, and how it calls itself.

@@ -61,7 +61,8 @@ impl Spec {
 
     fn fault(&self, method: &Method, path: &str, answer: &Answer) -> Result<(), String> {
         let status = answer.status.as_u16();
-        let is_json = answer.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+        let kind = answer.header("content-type").unwrap_or("nothing").split(';').next().unwrap();
+        let is_json = ["application/json", "application/problem+json"].contains(&kind);
         let Some(view) = self.view(path) else {
             let is_ours = path.starts_with("/api/") && is_json && answer.status.is_success();
             return if is_ours { Err("the path is not described".into()) } else { Ok(()) };
@@ -80,10 +81,9 @@ impl Spec {
             return if answer.body.is_empty() { Ok(()) } else { Err("a body is not described".into()) };
         };
         if !is_json {
-            let kind = answer.header("content-type").unwrap_or("nothing").split(';').next().unwrap();
             return content.get(kind).map(drop).ok_or(format!("{kind} is not described"));
         }
-        let schema = &content.get("application/json").ok_or("JSON is not described")?["schema"];
+        let schema = &content.get(kind).ok_or(format!("{kind} is not described"))?["schema"];
         let faults: Vec<String> = self
             .validator(schema)
             .iter_errors(&answer.json())

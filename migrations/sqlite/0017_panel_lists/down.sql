@@ -1,0 +1,14 @@
+DROP INDEX outstanding_tokens_created;
+DROP INDEX blacklisted_tokens_reason;
+DROP INDEX sessions_seen;
+DROP INDEX sessions_started;
+DROP INDEX sessions_ip;
+DROP INDEX panel_sessions_seen;
+DROP INDEX panel_sessions_started;
+DROP INDEX articles_updated;
+DROP INDEX articles_created;
+DROP INDEX articles_title;
+DROP INDEX tasks_created;
+DROP INDEX tasks_due;
+DROP INDEX api_keys_created;
+DROP INDEX api_keys_used;

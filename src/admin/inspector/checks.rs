@@ -1,0 +1,175 @@
+//! The checks that a token is put to, in the server's order: what passed, what failed, and what was then not asked any more.
+
+use crate::admin::when::{When, distance};
+use crate::auth::inspect::Verdict;
+use crate::auth::token::{Claims, Kind, Refresh};
+use crate::auth::verdict::Reject;
+use crate::clock::Timestamp;
+use crate::site::Site;
+
+use super::facts::Facts;
+
+/// One check, as the page shows it.
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// How it went: "Passed", "Failed", "Not made".
+    pub outcome: &'static str,
+    /// Its symbol, and the symbol's class.
+    pub icon: (&'static str, &'static str),
+    /// What was found.
+    pub words: String,
+}
+
+/// What is asked of a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Shape,
+    Key,
+    Algorithm,
+    Signature,
+    NotBefore,
+    Expiry,
+    Issuer,
+    Audience,
+    Blacklist,
+    Type,
+    User,
+    Password,
+    Session,
+    Email,
+}
+
+use Ask::{
+    Algorithm, Audience, Blacklist, Email, Expiry, Issuer, Key, NotBefore, Password, Session, Shape, Signature, Type,
+    User,
+};
+
+/// What every token is asked first.
+const FIRST: [Ask; 8] = [Shape, Key, Algorithm, Signature, NotBefore, Expiry, Issuer, Audience];
+/// What a refresh token is asked then (CONTRACT 21).
+const REFRESH: [Ask; 5] = [Blacklist, Type, User, Password, Session];
+/// What any other is asked then.
+const BEARER: [Ask; 5] = [Type, User, Password, Session, Email];
+
+impl Ask {
+    fn name(self) -> &'static str {
+        match self {
+            Shape => "Shape",
+            Key => "Signing key",
+            Algorithm => "Algorithm",
+            Signature => "Signature",
+            NotBefore => "Not before",
+            Expiry => "Expiry",
+            Issuer => "Issuer",
+            Audience => "Audience",
+            Blacklist => "Blacklist",
+            Type => "Token type",
+            User => "User",
+            Password => "Password",
+            Session => "Session",
+            Email => "E-mail",
+        }
+    }
+}
+
+/// The check that says no with this.
+fn failing(reject: Reject, is_past_exp: bool, is_refresh: bool, facts: &Facts) -> Ask {
+    match reject {
+        Reject::Malformed | Reject::Critical | Reject::Payload => Shape,
+        Reject::UnknownKey => Key,
+        Reject::Algorithm => Algorithm,
+        Reject::Signature | Reject::RetiredKey => Signature,
+        Reject::NotYetValid => NotBefore,
+        Reject::Expired if is_past_exp => Expiry,
+        // A refresh token in date whose session has come to its own end.
+        Reject::Expired | Reject::SessionEnded => Session,
+        Reject::RefreshExpired => Expiry,
+        Reject::Issuer => Issuer,
+        Reject::Audience => Audience,
+        Reject::Spent => Blacklist,
+        Reject::Blacklisted if is_refresh && facts.listed.is_some() => Blacklist,
+        Reject::Blacklisted => Session,
+        Reject::NoExp | Reject::NoId | Reject::NoType | Reject::WrongType | Reject::NoRefreshExp => Type,
+        Reject::NoSubject | Reject::UnknownUser | Reject::InactiveUser => User,
+        Reject::PasswordChanged | Reject::Unmarked => Password,
+        Reject::UnverifiedUser => Email,
+    }
+}
+
+/// The checks of this verdict.
+pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<Check> {
+    let is_refresh = facts.kind == Refresh::TYPE;
+    let exp = verdict.claims.as_ref().and_then(|claims| claims.moment("exp"));
+    let leeway = site.settings.jwt.leeway;
+    let is_past_exp = exp.is_some_and(|exp| Timestamp::from_seconds(exp.seconds()) <= now - leeway);
+    let failed = verdict.refused.map(|reject| (reject, failing(reject, is_past_exp, is_refresh, facts)));
+    let then: &[Ask] = if is_refresh { &REFRESH } else { &BEARER };
+    let jwt = &site.settings.jwt;
+    let asked = FIRST.iter().chain(then).filter(|ask| match ask {
+        Issuer => jwt.issuer.is_some(),
+        Audience => !jwt.audience.is_empty(),
+        Email => site.settings.accounts.require_verified_email,
+        _ => true,
+    });
+    let mut is_over = false;
+    let mut checks = Vec::new();
+    for ask in asked {
+        let check = |outcome, icon, words| Check { name: ask.name(), outcome, icon, words };
+        match failed {
+            _ if is_over => checks.push(check("Not made", ("off", "u-faint"), "not made".to_owned())),
+            Some((reject, at)) if at == *ask => {
+                is_over = true;
+                checks.push(check("Failed", ("fail", "is-bad"), said_no(reject, facts, verdict, now)));
+            }
+            _ => checks.push(check("Passed", ("ok", "is-ok"), said_yes(*ask, site, verdict, facts, now))),
+        }
+    }
+    checks
+}
+
+fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Timestamp) -> String {
+    match reject {
+        Reject::Blacklisted | Reject::SessionEnded => facts.end(now),
+        Reject::UnknownKey if facts.is_of_retired_key() => "the key that the header names is retired".to_owned(),
+        Reject::WrongType => format!("{} is not asked for here", facts.kind),
+        Reject::Expired => exp(verdict.claims.as_ref(), now),
+        other => other.explanation().to_owned(),
+    }
+}
+
+fn exp(claims: Option<&Claims>, now: Timestamp) -> String {
+    let exp = claims.and_then(|claims| claims.moment("exp"));
+    exp.map_or_else(String::new, |exp| format!("{}, {}", When::new(exp, now).full, distance(exp, now)))
+}
+
+fn said_yes(ask: Ask, site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> String {
+    let said = |name: &str| {
+        let header = verdict.said.header.as_ref();
+        header.and_then(|header| header.get(name)).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+    };
+    let jwt = &site.settings.jwt;
+    match ask {
+        Shape => "three parts, valid base64url and JSON".to_owned(),
+        Key => match (&facts.key, said("kid").as_str()) {
+            (Some(key), kid) => format!("{kid}, {}", key.state),
+            (None, _) => "the key of the settings, or one that has no name".to_owned(),
+        },
+        Algorithm => format!("{}, as its key has it", said("alg")),
+        Signature => "matches".to_owned(),
+        NotBefore if jwt.leeway.is_zero() => "issued in the past".to_owned(),
+        NotBefore => format!("issued in the past; clocks may differ by {} s", jwt.leeway.as_secs()),
+        Expiry => exp(verdict.claims.as_ref(), now),
+        Issuer => jwt.issuer.clone().unwrap_or_default(),
+        Audience => jwt.audience.join(", "),
+        Blacklist => "not on it, and not spent".to_owned(),
+        Type => facts.kind.clone(),
+        User => match &facts.user {
+            Some(user) => format!("{} exists and is active", user.username),
+            None => "it names none".to_owned(),
+        },
+        Password => "not changed since the token was issued".to_owned(),
+        Session => "goes on".to_owned(),
+        Email => "verified".to_owned(),
+    }
+}

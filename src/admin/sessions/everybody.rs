@@ -1,0 +1,143 @@
+//! Signing out all users at once: typed, with the password, and sparing nobody but the actor's own panel session.
+
+use actix_web::{HttpResponse, web};
+
+use crate::admin::confirm::{Confirmation, Confirmed, Effect};
+use crate::admin::error::PageError;
+use crate::admin::form::Form;
+use crate::admin::layout::see_other;
+use crate::admin::sessions::moment;
+use crate::admin::staff::{Revoke, Sessions, Staff};
+use crate::admin::users::sessions::{end_all, end_one, living};
+use crate::admin::visit::Flash;
+use crate::admin::when::{count_words, thousands};
+use crate::auth::grants::Grants;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::audit::{Change, Entry, Object};
+use crate::model::session_list::{self, Moment, SessionQuery};
+use crate::model::user;
+use crate::site::Site;
+
+const PATH: &str = "/admin/sessions/sign-out-all/";
+/// What must be typed.
+const WORD: &str = "all users";
+/// Users of one transaction, so that nobody else waits for long.
+const BATCH: i64 = 500;
+/// More than a count of sessions tells.
+const COUNTED: i64 = 1_000_000;
+
+fn superuser(staff: &Staff<Revoke<Sessions>>) -> Result<(), PageError> {
+    if staff.state().superuser {
+        return Ok(());
+    }
+    Err(PageError::Refused("Only a superuser signs out all users at once.".to_owned()))
+}
+
+async fn asked(site: &Site) -> Result<Confirmation, PageError> {
+    let at = moment(site);
+    let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
+    let sessions = site.db.read(move |conn| session_list::count(conn, &live, COUNTED, at)).await?;
+    Ok(Confirmation {
+        heading: "Sign out all users?".to_owned(),
+        words:
+            "Everybody has to sign in again, on every device. Access tokens already handed out end at once. Your own \
+                session in this panel goes on; your other sessions end."
+                .to_owned(),
+        dangerous: true,
+        card: "What ends",
+        effects: vec![Effect {
+            what: "Live sessions",
+            how_many: thousands(sessions),
+            happens: "signed out now, with their access tokens; all but this one",
+            is_loss: true,
+        }],
+        action: PATH.to_owned(),
+        typed: Some(WORD.to_owned()),
+        act: "Sign out all users".to_owned(),
+        way_out: ("Keep them".to_owned(), "/admin/sessions/".to_owned()),
+        ..Confirmation::default()
+    })
+}
+
+/// Asks before every session of everybody ends.
+pub async fn ask(site: web::Data<Site>, staff: Staff<Revoke<Sessions>>) -> Result<HttpResponse, PageError> {
+    superuser(&staff)?;
+    staff.recently(&site, PATH)?;
+    asked(&site).await?.page(staff.frame(&[("Sessions", "/admin/sessions/"), ("Sign out all users", "")]))
+}
+
+/// Ends every session of everybody.
+pub async fn sign_out(
+    site: web::Data<Site>,
+    staff: Staff<Revoke<Sessions>>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    superuser(&staff)?;
+    staff.recently(&site, PATH)?;
+    let ask = asked(&site).await?;
+    let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
+    if !ask.is_met(typed) {
+        return ask.refused(staff.frame(&[("Sessions", "/admin/sessions/"), ("Sign out all users", "")]), form.sent);
+    }
+    let (at, me, token) = (moment(&site), staff.id(), staff.visit().token());
+    let (mut users, mut sessions, mut after, mut is_first) = (0, 0, 0, true);
+    loop {
+        let (grants, actor, token) = (site.grants.clone(), staff.actor(), token.clone());
+        let (audit, by, reason) = (site.audit.clone(), staff.by(&site), form.sent.value("reason").to_owned());
+        let batch = move |conn: &mut Conn| {
+            if !actor.state.superuser {
+                return Err(Error::Forbidden);
+            }
+            if is_first {
+                let object = Object { kind: "session", ..Object::default() };
+                let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
+                let count = session_list::count(conn, &live, COUNTED, at)?.saturating_sub(1);
+                let changes = vec![Change::fact("sessions_ended", count)];
+                let action = "session.end_everybodys".into();
+                audit.append(conn, Entry { at: at.now, by, action, object, changes, reason, ..Entry::default() })?;
+            }
+            let ids = session_list::signed_in_users(conn, after, BATCH, at)?;
+            let mut ended = 0;
+            for id in &ids {
+                ended += if *id == me {
+                    end_own(conn, &grants, &actor, &token, at)?
+                } else {
+                    end_all(conn, &grants, *id, at.now)?
+                };
+            }
+            Ok((ids.len(), ended, ids.last().copied()))
+        };
+        let (count, ended, last) = staff.write(&site, batch).await?;
+        (users, sessions, is_first) = (users + count, sessions + ended, false);
+        match last {
+            Some(last) => after = last,
+            None => break,
+        }
+        tokio::task::yield_now().await;
+    }
+    let flash = Flash::done(format!("{} ended.", count_words(sessions, "session", "sessions"))).adding(format!(
+        "{} signed out everywhere. Your own session in this panel goes on.",
+        if users == 1 { "1 user was".to_owned() } else { format!("{} users were", thousands(users)) }
+    ));
+    staff.done(&site, &flash);
+    Ok(see_other("/admin/sessions/"))
+}
+
+/// Ends the actor's own sessions, all but this one of the panel: raising the generation would end that one, too.
+fn end_own(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &crate::admin::users::Actor,
+    token: &str,
+    at: Moment,
+) -> Result<usize> {
+    let me = user::by_id(conn, actor.id)?.ok_or(Error::Forbidden)?;
+    let mut ended = 0;
+    for line in living(conn, me.id, me.generation, token, at.idle_since, at.now)? {
+        if !line.is_this && end_one(conn, grants, &line.id, me.id, actor, at.now)?.is_some() {
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}

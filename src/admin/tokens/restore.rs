@@ -1,0 +1,118 @@
+//! Taking a token off the blacklist again: rare, for a superuser alone, typed and with the password.
+
+use actix_web::{HttpResponse, web};
+
+use crate::admin::confirm::{Confirmation, Confirmed};
+use crate::admin::error::PageError;
+use crate::admin::form::Form;
+use crate::admin::layout::see_other;
+use crate::admin::layout::{Frame, segment};
+use crate::admin::staff::{Blacklist, Delete, Staff};
+use crate::admin::tokens::detail::Token;
+use crate::admin::visit::Flash;
+use crate::admin::when::When;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::audit::{Entry, Object};
+use crate::model::blacklist;
+use crate::site::Site;
+
+/// Goes on only for a superuser.
+///
+/// # Errors
+/// A 403 page.
+pub fn superuser<N>(staff: &Staff<N>) -> Result<(), PageError> {
+    if staff.state().superuser {
+        return Ok(());
+    }
+    Err(PageError::Refused("Only a superuser restores a token that was revoked.".to_owned()))
+}
+
+fn asked(token: &Token, now: Timestamp) -> Confirmation {
+    let or = |text: String| if text.is_empty() { "nobody here".to_owned() } else { text };
+    let listed = token.listed.as_ref();
+    Confirmation {
+        heading: format!("Restore token {}?", token.shown.short),
+        words: "Whoever holds it can exchange it for access tokens again. If you do not know why it was revoked, leave it so."
+            .to_owned(),
+        dangerous: true,
+        card: "What comes back",
+        action: token.restore_path(),
+        typed: Some(token.shown.short.clone()),
+        act: "Restore token".to_owned(),
+        way_out: ("Leave it revoked".to_owned(), format!("/admin/blacklist/{}/", segment(&token.row.jti))),
+        facts_title: "The token",
+        facts: vec![
+            ("User", or(token.owner())),
+            ("Revoked", listed.map_or_else(String::new, |listed| When::new(listed.at, now).full)),
+            ("Reason", listed.map_or_else(String::new, |listed| listed.reason.clone())),
+            ("Expires", When::new(token.row.expires_at, now).full),
+        ],
+        ..Confirmation::default()
+    }
+}
+
+/// Why it cannot be restored, as a page.
+fn refusal(token: &Token, now: Timestamp) -> Option<PageError> {
+    token.cannot_be_restored(now).map(|words| PageError::Rule(format!("This token cannot be restored. {words}")))
+}
+
+async fn load(site: &Site, staff: &Staff<Delete<Blacklist>>, jti: &str) -> Result<Token, PageError> {
+    superuser(staff)?;
+    let (jti, now) = (jti.to_owned(), site.clock.now());
+    let token = site.db.read(move |conn| Token::load(conn, &jti, now)).await?;
+    if let Some(refusal) = refusal(&token, now) {
+        return Err(refusal);
+    }
+    staff.recently(site, &token.restore_path())?;
+    Ok(token)
+}
+
+fn frame(staff: &Staff<Delete<Blacklist>>, token: &Token) -> Frame {
+    let path = format!("/admin/blacklist/{}/", segment(&token.row.jti));
+    staff.frame(&[("Blacklisted", "/admin/blacklist/"), (&token.shown.short, &path), ("Restore", "")])
+}
+
+/// Asks before a token comes back.
+pub async fn ask(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Blacklist>>,
+    jti: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let token = load(&site, &staff, &jti).await?;
+    asked(&token, site.clock.now()).page(frame(&staff, &token))
+}
+
+/// Takes a token off the blacklist.
+pub async fn restore(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Blacklist>>,
+    jti: web::Path<String>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    let token = load(&site, &staff, &jti).await?;
+    let ask = asked(&token, site.clock.now());
+    let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
+    if !ask.is_met(typed) {
+        return ask.refused(frame(&staff, &token), form.sent);
+    }
+    let (jti, now) = (jti.into_inner(), site.clock.now());
+    let (audit, by, reason) = (site.audit.clone(), staff.by(&site), form.sent.value("reason").to_owned());
+    let restore = move |conn: &mut Conn| {
+        let token = Token::load(conn, &jti, now)?;
+        if let Some(refusal) = refusal(&token, now) {
+            return Ok(Err(refusal));
+        }
+        blacklist::remove(conn, token.row.id)?;
+        let object = Object::new("token", &token.row.jti, token.owner());
+        audit
+            .append(conn, Entry { at: now, by, action: "token.restore".into(), object, reason, ..Entry::default() })?;
+        Ok(Ok(token))
+    };
+    let token = staff.write(&site, restore).await??;
+    let of = if token.owner().is_empty() { String::new() } else { format!(" of {}", token.owner()) };
+    let flash = Flash::done(format!("The token {}{of} was restored.", token.shown.short));
+    staff.done(&site, &flash.adding("It can be exchanged again from now on."));
+    Ok(see_other(&token.shown.path))
+}

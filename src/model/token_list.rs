@@ -1,0 +1,241 @@
+//! The list of outstanding tokens, as the panel searches, filters and pages through it, and what one of them is part of.
+
+use std::time::Duration;
+
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
+use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
+use crate::db::sql::{Condition, among, count_of};
+use crate::db::{Backend, Conn};
+use crate::error::Result;
+use crate::model::token::OutstandingToken;
+
+/// Sorted by when they were issued.
+pub const BY_ISSUED: SortColumn =
+    SortColumn::new("outstanding_tokens.created_at", Kind::Number, "outstanding_tokens.id");
+/// Sorted by when they expire.
+pub const BY_EXPIRES: SortColumn =
+    SortColumn::new("outstanding_tokens.expires_at", Kind::Number, "outstanding_tokens.id");
+
+/// Fewer characters of a token's id find nothing.
+pub const SHORTEST_PREFIX: usize = 6;
+
+/// How a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// It can be exchanged.
+    Live,
+    /// It was exchanged for another.
+    Used,
+    /// It is on the blacklist, or its session was ended.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+/// What of a token a list shows.
+#[derive(Clone, Debug, Queryable)]
+pub struct TokenLine {
+    /// Its place on record.
+    pub id: i64,
+    /// Its own id.
+    pub jti: String,
+    /// Its session.
+    pub session_id: String,
+    /// Whose it is.
+    pub user: Option<i64>,
+    /// That user's name.
+    pub username: Option<String>,
+    /// The key that signed it.
+    pub kid: Option<String>,
+    /// When it was issued.
+    pub created_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    refreshed_at: Option<Timestamp>,
+    place: Option<i64>,
+    ended_at: Option<Timestamp>,
+    generation: i32,
+    present_generation: Option<i32>,
+}
+
+impl TokenLine {
+    /// How the token stands at `now`.
+    pub fn state(&self, now: Timestamp) -> TokenState {
+        let is_over = self.present_generation.is_some_and(|present| self.generation < present);
+        if self.place.is_some() || self.ended_at.is_some() || is_over {
+            TokenState::Revoked
+        } else if self.expires_at <= now {
+            TokenState::Expired
+        } else if self.refreshed_at.is_some() {
+            TokenState::Used
+        } else {
+            TokenState::Live
+        }
+    }
+
+    /// Where the token stands in this order.
+    pub fn place(&self, by: &SortColumn) -> Place {
+        let at = if by.column == BY_EXPIRES.column { self.expires_at } else { self.created_at };
+        Place { value: at.into(), id: self.id.into() }
+    }
+}
+
+/// Which tokens are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct TokenQuery {
+    /// A token's id from its beginning, or exactly a username.
+    pub search: String,
+    /// Of this user.
+    pub user: Option<i64>,
+    /// Standing so.
+    pub state: Option<TokenState>,
+    /// Expiring within this time.
+    pub expires_within: Option<Duration>,
+    /// Signed by this key.
+    pub kid: Option<String>,
+}
+
+type Rows = outstanding_tokens::BoxedQuery<'static, Backend>;
+
+/// The tokens that a search means: those of a user, and those whose id begins so.
+fn sought(search: &str) -> Condition<outstanding_tokens::table> {
+    let owner = users::table.filter(users::username.eq(search.to_owned())).select(users::id).single_value();
+    let owned = outstanding_tokens::user_id.eq(owner);
+    if search.chars().count() < SHORTEST_PREFIX {
+        return Box::new(owned.assume_not_null());
+    }
+    let begins =
+        outstanding_tokens::jti.ge(search.to_owned()).and(outstanding_tokens::jti.lt(format!("{search}{}", char::MAX)));
+    Box::new(begins.or(owned.assume_not_null()))
+}
+
+/// Whether a token is revoked, by itself or with its session.
+fn revoked() -> Condition<outstanding_tokens::table> {
+    let listed = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(outstanding_tokens::id));
+    let stale = sessions::generation.nullable().lt(users::generation.nullable());
+    let over = sessions::table
+        .left_join(users::table.on(sessions::user_id.eq(users::id.nullable())))
+        .filter(sessions::id.eq(outstanding_tokens::session_id))
+        .filter(sessions::ended_at.is_not_null().or(stale.assume_not_null()));
+    Box::new(exists(listed.select(blacklisted_tokens::id)).or(exists(over.select(sessions::id))))
+}
+
+fn matching(query: &TokenQuery, now: Timestamp) -> Rows {
+    let mut rows = outstanding_tokens::table.into_boxed();
+    if !query.search.is_empty() {
+        rows = rows.filter(sought(&query.search));
+    }
+    if let Some(user) = query.user {
+        rows = rows.filter(outstanding_tokens::user_id.eq(user));
+    }
+    if let Some(within) = query.expires_within {
+        rows = rows.filter(outstanding_tokens::expires_at.gt(now));
+        rows = rows.filter(outstanding_tokens::expires_at.le(now + within));
+    }
+    if let Some(kid) = &query.kid {
+        rows = rows.filter(outstanding_tokens::kid.eq(kid.clone()));
+    }
+    let in_date = outstanding_tokens::expires_at.gt(now);
+    match query.state {
+        None => rows,
+        Some(TokenState::Revoked) => rows.filter(revoked()),
+        Some(TokenState::Expired) => rows.filter(not(in_date)).filter(not(revoked())),
+        Some(TokenState::Used) => {
+            rows.filter(in_date).filter(outstanding_tokens::refreshed_at.is_not_null()).filter(not(revoked()))
+        }
+        Some(TokenState::Live) => {
+            rows.filter(in_date).filter(outstanding_tokens::refreshed_at.is_null()).filter(not(revoked()))
+        }
+    }
+}
+
+/// One page of those that are wanted.
+pub fn page(conn: &mut Conn, query: &TokenQuery, keyset: &Keyset, now: Timestamp) -> Result<Page<TokenLine>> {
+    keyset.load(|piece| {
+        let ids = matching(query, now).filter(piece.condition()).order(piece.order());
+        lines(conn, ids.limit(piece.limit), piece.order())
+    })
+}
+
+/// The tokens of these ids with what is shown of them, in this order.
+fn lines(
+    conn: &mut Conn,
+    ids: Rows,
+    order: diesel::expression::SqlLiteral<diesel::sql_types::Untyped>,
+) -> Result<Vec<TokenLine>> {
+    Ok(outstanding_tokens::table
+        .inner_join(sessions::table)
+        .left_join(users::table.on(outstanding_tokens::user_id.eq(users::id.nullable())))
+        .left_join(blacklisted_tokens::table)
+        .into_boxed::<Backend>()
+        .filter(among("outstanding_tokens.id", ids.select(outstanding_tokens::id)))
+        .order(order)
+        .select((
+            outstanding_tokens::id,
+            outstanding_tokens::jti,
+            outstanding_tokens::session_id,
+            outstanding_tokens::user_id,
+            users::username.nullable(),
+            outstanding_tokens::kid,
+            outstanding_tokens::created_at,
+            outstanding_tokens::expires_at,
+            outstanding_tokens::refreshed_at,
+            blacklisted_tokens::id.nullable(),
+            sessions::ended_at,
+            sessions::generation,
+            users::generation.nullable(),
+        ))
+        .load(conn)?)
+}
+
+/// One token as the list shows it.
+pub fn line(conn: &mut Conn, id: i64) -> Result<Option<TokenLine>> {
+    let one = outstanding_tokens::table.filter(outstanding_tokens::id.eq(id)).into_boxed();
+    Ok(lines(conn, one, diesel::dsl::sql("outstanding_tokens.id"))?.pop())
+}
+
+/// The tokens of a session, the first one first.
+pub fn of_session(conn: &mut Conn, session: &str, most: i64) -> Result<Vec<TokenLine>> {
+    let theirs = outstanding_tokens::table.filter(outstanding_tokens::session_id.eq(session.to_owned())).into_boxed();
+    let first = theirs.order(outstanding_tokens::id).limit(most);
+    lines(conn, first, diesel::dsl::sql("outstanding_tokens.id"))
+}
+
+/// How many there are.
+pub fn total(conn: &mut Conn) -> Result<i64> {
+    Ok(outstanding_tokens::table.count().get_result(conn)?)
+}
+
+/// How many are wanted, counted up to `most`.
+pub fn count(conn: &mut Conn, query: &TokenQuery, most: i64, now: Timestamp) -> Result<i64> {
+    Ok(count_of(matching(query, now).select(outstanding_tokens::id).limit(most)).get_result(conn)?)
+}
+
+/// The id of the token that was exchanged for this one.
+pub fn parent(conn: &mut Conn, token: &OutstandingToken) -> Result<Option<String>> {
+    let siblings = outstanding_tokens::table.filter(outstanding_tokens::session_id.eq(&token.session_id));
+    let parent = siblings.filter(outstanding_tokens::successor.eq(&token.jti));
+    Ok(parent.select(outstanding_tokens::jti).first(conn).optional()?)
+}
+
+/// A token's place on the blacklist.
+#[derive(Clone, Debug, Queryable)]
+pub struct Listed {
+    /// When it was put there.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// By which administrator.
+    pub by_user: Option<i64>,
+}
+
+/// The place of a token on the blacklist, if it has one.
+pub fn listed(conn: &mut Conn, token: i64) -> Result<Option<Listed>> {
+    let place = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(token));
+    let columns = (blacklisted_tokens::blacklisted_at, blacklisted_tokens::reason, blacklisted_tokens::by_user);
+    Ok(place.select(columns).first(conn).optional()?)
+}

@@ -1,0 +1,36 @@
+//! Clears away what the audit log has kept for as long as it is to be kept.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::audit::list;
+use crate::site::Site;
+
+/// Entries of one transaction, which is an entry itself.
+const BATCH: i64 = 500;
+/// Only what is older by so much begins a sweep, which then takes a day's entries at once: else each minute's sweep would
+/// add an entry for the few that it takes, and the log would keep itself alive.
+const SLACK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Deletes the entries that are older than `audit.keep`, once the oldest is so by a day; returns how many went.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep(site: &Site) -> Result<usize> {
+    let now = site.clock.now();
+    let before = now - site.settings.audit.keep;
+    let oldest = site.db.read(list::oldest).await?;
+    if oldest.is_none_or(|oldest| oldest >= before - SLACK) {
+        return Ok(0);
+    }
+    let mut swept = 0;
+    loop {
+        let chain = site.audit.clone();
+        let gone = site.db.write(move |conn| chain.purge(conn, before, BATCH, now)).await?;
+        swept += gone;
+        if gone == 0 {
+            return Ok(swept);
+        }
+        tokio::task::yield_now().await;
+    }
+}

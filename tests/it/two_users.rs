@@ -14,11 +14,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use portcullis::auth::gate::Principal;
 use portcullis::clock::Timestamp;
+use portcullis::db::Conn;
 use portcullis::db::schema::tasks;
-use portcullis::db::{Backend, Conn};
 use portcullis::error::Result as OurResult;
 use portcullis::rest::fields::{Fields, Input};
-use portcullis::rest::list::{ListQuery, Page};
+use portcullis::rest::list::ListQuery;
+use portcullis::rest::paging::{Page, Sorting};
 use portcullis::rest::permission::{IsAuthenticated, Owned};
 use portcullis::rest::resource::{Resource, viewset};
 use portcullis::rest::routes::Routes;
@@ -490,10 +491,14 @@ macro_rules! without_owner {
             type Access = IsAuthenticated;
 
             fn list(conn: &mut Conn, _: &Principal, query: &ListQuery) -> OurResult<Page<Self>> {
-                let all = tasks::table.filter(tasks::id.gt($list)).into_boxed::<Backend>();
-                let rows: Vec<Leaky> = all.order(tasks::id.desc()).select(SHOWN).limit(10).load(conn)?;
-                let window = query.page_window(rows.len().try_into().unwrap())?;
-                Ok(query.page(window, rows.into_iter().map($make).collect()))
+                let all = || tasks::table.filter(tasks::id.gt($list));
+                let sorting = Sorting::newest_first(|row| $id(row).into());
+                let count = |conn: &mut Conn| Ok(all().count().get_result(conn)?);
+                query.page(conn, &sorting, count, |conn, piece| {
+                    let rows = all().filter(piece.condition()).order(piece.order()).select(SHOWN);
+                    let rows: Vec<Leaky> = rows.limit(piece.limit).offset(piece.offset).load(conn)?;
+                    Ok(rows.into_iter().map($make).collect())
+                })
             }
 
             fn find(conn: &mut Conn, _: &Principal, id: i64) -> OurResult<Option<Self>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use crate::auth::attempts::Attempts;
 use crate::auth::claim_names::ClaimNames;
 use crate::auth::gate::Gate;
 use crate::auth::grants::Grants;
@@ -143,8 +144,15 @@ impl Site {
         throttle.memory().restore(kept, clock.monotonic(), clock.now());
         let two_factor = TwoFactor::new(&secrets, &issuer(&settings))?;
         let vouchers = Vouchers::new(&secrets.derive("vouchers"));
-        let sign_in =
-            SignIn::new(db.clone(), clock.clone(), passwords.clone(), Arc::new(limits), vouchers, two_factor.clone());
+        let sign_in = SignIn::new(
+            db.clone(),
+            clock.clone(),
+            passwords.clone(),
+            Arc::new(limits),
+            Attempts::new(&secrets.derive("sign-in names"), clock.clone()),
+            vouchers,
+            two_factor.clone(),
+        );
         let social = Social::new(&settings.social, &clock)?;
         let audit = Chain::new(&secrets.derive("audit chain"));
         Ok(Self {

@@ -85,7 +85,7 @@ pub struct NavItem {
 type Place = (&'static str, &'static str, &'static str, &'static str);
 
 /// Group, then area, address, text and symbol of each page. Only pages that exist stand here.
-const NAV: [(&str, &[Place]); 4] = [
+const NAV: [(&str, &[Place]); 5] = [
     ("Overview", &[("inspector", "/admin/inspector/", "Token inspector", "inspect")]),
     ("People", &[("users", "/admin/users/", "Users", "users"), ("roles", "/admin/roles/", "Roles", "roles")]),
     (
@@ -95,6 +95,10 @@ const NAV: [(&str, &[Place]); 4] = [
             ("tokens", "/admin/tokens/", "Outstanding", "token"),
             ("blacklist", "/admin/blacklist/", "Blacklisted", "ban"),
         ],
+    ),
+    (
+        "Activity",
+        &[("audit", "/admin/audit/", "Audit log", "audit"), ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin")],
     ),
     ("System", &[("settings", "/admin/settings/", "Settings", "settings")]),
 ];

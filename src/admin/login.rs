@@ -16,13 +16,13 @@ use crate::admin::session_store::{AGENT_KEY, DIGEST_KEY, IP_KEY};
 use crate::admin::staff::{GENERATION_KEY, NAME_KEY, SettingUp, Staff};
 use crate::admin::visit::{THEME_COOKIE, Visit};
 use crate::admin::when::count_words;
-use crate::auth::sign_in::{self, Code, Entry, SignedIn};
+use crate::auth::sign_in::{Code, Entry, Place, SignedIn};
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::{client_ip, known_device};
 use crate::model::audit::{Audit, Object};
-use crate::model::panel_session;
 use crate::model::user::{self, User};
+use crate::model::{panel_session, sign_in};
 use crate::rest::fields::{Fields, Input};
 use crate::settings::Secret;
 use crate::site::Site;
@@ -137,7 +137,7 @@ pub fn waiting(error: &Error, mut page: HttpResponse) -> Result<HttpResponse, Pa
 
 /// The member of the staff with this name and password.
 async fn check(site: &Site, request: &HttpRequest, typed: Credentials) -> Result<Outcome> {
-    let place = known_device::place(site, request);
+    let place = place(site, request);
     let ip = place.ip;
     // Whoever types an address gets the account's own name counted, as in any other spelling.
     let name = typed.username;
@@ -145,12 +145,18 @@ async fn check(site: &Site, request: &HttpRequest, typed: Credentials) -> Result
     match site.sign_in.check(username, typed.password, place).await? {
         Some(signed_in) if signed_in.user().is_staff => confirm(site, request, signed_in, None, ip).await,
         // The attempt counts as failed: what is right for others is of no use here.
-        Some(_) => {
-            sign_in::failed(ip);
+        Some(signed_in) => {
+            signed_in.refuse(sign_in::Outcome::NotStaff, true);
             Ok(Outcome::Refused)
         }
         None => Ok(Outcome::Refused),
     }
+}
+
+/// Where somebody stands who signs in to the panel.
+fn place(site: &Site, request: &HttpRequest) -> Place {
+    let device = client_ip::device(request, &site.settings.server.trusted_proxies);
+    known_device::place(site, request).by(sign_in::How::Admin, &device)
 }
 
 /// Lets somebody in whose password was right; with the code, where one is asked for.
@@ -238,7 +244,7 @@ pub async fn enter_code(
         Err(sent) => return show(&visit, StatusCode::UNPROCESSABLE_ENTITY, sent, "/admin/".to_owned(), ""),
     };
     let (next, halfway) = (inside_panel(&typed.next).to_owned(), typed.halfway);
-    let (place, tie) = (known_device::place(&site, &request), visit.token());
+    let (place, tie) = (place(&site, &request), visit.token());
     let ip = place.ip;
     let signed_in = match site.sign_in.go_on(&halfway, &tie, &place).await {
         Ok(Some(signed_in)) => signed_in,

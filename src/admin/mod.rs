@@ -5,6 +5,7 @@
 //! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
 
 pub mod again;
+pub mod audit;
 pub mod audits;
 pub mod blacklist;
 pub mod bulk;
@@ -21,6 +22,7 @@ pub mod roles;
 pub mod session_store;
 pub mod sessions;
 pub mod setup;
+pub mod sign_ins;
 pub mod staff;
 pub mod tokens;
 pub mod two_factor;
@@ -122,6 +124,11 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/blacklist/{jti}/", page().to(tokens::detail::blacklisted))
         .route("/blacklist/{jti}/restore/", page().to(tokens::restore::ask))
         .route("/blacklist/{jti}/restore/", web::post().to(tokens::restore::restore))
+        .route("/users/{id}/sign-ins/", page().to(users::activity::sign_ins))
+        .route("/users/{id}/history/", page().to(users::activity::history))
+        .route("/audit/", page().to(audit::index))
+        .route("/audit/{id}/", page().to(audit::detail::page))
+        .route("/sign-ins/", page().to(sign_ins::index))
         .route("/confirm/", web::post().to(bulk::act))
         .route("/again/", page().to(again::page))
         .route("/again/", web::post().to(again::confirm))

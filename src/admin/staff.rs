@@ -28,7 +28,8 @@ use crate::model::session::Device;
 use crate::model::{role, two_factor, user};
 pub use crate::rest::permission::{Add, Change, Delete, Export, Revoke, View};
 pub use crate::rest::permission::{
-    ApiKeys, Articles, Blacklist, Grants, Inspector, Roles, Sessions, Settings, SigningKeys, Tasks, Tokens, Users,
+    ApiKeys, Articles, AuditLog, Blacklist, Grants, Inspector, Roles, Sessions, Settings, SignIns, SigningKeys, Tasks,
+    Tokens, Users,
 };
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;

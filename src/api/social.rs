@@ -14,6 +14,7 @@ use crate::auth::sign_in::{self, Code};
 use crate::auth::social::{Brought, Refusal, expected, settle};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::sign_in::{How, Outcome};
 use crate::rest::answer::Answer;
 use crate::rest::caller::Client;
 use crate::rest::fields::{Fields, Input};
@@ -68,11 +69,13 @@ pub async fn sign_in(
     let Given { brought, otp } = body.read().await?;
     let title = site.social.title(&provider).ok_or(Error::not_found())?;
     site.sign_in.count(None, client.ip).await?;
+    let place = client.place.by(How::Social, &client.device);
     let proven = match site.social.prove(&provider, brought).await {
         Ok(proven) => proven,
         Err(Refusal::Token(why)) => {
             log::warn!(target: "token", "refused: {title}: {why}");
             sign_in::failed(client.ip);
+            site.sign_in.attempts().failed_of_nobody(Outcome::TokenRefused, &place);
             return Answer::with(StatusCode::BAD_REQUEST, &json!({ "error": format!("Invalid {title} token") }));
         }
         Err(Refusal::Provider(why)) => {
@@ -86,13 +89,14 @@ pub async fn sign_in(
     let code = if site.settings.accounts.two_factor_api { Code::Asked(otp) } else { Code::NotAsked };
     let sign_in = site.sign_in.clone();
     let (proven, user) = site.db.read(move |conn| expected(conn, &proven).map(|user| (proven, user))).await?;
-    let attempt = sign_in.attempt_code(user.as_ref(), &code, client.ip).await?;
+    let attempt = sign_in.attempt_code(user.as_ref(), &code, &place).await?;
     let begin = move |conn: &mut Conn| {
         let (user, created) = settle(conn, &grants, &proven, may_join, &unusable, now)?;
         if verified_only && !user.email_verified {
+            sign_in.attempts().failed_of(user.id, Outcome::Unverified, &place);
             return Err(unverified());
         }
-        let user = sign_in.admit_known(conn, user, &code, attempt, now)?.user()?;
+        let user = sign_in.admit_known(conn, user, &code, attempt, &place, now)?.user()?;
         grants.note_login(conn, user.id, now)?;
         Ok((grants.begin_pair(conn, &user, &client.device, now)?, user.id, created))
     };

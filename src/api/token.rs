@@ -16,6 +16,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::known_device;
 use crate::model::session::Device;
+use crate::model::sign_in::{How, Outcome};
 use crate::model::user::User;
 use crate::rest::answer::Answer;
 use crate::rest::caller::{Caller, Client};
@@ -82,7 +83,8 @@ impl Input for GivenToken {
 pub async fn obtain(site: Data<Site>, request: HttpRequest, client: Client, body: Body) -> Result<Answer> {
     refresh_cookie::check_origin(&site, &request)?;
     let Entrance { credentials: Credentials { username, password }, otp } = body.read().await?;
-    let signed_in = site.sign_in.check(username, password, client.place).await?.ok_or_else(no_account)?;
+    let place = client.place.by(How::Password, &client.device);
+    let signed_in = site.sign_in.check(username, password, place).await?.ok_or_else(no_account)?;
     let (begun, user) = begin(&site, signed_in, otp, client.device, |grants, conn, user, device, now| {
         Ok((grants.begin_pair(conn, user, device, now)?, user.clone()))
     })
@@ -138,7 +140,7 @@ pub(super) async fn begin<T: Send + 'static>(
     let verified_only = site.settings.accounts.require_verified_email;
     // Before the transaction, so that this refusal takes no longer than any other.
     if verified_only && !signed_in.user().email_verified {
-        signed_in.give_back();
+        signed_in.refuse(Outcome::Unverified, false);
         return Err(unverified());
     }
     let code = if site.settings.accounts.two_factor_api { Code::Asked(otp) } else { Code::NotAsked };
@@ -164,7 +166,8 @@ pub async fn login(site: Data<Site>, client: Client, body: Body) -> Result<Answe
         Err(error @ Error::TooLarge) => return Err(error),
         Err(_) => return refused(),
     };
-    let Some(signed_in) = site.sign_in.check(username, password, client.place).await? else { return refused() };
+    let place = client.place.by(How::Password, &client.device);
+    let Some(signed_in) = site.sign_in.check(username, password, place).await? else { return refused() };
     match begin(&site, signed_in, otp, client.device, Grants::begin_pair).await {
         Ok((_, access)) => Answer::ok(&json!({ "token": site.grants.sign(&access)? })),
         Err(Error::Unauthorized(_)) => refused(),

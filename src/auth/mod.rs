@@ -3,6 +3,7 @@
 pub mod account_rules;
 pub mod actor;
 pub mod api_keys;
+pub mod attempts;
 pub mod bearer;
 pub mod by_letter;
 pub mod claim_names;
@@ -21,6 +22,7 @@ pub mod memory;
 pub mod password;
 pub mod password_rules;
 pub mod permissions;
+pub mod place;
 pub mod principals;
 pub mod revocations;
 pub mod secrets;

@@ -9,14 +9,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth::attempts::{Attempts, came_in};
 use crate::auth::limits::{Attempt, Limits};
 use crate::auth::password::{Passwords, Verified};
+pub use crate::auth::place::Place;
 use crate::auth::two_factor::{Passed, TwoFactor};
 use crate::auth::voucher::{self, Purpose, Voucher, Vouchers};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result, Unauthorized};
 use crate::model::known_address;
+use crate::model::sign_in::Outcome;
 use crate::model::user::{self, User};
 use crate::settings::Secret;
 
@@ -34,23 +37,9 @@ pub struct SignIn {
     clock: Clock,
     passwords: Passwords,
     limits: Arc<Limits>,
+    attempts: Attempts,
     vouchers: Vouchers,
     two_factor: TwoFactor,
-}
-
-/// Where an attempt comes from.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The client's address.
-    pub ip: IpAddr,
-    /// The cookie of a known device, as it was sent.
-    pub device: Option<String>,
-}
-
-impl From<IpAddr> for Place {
-    fn from(ip: IpAddr) -> Self {
-        Self { ip, device: None }
-    }
 }
 
 /// A user whose password was right a moment ago. The attempt counts as failed until [`SignedIn::confirm`].
@@ -59,7 +48,7 @@ pub struct SignedIn {
     /// The same password's hash at today's cost, if the stored one is of an older kind.
     renewed: Option<String>,
     attempt: Attempt,
-    ip: IpAddr,
+    place: Place,
     sign_in: SignIn,
 }
 
@@ -117,10 +106,16 @@ impl SignIn {
         clock: Clock,
         passwords: Passwords,
         limits: Arc<Limits>,
+        attempts: Attempts,
         vouchers: Vouchers,
         two_factor: TwoFactor,
     ) -> Self {
-        Self { db, clock, passwords, limits, vouchers, two_factor }
+        Self { db, clock, passwords, limits, attempts, vouchers, two_factor }
+    }
+
+    /// The attempts that failed, until they are written down.
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     /// The counts.
@@ -136,28 +131,37 @@ impl SignIn {
     pub async fn check(&self, username: String, password: Secret, place: impl Into<Place>) -> Result<Option<SignedIn>> {
         let place = place.into();
         let attempt = self.admit(&username, &place).await?;
-        let checked = self.look(username, password).await.inspect_err(|_| attempt.give_back())?;
-        let Some((user, renewed)) = checked else {
-            failed(place.ip);
-            return Ok(None);
-        };
-        Ok(Some(SignedIn { user, renewed, attempt, ip: place.ip, sign_in: self.clone() }))
+        match self.look(username.clone(), password).await.inspect_err(|_| attempt.give_back())? {
+            Ok((user, renewed)) => Ok(Some(SignedIn { user, renewed, attempt, place, sign_in: self.clone() })),
+            Err(outcome) => {
+                failed(place.ip);
+                self.attempts.failed(&username, outcome, &place);
+                Ok(None)
+            }
+        }
     }
 
     /// The user of this name, if active and the password is theirs; with its hash at today's cost, if that is another.
-    async fn look(&self, username: String, password: Secret) -> Result<Option<(User, Option<String>)>> {
+    async fn look(
+        &self,
+        username: String,
+        password: Secret,
+    ) -> Result<std::result::Result<(User, Option<String>), Outcome>> {
         let asked = move |conn: &mut Conn| Ok((user::by_username(conn, &username)?, user::foreign_hashes(conn)?));
         let (found, foreign) = self.db.read(asked).await?;
         let stored = found.as_ref().map(|user| user.password.clone());
         let verified = self.passwords.verify_among(password.clone(), stored, foreign).await?;
-        let Some(user) = found.filter(|user| user.is_active && !matches!(verified, Verified::Wrong)) else {
-            return Ok(None);
+        let user = match (found, &verified) {
+            (None, _) => return Ok(Err(Outcome::Unknown)),
+            (Some(_), Verified::Wrong) => return Ok(Err(Outcome::WrongPassword)),
+            (Some(user), _) if !user.is_active => return Ok(Err(Outcome::Inactive)),
+            (Some(user), _) => user,
         };
         let renewed = match verified {
             Verified::RightButOld => Some(self.passwords.hash(password).await?),
             Verified::Right | Verified::Wrong => None,
         };
-        Ok(Some((user, renewed)))
+        Ok(Ok((user, renewed)))
     }
 
     /// Counts an attempt under whatever holds for its place.
@@ -171,7 +175,10 @@ impl SignIn {
                 admitted => admitted,
             },
         };
-        admitted.inspect_err(|_| throttled(place.ip))
+        admitted.inspect_err(|_| {
+            throttled(place.ip);
+            self.attempts.failed(username, Outcome::Locked, place);
+        })
     }
 
     /// The id of the device whose cookie was sent, if it is one that the account of this name still knows.
@@ -222,10 +229,16 @@ impl SignIn {
     ///
     /// # Errors
     /// [`Error::Throttled`] if there were too many.
-    pub async fn attempt_code(&self, user: Option<&User>, code: &Code, ip: IpAddr) -> Result<Option<CodeAttempt>> {
+    pub async fn attempt_code(&self, user: Option<&User>, code: &Code, place: &Place) -> Result<Option<CodeAttempt>> {
         let (Some(user), Code::Asked(Some(_))) = (user, code) else { return Ok(None) };
-        let attempt = self.limits.take(self.limits.of_stranger(&user.username, ip)).await;
-        Ok(Some(CodeAttempt { user: user.id, attempt: attempt.inspect_err(|_| throttled(ip))? }))
+        let attempt = self.limits.take(self.limits.of_stranger(&user.username, place.ip)).await;
+        Ok(Some(CodeAttempt {
+            user: user.id,
+            attempt: attempt.inspect_err(|_| {
+                throttled(place.ip);
+                self.attempts.failed_of(user.id, Outcome::Locked, place);
+            })?,
+        }))
     }
 
     /// Lets in a user who has proved elsewhere who they are, inside the transaction that begins the session; with the code
@@ -239,9 +252,13 @@ impl SignIn {
         user: User,
         code: &Code,
         attempt: Option<CodeAttempt>,
+        place: &Place,
         now: Timestamp,
     ) -> Result<Entry> {
-        let Code::Asked(code) = code else { return Ok(Entry::In(Box::new(user))) };
+        let Code::Asked(code) = code else {
+            came_in(conn, &user, place, now)?;
+            return Ok(Entry::In(Box::new(user)));
+        };
         let passed = self.two_factor.pass_in(conn, &user, code.as_ref(), now)?;
         let counted = attempt.filter(|attempt| attempt.user == user.id);
         if matches!(passed, Passed::Right | Passed::Wrong) && counted.is_none() {
@@ -251,9 +268,18 @@ impl SignIn {
             attempt.give_back();
         }
         Ok(match passed {
-            Passed::NotAsked | Passed::Right => Entry::In(Box::new(user)),
-            Passed::Missing => Entry::CodeMissing(Box::new(user)),
-            Passed::Wrong => Entry::CodeWrong,
+            Passed::NotAsked | Passed::Right => {
+                came_in(conn, &user, place, now)?;
+                Entry::In(Box::new(user))
+            }
+            Passed::Missing => {
+                self.attempts.failed_of(user.id, Outcome::CodeMissing, place);
+                Entry::CodeMissing(Box::new(user))
+            }
+            Passed::Wrong => {
+                self.attempts.failed_of(user.id, Outcome::CodeWrong, place);
+                Entry::CodeWrong
+            }
         })
     }
 
@@ -297,7 +323,7 @@ impl SignIn {
         let is_same = |user: &User| user.is_active && user.generation == voucher.generation && voucher.id == tie;
         let Some(user) = found.filter(is_same) else { return Ok(None) };
         let attempt = self.admit(&user.username, place).await?;
-        Ok(Some(SignedIn { user, renewed: None, attempt, ip: place.ip, sign_in: self.clone() }))
+        Ok(Some(SignedIn { user, renewed: None, attempt, place: place.clone(), sign_in: self.clone() }))
     }
 }
 
@@ -316,9 +342,18 @@ impl SignedIn {
         &self.user
     }
 
-    /// The password was right, and that is all that comes of it.
-    pub fn give_back(self) {
-        self.attempt.give_back();
+    /// The password was right, and nobody is let in all the same: `outcome` says why. Where `counts`, it counts as failed.
+    pub fn refuse(self, outcome: Outcome, counts: bool) {
+        self.note(outcome);
+        if counts {
+            failed(self.place.ip);
+        } else {
+            self.attempt.give_back();
+        }
+    }
+
+    fn note(&self, outcome: Outcome) {
+        self.sign_in.attempts.failed_of(self.user.id, outcome, &self.place);
     }
 
     /// The user as of now, inside the transaction that begins the session: still there, active and with the password that
@@ -332,17 +367,20 @@ impl SignedIn {
         // By the generation and not by the hash: that may be another of the same password since.
         let same = |user: &User| user.password_generation == self.user.password_generation;
         let Some(user) = found.filter(|user| user.is_active && same(user)) else {
+            self.note(Outcome::Inactive);
             return Ok(Entry::Nobody);
         };
         if let Code::Asked(code) = code {
             match self.sign_in.two_factor.pass_in(conn, &user, code.as_ref(), now)? {
                 Passed::NotAsked | Passed::Right => {}
                 Passed::Wrong => {
-                    failed(self.ip);
+                    failed(self.place.ip);
+                    self.note(Outcome::CodeWrong);
                     return Ok(Entry::CodeWrong);
                 }
                 Passed::Missing => {
                     self.attempt.give_back();
+                    self.note(Outcome::CodeMissing);
                     return Ok(Entry::CodeMissing(Box::new(user)));
                 }
             }
@@ -351,8 +389,9 @@ impl SignedIn {
         if let Some(renewed) = &self.renewed {
             user::renew_hash(conn, user.id, &self.user.password, renewed)?;
         }
-        known_address::remember(conn, &user, &self.sign_in.limits.place(self.ip), now)?;
-        log::info!(target: "sign_in", "user={} signed in from {}", user.id, self.ip);
+        known_address::remember(conn, &user, &self.sign_in.limits.place(self.place.ip), now)?;
+        came_in(conn, &user, &self.place, now)?;
+        log::info!(target: "sign_in", "user={} signed in from {}", user.id, self.place.ip);
         Ok(Entry::In(Box::new(user)))
     }
 }

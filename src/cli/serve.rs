@@ -80,6 +80,9 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         if let Err(error) = limits::keep(&site).await {
             log::error!("the last failed sign-ins could not be written: {error}");
         }
+        if let Err(error) = limits::write_down(&site).await {
+            log::error!("the last failed sign-ins could not be written down: {error}");
+        }
         if let Err(error) = rates::keep_all(&site).await {
             log::error!("the last counted requests could not be written: {error}");
         }

@@ -343,6 +343,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    sign_ins (id) {
+        id -> BigInt,
+        at -> BigInt,
+        user_id -> Nullable<BigInt>,
+        name_digest -> Text,
+        outcome -> Text,
+        how -> Text,
+        ip -> Text,
+        user_agent -> Text,
+        times -> Integer,
+    }
+}
+
 diesel::joinable!(known_addresses -> users (user_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(user_roles -> roles (role_id));
@@ -386,4 +400,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     shared_counts,
     audit_entries,
     audit_chain,
+    sign_ins,
 );

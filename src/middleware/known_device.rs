@@ -16,7 +16,7 @@ const NAME: &str = "portcullis_device";
 /// Where a request comes from, for the limits of signing in.
 pub fn place(site: &Site, request: &HttpRequest) -> Place {
     let ip = client_ip::of(request, &site.settings.server.trusted_proxies);
-    Place { ip, device: request.cookie(&name(site)).map(|cookie| cookie.value().to_owned()) }
+    Place { device: request.cookie(&name(site)).map(|cookie| cookie.value().to_owned()), ..ip.into() }
 }
 
 /// The cookie for a browser in which `user` has just signed in.

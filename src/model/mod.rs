@@ -18,6 +18,7 @@ pub mod role;
 pub mod session;
 pub mod session_list;
 pub mod shared_count;
+pub mod sign_in;
 pub mod sign_in_failure;
 pub mod signing_key;
 pub mod social;

@@ -1,5 +1,6 @@
 //! Keeps the counts of failed sign-ins for the next start, and clears away what counts no longer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -32,6 +33,31 @@ pub async fn keep(site: &Site) -> Result<usize> {
     Ok(changed.len())
 }
 
+/// Writes the failed sign-ins of the last second down; returns how many rows that were.
+///
+/// # Errors
+/// The database's; what could not be written is among what is written next.
+pub async fn write_down(site: &Site) -> Result<usize> {
+    let mut waiting = site.sign_in.attempts().take();
+    let mut written = 0;
+    while !waiting.is_empty() {
+        let rest = waiting.split_off(waiting.len().min(BATCH));
+        let batch = Arc::new(waiting);
+        waiting = rest;
+        let (attempts, rows) = (site.sign_in.attempts().clone(), batch.clone());
+        if let Err(error) = site.db.write(move |conn| attempts.write(conn, &rows)).await {
+            site.sign_in.attempts().not_written(waiting);
+            if let Ok(batch) = Arc::try_unwrap(batch) {
+                site.sign_in.attempts().not_written(batch);
+            }
+            return Err(error);
+        }
+        written += batch.len();
+        tokio::task::yield_now().await;
+    }
+    Ok(written)
+}
+
 /// Deletes what counts no longer at `now`, batch by batch; returns how many rows that were.
 ///
 /// # Errors
@@ -57,6 +83,9 @@ pub async fn run(site: actix_web::web::Data<Site>) {
         tokio::time::sleep(EVERY).await;
         if let Err(error) = keep(&site).await {
             log::error!("failed sign-ins could not be written, which is tried again in a second: {error}");
+        }
+        if let Err(error) = write_down(&site).await {
+            log::error!("failed sign-ins could not be written down, which is tried again in a second: {error}");
         }
         round = round.wrapping_add(1);
         if round.is_multiple_of(SWEEP_EVERY)

@@ -87,5 +87,8 @@ pub async fn run(site: actix_web::web::Data<Site>) {
         if let Err(error) = audit::sweep(&site).await {
             log::error!("the audit log could not be swept, which is tried again in a minute: {error}");
         }
+        if let Err(error) = audit::sweep_sign_ins(&site).await {
+            log::error!("old sign-ins could not be cleared away, which is tried again in a minute: {error}");
+        }
     }
 }

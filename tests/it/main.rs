@@ -19,6 +19,7 @@ mod races;
 mod readme;
 mod recipe;
 mod rotation;
+mod sign_ins;
 mod simulation;
 mod support;
 mod sweeper;

@@ -25,6 +25,10 @@ pub struct Head {
     pub tab: &'static str,
     /// How many sessions live; none if the viewer may not see them.
     pub sessions: Option<usize>,
+    /// Whether the viewer may see sign-ins.
+    pub sees_sign_ins: bool,
+    /// Whether the viewer may see the audit log.
+    pub sees_history: bool,
     /// Whether the viewer may sign the user out.
     pub may_revoke: bool,
     /// Whether the viewer may set a password.
@@ -59,6 +63,8 @@ impl Head {
             joined: When::new(user.date_joined, now),
             tab,
             sessions: actor.may("sessions", Verb::View).then_some(live),
+            sees_sign_ins: actor.may("sign-ins", Verb::View),
+            sees_history: actor.may("audit", Verb::View),
             may_revoke: may("sessions", Verb::Revoke),
             may_set_password: may("users", Verb::Change),
             may_delete: may("users", Verb::Delete) && actor.must_stay(target, "delete").is_none(),

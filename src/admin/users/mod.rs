@@ -1,5 +1,6 @@
 //! Users: the list, and what its rows show.
 
+pub mod activity;
 pub mod acts;
 pub mod bulk;
 pub mod create;

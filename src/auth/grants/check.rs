@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::session::{self, Course, Device, Ended, NewSession, SessionId, SessionKind};
+use crate::model::sign_in::{self, How, NewSignIn, Outcome};
 use crate::model::token::{self, Found, OutstandingToken, Use};
 use crate::model::user;
 
@@ -134,6 +135,9 @@ impl Grants {
                 let user = row.token.user_id;
                 if self.end_in(conn, row.token.sid()?, user, Ended::ReuseSeen, None, now)? {
                     log::warn!("a spent refresh token came back: its session was ended (user {user:?})");
+                    let (outcome, how, device) = (Outcome::Reused, How::Refresh, device.clone());
+                    let name_digest = String::new();
+                    sign_in::insert(conn, &NewSignIn { at: now, user, name_digest, outcome, how, device, times: 1 })?;
                 }
                 Ok(())
             }

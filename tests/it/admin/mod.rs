@@ -1,5 +1,6 @@
 //! The panel, in process.
 
+mod activity;
 mod again;
 mod audit;
 mod blacklist;

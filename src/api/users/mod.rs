@@ -1,12 +1,16 @@
 //! Users, for staff whose roles permit it: so that a script provisions people without the panel, by the panel's own rules.
 
+mod input;
+
 use actix_web::http::Method;
 use actix_web::web::Data;
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use crate::auth::account_rules::{Own, check_new_password, is_username, lower_domain, normal_username};
+pub use input::Account;
+
+use crate::auth::account_rules::{Own, check_new_password};
 use crate::auth::actor::{Actor, Flags, Target};
 use crate::auth::by_letter;
 use crate::auth::gate::Principal;
@@ -17,20 +21,18 @@ use crate::db::sql::contains;
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
 use crate::model::audit::{Change, Object, changed, told, user_fields};
-use crate::model::user::{self, NewUser, Taken, User, UserChanges};
+use crate::model::user::{self, NewUser, Taken, User};
 use crate::model::{panel_session, role, user_list};
 use crate::rest::acting::Acting;
 use crate::rest::answer::Answer;
 use crate::rest::caller::Caller;
 use crate::rest::conditions::Conditions;
-use crate::rest::fields::{Fields, Input};
 use crate::rest::json;
 use crate::rest::list::ListQuery;
 use crate::rest::paging::{Page, SortKey, Sorting};
 use crate::rest::payload::Body;
 use crate::rest::permission::{HasModelPermission, IsAdminUser, IsAuthenticated, Users};
 use crate::rest::resource::Id;
-use crate::settings::Secret;
 use crate::site::Site;
 
 /// Staff who hold `users.view`, and `users.add` or `users.change` for what they do.
@@ -80,81 +82,6 @@ impl Shown {
     fn load(conn: &mut Conn, user: User) -> Result<Self> {
         let roles = user::role_names(conn, user.id)?;
         Ok(Self::of(user, roles))
-    }
-}
-
-/// What a body may say of an account; what it leaves out is left alone.
-pub struct Account {
-    username: Option<String>,
-    password: Option<Secret>,
-    email: Option<String>,
-    first_name: Option<String>,
-    last_name: Option<String>,
-    phone_number: Option<String>,
-    date_of_birth: Option<Option<NaiveDate>>,
-    email_verified: Option<bool>,
-    is_active: Option<bool>,
-    is_staff: Option<bool>,
-    is_superuser: Option<bool>,
-    is_premium: Option<bool>,
-    /// By name.
-    roles: Option<Vec<String>>,
-}
-
-impl Input for Account {
-    fn read(fields: &mut Fields) -> Self {
-        fields.read_only("id", "integer");
-        let username = fields.text("username").required().max(150).matching(is_username).get();
-        let account = Self {
-            username: username.as_deref().map(normal_username),
-            password: fields.text("password").get().map(Secret::from),
-            email: fields.email("email").blank().get().map(|email| lower_domain(&email)),
-            first_name: fields.text("first_name").blank().max(150).get(),
-            last_name: fields.text("last_name").blank().max(150).get(),
-            phone_number: fields.text("phone_number").blank().max(15).get(),
-            date_of_birth: fields.date("date_of_birth").nullable().get(),
-            // Null is as nothing: a form that leaves a flag out must not be taken to say no.
-            email_verified: fields.boolean("email_verified").nullable().value(),
-            is_active: fields.boolean("is_active").nullable().value(),
-            is_staff: fields.boolean("is_staff").nullable().value(),
-            is_superuser: fields.boolean("is_superuser").nullable().value(),
-            is_premium: fields.boolean("is_premium").nullable().value(),
-            roles: fields.texts("roles").blank().get(),
-        };
-        fields.read_only("date_joined", "datetime");
-        fields.read_only("last_login", "datetime");
-        account
-    }
-}
-
-impl Account {
-    fn flags(&self, before: Flags) -> Flags {
-        Flags {
-            active: self.is_active.unwrap_or(before.active),
-            staff: self.is_staff.unwrap_or(before.staff),
-            superuser: self.is_superuser.unwrap_or(before.superuser),
-        }
-    }
-
-    /// What is written to the row, but for the password and the roles.
-    fn changes(&self, before: &User, now: Timestamp) -> UserChanges {
-        let has_new_email = self.email.as_ref().is_some_and(|email| *email != before.email);
-        UserChanges {
-            username: self.username.clone(),
-            first_name: self.first_name.clone(),
-            last_name: self.last_name.clone(),
-            email: self.email.clone(),
-            // A new address is verified by nobody yet.
-            email_verified: if has_new_email { Some(false) } else { self.email_verified },
-            phone_number: self.phone_number.clone(),
-            date_of_birth: self.date_of_birth,
-            is_active: self.is_active,
-            is_staff: self.is_staff,
-            is_superuser: self.is_superuser,
-            is_premium: self.is_premium,
-            // Later than any version that a form of the panel was made from, whatever the clock says.
-            updated_at: now.max(before.updated_at + std::time::Duration::from_micros(1)),
-        }
     }
 }
 

@@ -1,0 +1,229 @@
+//! Attempts to sign in: who came in, who did not and why, at which door and from where.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::admin::audit::{since, when};
+use crate::admin::changelist::view::Found;
+use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::error::PageError;
+use crate::admin::layout::{Frame, html};
+use crate::admin::staff::{SignIns, Staff, View};
+use crate::admin::users::Badge;
+use crate::admin::when::When;
+use crate::auth::attempts::Attempts;
+use crate::auth::permissions::Verb;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::model::sign_in::{self, How, Line, Outcome, Query, Sought};
+use crate::model::{user, user_list};
+use crate::rest::payload::pairs;
+use crate::site::Site;
+
+static SIGN_INS: Changelist = Changelist {
+    path: "/admin/sign-ins/",
+    title: "Sign-ins",
+    nouns: ("attempt", "attempts"),
+    icon: "signin",
+    search: Some("Username or address"),
+    searched: "whole usernames, and addresses whole or from their beginning",
+    columns: &[
+        Column {
+            name: "time",
+            label: "Time",
+            class: "",
+            sort: Some(Sort {
+                by: Some(sign_in::BY_TIME),
+                descending_first: true,
+                words: ("oldest first", "newest first"),
+            }),
+        },
+        Column::plain("User", ""),
+        Column::plain("Outcome", ""),
+        Column::plain("How", ""),
+        Column::plain("Address", ""),
+        Column::plain("Device", "u-drop-1"),
+    ],
+    default: "time",
+};
+
+/// What came of attempts, as people say it.
+const OUTCOMES: [(Outcome, &str); 11] = [
+    (Outcome::In, "Signed in"),
+    (Outcome::WrongPassword, "Wrong password"),
+    (Outcome::Unknown, "Unknown name"),
+    (Outcome::Locked, "Held back"),
+    (Outcome::Inactive, "Inactive account"),
+    (Outcome::CodeMissing, "Code asked for"),
+    (Outcome::CodeWrong, "Wrong code"),
+    (Outcome::NotStaff, "Not staff"),
+    (Outcome::Unverified, "E-mail not verified"),
+    (Outcome::TokenRefused, "Provider's token refused"),
+    (Outcome::Reused, "Token reuse seen"),
+];
+
+const HOWS: [(How, &str); 4] = [
+    (How::Password, "Password"),
+    (How::Refresh, "Refresh token"),
+    (How::Social, "Social sign-in"),
+    (How::Admin, "Panel"),
+];
+
+/// An attempt as lists show it.
+pub struct Row {
+    /// When.
+    pub at: When,
+    /// Whose account, if somebody's who is here.
+    pub user: Option<(i64, String)>,
+    /// What stands for a name that nobody has, or for somebody who is gone.
+    pub nobody: String,
+    /// The address of the other attempts with that name; nothing if there was none.
+    pub nobody_path: String,
+    /// What came of it.
+    pub outcome: Badge,
+    /// How often within a second, if more than once.
+    pub times: String,
+    /// At which door.
+    pub how: String,
+    /// The address.
+    pub ip: String,
+    /// The device.
+    pub device: Device,
+}
+
+/// Hexadecimal digits of a digest that are shown.
+const SHOWN: usize = 4;
+
+impl Row {
+    fn new(line: Line, names: &HashMap<i64, String>, now: Timestamp) -> Self {
+        let user = line.user_id.and_then(|id| Some((id, names.get(&id)?.clone())));
+        let short: String = line.name_digest.chars().take(SHOWN).collect();
+        let nobody = match (&user, line.user_id, short.is_empty()) {
+            (Some(_), ..) => String::new(),
+            (None, Some(_), _) => "deleted user".to_owned(),
+            (None, None, false) => format!("unknown #{short}"),
+            (None, None, true) => "no name".to_owned(),
+        };
+        let nobody_path = match line.name_digest.is_empty() {
+            true => String::new(),
+            false => format!("/admin/sign-ins/?q=%23{}", line.name_digest),
+        };
+        let outcome = OUTCOMES.iter().find(|(one, _)| one.as_str() == line.outcome);
+        let text = outcome.map_or(line.outcome.as_str(), |(_, words)| words).to_owned();
+        let (kind, icon) = match outcome.map(|(one, _)| *one) {
+            Some(Outcome::In) => ("ok", "ok"),
+            Some(Outcome::Reused) => ("bad", "warn"),
+            Some(Outcome::Locked) => ("warn", "lock"),
+            Some(Outcome::CodeMissing) => ("", "clock"),
+            _ => ("bad", "fail"),
+        };
+        let how = HOWS.iter().find(|(one, _)| one.as_str() == line.how);
+        Self {
+            at: When::new(line.at, now),
+            user,
+            nobody,
+            nobody_path,
+            outcome: Badge { kind, text, icon },
+            times: if line.times > 1 { format!("{} times", line.times) } else { String::new() },
+            how: how.map_or(line.how.as_str(), |(_, words)| words).to_owned(),
+            ip: line.ip,
+            device: Device::from_agent(&line.user_agent),
+        }
+    }
+}
+
+/// Attempts as rows; the users of them are asked for once.
+pub fn rows(conn: &mut Conn, lines: Vec<Line>, now: Timestamp) -> Result<Vec<Row>> {
+    let ids: Vec<i64> = lines.iter().filter_map(|line| line.user_id).collect();
+    let names = user_list::names(conn, &ids)?;
+    Ok(lines.into_iter().map(|line| Row::new(line, &names, now)).collect())
+}
+
+#[derive(Template)]
+#[template(path = "admin/sign_ins/index.html")]
+struct Page {
+    frame: Frame,
+    list: ListView,
+    rows: Vec<Row>,
+    may_see_users: bool,
+}
+
+fn filters() -> Vec<Filter> {
+    let outcomes = OUTCOMES.map(|(one, words)| (one.as_str(), words));
+    let hows = HOWS.map(|(one, words)| (one.as_str(), words));
+    vec![Filter::of("outcome", "Outcome", &outcomes), Filter::of("how", "How", &hows), when()]
+}
+
+/// Fewer characters of an address find nothing: too many begin so.
+const SHORTEST_ADDRESS: usize = 4;
+
+/// What is searched for. A name that nobody has finds the attempts with that name.
+fn sought(conn: &mut Conn, attempts: &Attempts, q: &str) -> Result<Option<Sought>> {
+    if q.is_empty() {
+        return Ok(None);
+    }
+    if let Some(digest) = q.strip_prefix("unknown ").unwrap_or(q).strip_prefix('#')
+        && digest.len() >= SHOWN
+        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    {
+        return Ok(Some(Sought::Name(digest.to_ascii_lowercase())));
+    }
+    if let Some(user) = user::by_username(conn, q)? {
+        return Ok(Some(Sought::User(user.id)));
+    }
+    if let Ok(ip) = q.parse::<IpAddr>() {
+        return Ok(Some(Sought::Address(ip.to_string())));
+    }
+    let is_address = q.contains(['.', ':']) && q.bytes().all(|byte| byte.is_ascii_hexdigit() || b".:".contains(&byte));
+    if is_address && q.len() >= SHORTEST_ADDRESS {
+        return Ok(Some(Sought::AddressesFrom(q.to_owned())));
+    }
+    Ok(Some(Sought::Name(attempts.digest(q))))
+}
+
+fn load(
+    conn: &mut Conn,
+    asked: &[(String, String)],
+    usual_rows: Option<usize>,
+    attempts: &Attempts,
+    now: Timestamp,
+) -> Result<(Asked, Found, Vec<Row>)> {
+    let asked = Asked::new(&SIGN_INS, asked, usual_rows, filters());
+    let Some(keyset) = asked.keyset() else { return Err(Error::internal("sign-ins sort by no column")) };
+    let query = Query {
+        sought: sought(conn, attempts, asked.q())?,
+        outcome: asked.choice("outcome").map(str::to_owned),
+        how: asked.choice("how").map(str::to_owned),
+        since: since(&asked, now),
+    };
+    let page = sign_in::page(conn, &query, &keyset)?;
+    let total = sign_in::total(conn)?;
+    let matching = if asked.is_narrowed() { sign_in::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+    let found = Found::of(&page, total, matching, Line::place);
+    let rows = rows(conn, page.rows, now)?;
+    Ok((asked, found, rows))
+}
+
+/// The list of attempts.
+pub async fn index(
+    site: web::Data<Site>,
+    staff: Staff<View<SignIns>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
+    let (attempts, now) = (site.sign_in.attempts().clone(), site.clock.now());
+    let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, &attempts, now)).await?;
+    let page = Page {
+        frame: staff.frame(&[("Sign-ins", "")]),
+        list: asked.view(&found, &[]).when_empty("Attempts to sign in, good and failed, appear here.", None),
+        rows,
+        may_see_users: staff.may("users", Verb::View),
+    };
+    staff.visit().remember_rows(html(StatusCode::OK, &page)?, asked.new_usual_rows())
+}

@@ -1,0 +1,257 @@
+//! Attempts to sign in, those that came in and those that did not, as the panel searches, filters and pages through them.
+
+use std::fmt;
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
+use crate::db::schema::sign_ins;
+use crate::db::sql::count_of;
+use crate::db::{Backend, Conn};
+use crate::error::Result;
+use crate::model::session::Device;
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The user came in.
+    In,
+    /// The password was another.
+    WrongPassword,
+    /// Nobody has the name.
+    Unknown,
+    /// There were too many failed attempts before it; the password was not looked at.
+    Locked,
+    /// The password was right, and the account is switched off.
+    Inactive,
+    /// The password was right, and a code is needed.
+    CodeMissing,
+    /// The code was wrong, or used before.
+    CodeWrong,
+    /// The password was right, and the account may not open the panel.
+    NotStaff,
+    /// The password was right, and the e-mail address is not verified.
+    Unverified,
+    /// A provider's token was not good.
+    TokenRefused,
+    /// A spent refresh token came back: somebody else has a copy, and the session was ended.
+    Reused,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::In,
+        Self::WrongPassword,
+        Self::Unknown,
+        Self::Locked,
+        Self::Inactive,
+        Self::CodeMissing,
+        Self::CodeWrong,
+        Self::NotStaff,
+        Self::Unverified,
+        Self::TokenRefused,
+        Self::Reused,
+    ];
+
+    /// Its word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::In => "ok",
+            Self::WrongPassword => "wrong password",
+            Self::Unknown => "unknown",
+            Self::Locked => "locked",
+            Self::Inactive => "inactive",
+            Self::CodeMissing => "code missing",
+            Self::CodeWrong => "code wrong",
+            Self::NotStaff => "not staff",
+            Self::Unverified => "unverified",
+            Self::TokenRefused => "token refused",
+            Self::Reused => "reused",
+        }
+    }
+}
+
+/// At which door.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum How {
+    /// The API, with a name and a password.
+    #[default]
+    Password,
+    /// The API, with a refresh token.
+    Refresh,
+    /// The API, with a provider's token.
+    Social,
+    /// The panel.
+    Admin,
+}
+
+impl How {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Password, Self::Refresh, Self::Social, Self::Admin];
+
+    /// Its word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Refresh => "refresh",
+            Self::Social => "social",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An attempt to be written down.
+#[derive(Clone, Debug)]
+pub struct NewSignIn {
+    /// When.
+    pub at: Timestamp,
+    /// Whose name it was; nobody's, where the name is nobody's.
+    pub user: Option<i64>,
+    /// The keyed digest of a name that nobody has; else nothing.
+    pub name_digest: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// At which door.
+    pub how: How,
+    /// Where from.
+    pub device: Device,
+    /// How often within that second.
+    pub times: i32,
+}
+
+/// Writes an attempt down.
+pub fn insert(conn: &mut Conn, new: &NewSignIn) -> Result<()> {
+    let row = (
+        sign_ins::at.eq(new.at),
+        sign_ins::user_id.eq(new.user),
+        sign_ins::name_digest.eq(&new.name_digest),
+        sign_ins::outcome.eq(new.outcome.as_str()),
+        sign_ins::how.eq(new.how.as_str()),
+        sign_ins::ip.eq(&new.device.ip),
+        sign_ins::user_agent.eq(&new.device.user_agent),
+        sign_ins::times.eq(new.times),
+    );
+    diesel::insert_into(sign_ins::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes at most `most` attempts from before `before`, the oldest first; returns how many went.
+pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
+    let old = sign_ins::table.filter(sign_ins::at.lt(before)).order((sign_ins::at, sign_ins::id)).limit(most);
+    let ids: Vec<i64> = old.select(sign_ins::id).load(conn)?;
+    Ok(diesel::delete(sign_ins::table.filter(sign_ins::id.eq_any(ids))).execute(conn)?)
+}
+
+/// An attempt, as a list shows it.
+#[derive(Clone, Debug, Queryable)]
+pub struct Line {
+    /// Its row.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Whose name it was.
+    pub user_id: Option<i64>,
+    /// The keyed digest of a name that nobody has.
+    pub name_digest: String,
+    /// What came of it.
+    pub outcome: String,
+    /// At which door.
+    pub how: String,
+    /// The address.
+    pub ip: String,
+    /// The User-Agent.
+    pub user_agent: String,
+    /// How often within that second.
+    pub times: i32,
+}
+
+impl Line {
+    /// Where the attempt stands in the order of time.
+    pub fn place(&self) -> Place {
+        Place { value: self.at.into(), id: self.id.into() }
+    }
+}
+
+/// What is searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// The attempts at this user's account.
+    User(i64),
+    /// Those from this address.
+    Address(String),
+    /// Those from addresses that begin so.
+    AddressesFrom(String),
+    /// Those with a name that nobody has, whose digest begins so.
+    Name(String),
+}
+
+/// Which attempts are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// What is searched for.
+    pub sought: Option<Sought>,
+    /// With this outcome.
+    pub outcome: Option<String>,
+    /// At this door.
+    pub how: Option<String>,
+    /// Not from before.
+    pub since: Option<Timestamp>,
+}
+
+/// Sorted by time, which is all that this list is sorted by.
+pub const BY_TIME: SortColumn = SortColumn::new("sign_ins.at", Kind::Number, "sign_ins.id");
+
+type Rows = sign_ins::BoxedQuery<'static, Backend>;
+
+impl Query {
+    fn rows(&self) -> Rows {
+        let mut rows = sign_ins::table.into_boxed();
+        let end = |start: &str| format!("{start}{}", char::MAX);
+        rows = match &self.sought {
+            Some(Sought::User(id)) => rows.filter(sign_ins::user_id.eq(*id)),
+            Some(Sought::Address(ip)) => rows.filter(sign_ins::ip.eq(ip.clone())),
+            Some(Sought::AddressesFrom(ip)) => rows.filter(sign_ins::ip.ge(ip.clone()).and(sign_ins::ip.lt(end(ip)))),
+            Some(Sought::Name(digest)) => {
+                let begins = sign_ins::name_digest.ge(digest.clone()).and(sign_ins::name_digest.lt(end(digest)));
+                rows.filter(begins)
+            }
+            None => rows,
+        };
+        if let Some(outcome) = &self.outcome {
+            rows = rows.filter(sign_ins::outcome.eq(outcome.clone()));
+        }
+        if let Some(how) = &self.how {
+            rows = rows.filter(sign_ins::how.eq(how.clone()));
+        }
+        if let Some(since) = self.since {
+            rows = rows.filter(sign_ins::at.ge(since));
+        }
+        rows
+    }
+}
+
+/// One page of those that are wanted.
+pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line>> {
+    keyset.load(|piece| {
+        let rows = query.rows().filter(piece.condition());
+        Ok(rows.order(piece.order()).limit(piece.limit).load(conn)?)
+    })
+}
+
+/// How many there are.
+pub fn total(conn: &mut Conn) -> Result<i64> {
+    Ok(sign_ins::table.count().get_result(conn)?)
+}
+
+/// How many are wanted, counted up to `most`.
+pub fn count(conn: &mut Conn, query: &Query, most: i64) -> Result<i64> {
+    Ok(count_of(query.rows().select(sign_ins::id).limit(most)).get_result(conn)?)
+}

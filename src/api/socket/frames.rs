@@ -133,14 +133,13 @@ impl Writer {
         self.send(OpCode::Pong, bytes).await
     }
 
-    /// Says goodbye; nothing more is sent.
-    pub async fn close(&self, reason: CloseReason) -> Result<(), Gone> {
-        self.room().await?;
+    /// Says goodbye, behind what waits; nothing more is sent.
+    pub fn close(&self, reason: CloseReason) {
         self.put(|pipe| {
-            Parser::write_close(&mut pipe.waiting, Some(reason), false);
-            pipe.over = true;
+            if !pipe.gone && !std::mem::replace(&mut pipe.over, true) {
+                Parser::write_close(&mut pipe.waiting, Some(reason), false);
+            }
         });
-        Ok(())
     }
 
     async fn send(&self, code: OpCode, bytes: &[u8]) -> Result<(), Gone> {
@@ -356,7 +355,7 @@ mod tests {
         let taken = async |body: &mut Outgoing| body.next().await.map(|bytes| bytes.unwrap_or_default());
         assert_eq!(taken(&mut body).await, Some(Bytes::from_static(b"\x81\x03one")));
         assert_eq!(writer.0.borrow().waiting.capacity(), 0);
-        writer.close(ws::CloseCode::Normal.into()).await.unwrap();
+        writer.close(ws::CloseCode::Normal.into());
         assert_eq!(taken(&mut body).await, Some(Bytes::from_static(b"\x88\x02\x03\xe8")));
         assert_eq!(taken(&mut body).await, None);
         assert_eq!(writer.ping().await, Err(Gone));

@@ -33,7 +33,7 @@ use frames::{Message, Reader, Writer};
 const BEARER: &str = "bearer";
 /// The longest message that is read: a token is far shorter.
 const LONGEST: usize = 16 * 1024;
-/// How long an event, or the last word, may wait for room on the connection.
+/// How long an event may wait for room on the connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The token is over, or no good: show another at a new socket.
@@ -125,7 +125,7 @@ impl Socket {
     async fn run(mut self, mut reader: Reader) {
         let Err(end) = self.talk(&mut reader).await else { return };
         if let Some(reason) = end {
-            let _ = Box::pin(timeout(PATIENCE, self.writer.close(reason))).await;
+            self.writer.close(reason);
         }
     }
 

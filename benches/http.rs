@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -88,14 +89,15 @@ fn fill(site: &Site, tasks: u32, ended: u32) -> String {
 /// A server, and the request that is sent to it.
 struct Contestant {
     name: &'static str,
-    server: Process,
+    server: Rc<Process>,
     request: Vec<u8>,
     micros: Vec<f64>,
     rates: Vec<f64>,
 }
 
 impl Contestant {
-    fn new(name: &'static str, server: Process, path: &str, token: &str) -> Self {
+    fn new(name: &'static str, server: impl Into<Rc<Process>>, path: &str, token: &str) -> Self {
+        let server = server.into();
         Self { name, server, request: request("GET", path, Some(token), None), micros: Vec::new(), rates: Vec::new() }
     }
 
@@ -124,14 +126,23 @@ fn requests() {
     let revocations = huge.memory("RssAnon") - idle;
     let (lists, list_token, _lists) = served(10_000, 0, &[]);
     let (huge_lists, huge_list_token, _huge_lists) = served(1_000_000, 0, &[]);
+    let (lists, huge_lists) = (Rc::new(lists), Rc::new(huge_lists));
     let (hello, tasks) = ("/api/hello/", "/api/tasks/");
+    let sorted = "/api/tasks/?search=milk&ordering=-due_date,title&page=last";
     let mut all = [
         Contestant::new("bare route", Process::bare(), hello, &token),
         Contestant::new("hello, signed in", plain, hello, &token),
         Contestant::new("hello, signed in, log on", logged, hello, &logged_token),
         Contestant::new("hello, signed in, 1 M ended sessions", huge, hello, &huge_token),
-        Contestant::new("10 of 20 own rows and their count, out of 10 k", lists, tasks, &list_token),
-        Contestant::new("10 of 20 own rows and their count, out of 1 M", huge_lists, tasks, &huge_list_token),
+        Contestant::new("10 of 20 own rows and their count, out of 10 k", lists.clone(), tasks, &list_token),
+        Contestant::new("10 of 20 own rows and their count, out of 1 M", huge_lists.clone(), tasks, &huge_list_token),
+        Contestant::new("the same searched and sorted, the last page, out of 10 k", lists, sorted, &list_token),
+        Contestant::new(
+            "the same searched and sorted, the last page, out of 1 M",
+            huge_lists,
+            sorted,
+            &huge_list_token,
+        ),
     ];
     for contestant in &mut all {
         contestant.turn(TURN / 4);
@@ -154,6 +165,7 @@ fn requests() {
     };
     row("hello with 1 M ended sessions, of hello with none", format!("{:.3}", times(&all[3], &all[1])));
     row("own rows out of 1 M, of out of 10 k", format!("{:.2}", times(&all[5], &all[4])));
+    row("own rows searched and sorted out of 1 M, of out of 10 k", format!("{:.2}", times(&all[7], &all[6])));
     row("1 M ended sessions: memory of the server", format!("{revocations:.0} MiB more"));
 }
 

@@ -8,6 +8,7 @@
 
 mod http;
 mod revocations;
+mod sockets;
 mod support;
 mod sweeper;
 mod token;
@@ -23,12 +24,16 @@ fn main() {
     if wanted.first().is_some_and(|word| word == support::BARE) {
         return support::serve_bare();
     }
-    let benches: [(&str, fn()); 5] = [
+    if wanted.first().is_some_and(|word| word == sockets::BARE_SOCKETS) {
+        return sockets::serve_bare();
+    }
+    let benches: [(&str, fn()); 6] = [
         ("token", token::run),
         ("revocations", revocations::run),
         ("writer", writer::run),
         ("sweeper", sweeper::run),
         ("http", http::run),
+        ("sockets", sockets::run),
     ];
     for (name, run) in benches {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

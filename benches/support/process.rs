@@ -43,6 +43,11 @@ impl Process {
         Self::start(Command::new(std::env::current_exe().unwrap()).arg(BARE), "/api/hello/")
     }
 
+    /// The server with bare sockets.
+    pub fn bare_sockets() -> Self {
+        Self::start(Command::new(std::env::current_exe().unwrap()).arg(crate::sockets::BARE_SOCKETS), "/api/hello/")
+    }
+
     /// The release binary on this data folder, with its log off unless `settings` say otherwise.
     pub fn portcullis(data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));

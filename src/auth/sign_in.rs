@@ -232,13 +232,11 @@ impl SignIn {
     pub async fn attempt_code(&self, user: Option<&User>, code: &Code, place: &Place) -> Result<Option<CodeAttempt>> {
         let (Some(user), Code::Asked(Some(_))) = (user, code) else { return Ok(None) };
         let attempt = self.limits.take(self.limits.of_stranger(&user.username, place.ip)).await;
-        Ok(Some(CodeAttempt {
-            user: user.id,
-            attempt: attempt.inspect_err(|_| {
-                throttled(place.ip);
-                self.attempts.failed_of(user.id, Outcome::Locked, place);
-            })?,
-        }))
+        let attempt = attempt.inspect_err(|_| {
+            throttled(place.ip);
+            self.attempts.failed_of(user.id, Outcome::Locked, place);
+        })?;
+        Ok(Some(CodeAttempt { user: user.id, attempt }))
     }
 
     /// Lets in a user who has proved elsewhere who they are, inside the transaction that begins the session; with the code

@@ -23,5 +23,6 @@ mod sign_ins;
 mod simulation;
 mod support;
 mod sweeper;
+mod two_users;
 mod verifier;
 mod wycheproof;

@@ -11,6 +11,7 @@ mod conditions;
 mod idempotency;
 mod imported;
 mod keys;
+mod list_costs;
 mod lists;
 mod lockout;
 mod logout;

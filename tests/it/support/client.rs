@@ -104,6 +104,11 @@ impl Request {
         let request = if kind.is_empty() { request } else { request.insert_header((header::CONTENT_TYPE, kind)) };
         Self { request, ..self }
     }
+
+    /// Sends it, and does not hold the answer against the description of the API: for requests that nobody means.
+    pub async fn undescribed(self) -> Answer {
+        self.app.send(self.request).await
+    }
 }
 
 impl IntoFuture for Request {

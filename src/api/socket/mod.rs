@@ -4,15 +4,17 @@
 //! the hub has it ask the gate again whenever the change log or the clock gives reason to. A browser cannot set headers, so
 //! it offers the subprotocols `bearer, TOKEN`; a token in the address would end in logs.
 
+mod frames;
+
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::ws::{CloseCode, CloseReason, ProtocolError};
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest};
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, ProtocolError, Session};
 use bytestring::ByteString;
 use serde::Deserialize;
 use tokio::time::{Instant, interval_at, timeout};
@@ -25,11 +27,13 @@ use crate::middleware::origin;
 use crate::rest::answer::Answer;
 use crate::site::Site;
 
+use frames::{Message, Reader, Writer};
+
 /// The subprotocol that is chosen when the token comes as one.
 const BEARER: &str = "bearer";
 /// The longest message that is read: a token is far shorter.
 const LONGEST: usize = 16 * 1024;
-/// How long an event, or the last word, may wait for room on the connection.
+/// How long an event may wait for room on the connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The token is over, or no good: show another at a new socket.
@@ -55,19 +59,24 @@ pub async fn connect(site: Data<Site>, request: HttpRequest, body: Payload) -> R
     if !is_welcome(&site, request.headers()) {
         return Err(Error::Refused("This page's origin may not open a socket.".to_owned()));
     }
-    let (response, session, stream) = actix_ws::handle_with_protocols(&request, body, &[BEARER])
+    let protocol = names(request.headers()).any(|name| name == BEARER).then_some(BEARER);
+    let (response, writer, reader) = frames::accept(&request, body, protocol, LONGEST)
         .map_err(|_| Error::Malformed("Expected a WebSocket handshake (RFC 6455).".to_owned()))?;
     let seat = site.hub.join(who.user, end_of(&site, &who))?;
-    let stream = stream.max_frame_size(LONGEST).aggregate_continuations().max_continuation_size(LONGEST);
-    let socket = Socket { site, who, seat, session };
-    actix_web::rt::spawn(socket.run(stream));
+    let socket = Socket { site, who, seat, writer };
+    actix_web::rt::spawn(socket.run(reader));
     Ok(Answer::upgrade(response))
+}
+
+/// The subprotocols that are offered, in their order.
+fn names(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 /// The token among the subprotocols that are offered: the one after `bearer`.
 fn offered(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).filter_map(|value| value.to_str().ok());
-    let mut names = values.flat_map(|value| value.split(',')).map(str::trim);
+    let mut names = names(headers);
     names.find(|name| *name == BEARER)?;
     names.next().filter(|token| !token.is_empty()).map(Cow::Borrowed)
 }
@@ -109,20 +118,20 @@ struct Socket {
     site: Data<Site>,
     who: Principal,
     seat: Seat,
-    session: Session,
+    writer: Writer,
 }
 
 impl Socket {
-    async fn run(mut self, mut stream: AggregatedMessageStream) {
-        let Err(end) = self.talk(&mut stream).await else { return };
+    async fn run(mut self, mut reader: Reader) {
+        let Err(end) = self.talk(&mut reader).await else { return };
         if let Some(reason) = end {
-            let _ = timeout(PATIENCE, Box::pin(self.session.close(Some(reason)))).await;
+            self.writer.close(reason);
         }
     }
 
     /// Listens and tells until there is a reason to end. It never returns `Ok`. What it does now and then is boxed, since idle
     /// sockets are many and would each hold room for it.
-    async fn talk(&mut self, stream: &mut AggregatedMessageStream) -> Result<(), End> {
+    async fn talk(&mut self, reader: &mut Reader) -> Result<(), End> {
         let ping = self.site.settings.sockets.ping;
         let mut pings = interval_at(Instant::now() + ping, ping);
         let mut heard = true;
@@ -133,7 +142,7 @@ impl Socket {
                     Word::Event(text) => Box::pin(self.tell(text)).await?,
                     urgent => Box::pin(self.heed(urgent)).await?,
                 },
-                message = stream.recv() => {
+                message = reader.next() => {
                     heard = true;
                     Box::pin(self.hear(message)).await?;
                 }
@@ -141,7 +150,7 @@ impl Socket {
                     if !std::mem::take(&mut heard) {
                         return Err(end(SILENT));
                     }
-                    Box::pin(timeout(PATIENCE, self.session.ping(b""))).await.map_err(|_| end(SLOW))?.map_err(|_| None)?;
+                    Box::pin(timeout(PATIENCE, self.writer.ping())).await.map_err(|_| end(SLOW))?.map_err(|_| None)?;
                 }
             }
         }
@@ -149,8 +158,8 @@ impl Socket {
 
     /// Sends an event. While the connection has no room, what ends the socket does not wait.
     async fn tell(&mut self, text: ByteString) -> Result<(), End> {
-        let mut session = self.session.clone();
-        let sending = timeout(PATIENCE, session.text(text));
+        let writer = self.writer.clone();
+        let sending = timeout(PATIENCE, writer.text(&text));
         tokio::pin!(sending);
         loop {
             tokio::select! {
@@ -178,17 +187,20 @@ impl Socket {
         Ok(())
     }
 
-    async fn hear(&mut self, message: Option<Result<AggregatedMessage, ProtocolError>>) -> Result<(), End> {
+    async fn hear(&mut self, message: Option<Result<Message, ProtocolError>>) -> Result<(), End> {
         match message {
-            Some(Ok(AggregatedMessage::Text(text))) => self.extend(&text).await,
-            Some(Ok(AggregatedMessage::Binary(_))) => Err(fault(CloseCode::Unsupported, "text alone is understood")),
-            Some(Ok(AggregatedMessage::Ping(bytes))) => {
-                timeout(PATIENCE, self.session.pong(&bytes)).await.map_err(|_| end(SLOW))?.map_err(|_| None)
+            Some(Ok(Message::Text(bytes))) => match std::str::from_utf8(&bytes) {
+                Ok(text) => self.extend(text).await,
+                Err(_) => Err(fault(CloseCode::Invalid, "this is not UTF-8")),
+            },
+            Some(Ok(Message::Binary)) => Err(fault(CloseCode::Unsupported, "text alone is understood")),
+            Some(Ok(Message::Ping(bytes))) => {
+                timeout(PATIENCE, self.writer.pong(&bytes)).await.map_err(|_| end(SLOW))?.map_err(|_| None)
             }
-            Some(Ok(AggregatedMessage::Pong(_))) => Ok(()),
-            Some(Ok(AggregatedMessage::Close(reason))) => Err(reason.or(fault(CloseCode::Normal, ""))),
+            Some(Ok(Message::Pong)) => Ok(()),
+            Some(Ok(Message::Close(reason))) => Err(reason.or(fault(CloseCode::Normal, ""))),
             Some(Err(ProtocolError::Overflow)) => Err(fault(CloseCode::Size, "the message is too long")),
-            Some(Err(ProtocolError::Io(_))) | None => Err(None),
+            None => Err(None),
             Some(Err(_)) => Err(fault(CloseCode::Protocol, "this is not RFC 6455")),
         }
     }

@@ -1,5 +1,6 @@
 //! The site: everything that a request can reach, opened once and in order.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,13 +31,15 @@ use crate::hub::Hub;
 use crate::mail::Mail;
 use crate::model::audit::Chain;
 use crate::model::{lifetime, sign_in_failure, throttle_count};
-use crate::settings::Settings;
+use crate::settings::{Origin, Settings};
 use crate::throttle::{Shared, Throttle};
 
 /// Everything that a request can reach.
 pub struct Site {
     /// The settings in force.
     pub settings: Arc<Settings>,
+    /// Where each setting came from, by its key; what is not in it is a default.
+    pub origins: BTreeMap<String, Origin>,
     /// The time.
     pub clock: Clock,
     /// The database.
@@ -157,6 +160,7 @@ impl Site {
         let audit = Chain::new(&secrets.derive("audit chain"));
         Ok(Self {
             settings,
+            origins: BTreeMap::new(),
             clock,
             db,
             gate,

@@ -22,7 +22,7 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 22] = [
+pub const ACTS: [(&str, &str, &str); 37] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
@@ -39,8 +39,23 @@ pub const ACTS: [(&str, &str, &str); 22] = [
     ("/roles/{id}/", "role.change", "role"),
     ("/roles/{id}/delete/", "role.delete", "role"),
     ("/blacklist/new/", "blacklist.add", "token"),
+    ("/blacklist/sweep/", "token.sweep", "token"),
+    ("/blacklist/{jti}/restore/", "token.restore", "token"),
+    ("/tokens/{jti}/revoke/", "token.revoke", "token"),
+    ("/sessions/sign-out-all/", "session.end_everybodys", "session"),
+    ("/sessions/{sid}/sign-out/", "session.end", "session"),
+    ("/inspector/", "token.inspect", "token"),
+    ("/articles/new/", "article.create", "article"),
+    ("/articles/{id}/", "article.change", "article"),
+    ("/articles/{id}/delete/", "article.delete", "article"),
+    ("/tasks/new/", "task.create", "task"),
+    ("/tasks/{id}/", "task.change", "task"),
+    ("/tasks/{id}/delete/", "task.delete", "task"),
     ("/confirm/", "panel.bulk", ""),
     ("/again/", "panel.password_again", "user"),
+    ("/me/password/", "user.password", "user"),
+    ("/me/sessions/sign-out/", "session.end", "user"),
+    ("/me/sessions/sign-out-others/", "session.end_others", "user"),
     ("/me/two-factor/start/", "user.two_factor_begin", "user"),
     ("/me/two-factor/confirm/", "user.two_factor_on", "user"),
     ("/me/two-factor/codes/", "user.two_factor_codes", "user"),

@@ -22,7 +22,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Audit, Change, Entry, Object};
+use crate::model::audit::{Audit, Change, Object};
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::user;
@@ -355,17 +355,13 @@ pub async fn sweep(
     let before = now - token::SLACK;
     let (mut tokens, mut sessions) = (0, 0);
     for batch in 0..BATCHES {
-        let (audit, by) = (site.audit.clone(), staff.by(&site));
+        let audit = staff.audits(&site, "token.sweep");
         let sweep = move |conn: &mut Conn| {
             let most = BATCH.saturating_mul(BATCHES.try_into().unwrap_or(1));
             let count = if batch == 0 { token::count_expired(conn, before, most)? } else { 0 };
             if count > 0 {
-                let changes = vec![Change::fact("tokens", count)];
                 let object = Object { kind: "token", ..Object::default() };
-                audit.append(
-                    conn,
-                    Entry { at: now, by, action: "token.sweep".into(), object, changes, ..Entry::default() },
-                )?;
+                audit.on(object).with([Change::fact("tokens", count)]).append(conn)?;
             }
             token::purge(conn, before, BATCH)
         };

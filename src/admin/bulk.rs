@@ -10,7 +10,7 @@ use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
-use crate::admin::{roles, sessions, tokens, users};
+use crate::admin::{content, roles, sessions, tokens, users};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -110,6 +110,8 @@ pub async fn act(site: web::Data<Site>, staff: Staff, form: Form<Sent>) -> Resul
     match answer.list.as_str() {
         "users" => users::bulk::handle(&site, &staff, answer).await,
         "roles" => roles::bulk::handle(&site, &staff, answer).await,
+        "articles" => content::bulk::handle(&site, &staff, "articles", answer).await,
+        "tasks" => content::bulk::handle(&site, &staff, "tasks", answer).await,
         "tokens" => tokens::bulk::revoke(&site, &staff, answer).await,
         "blacklist" => tokens::bulk::restore(&site, &staff, answer).await,
         "sessions" => sessions::bulk::handle(&site, &staff, answer).await,

@@ -41,8 +41,8 @@ pub struct Frame {
     pub crumbs: Vec<(String, String)>,
     /// What was done just before.
     pub flash: Option<Flash>,
-    /// Whether the top bar looks for users.
-    pub finds_users: bool,
+    /// Whether single keys do something.
+    pub keys: bool,
 }
 
 /// Who is signed in, as the top bar shows it.
@@ -85,7 +85,7 @@ pub struct NavItem {
 type Place = (&'static str, &'static str, &'static str, &'static str);
 
 /// Group, then area, address, text and symbol of each page. Only pages that exist stand here.
-const NAV: [(&str, &[Place]); 5] = [
+const NAV: [(&str, &[Place]); 6] = [
     ("Overview", &[("inspector", "/admin/inspector/", "Token inspector", "inspect")]),
     ("People", &[("users", "/admin/users/", "Users", "users"), ("roles", "/admin/roles/", "Roles", "roles")]),
     (
@@ -95,6 +95,10 @@ const NAV: [(&str, &[Place]); 5] = [
             ("tokens", "/admin/tokens/", "Outstanding", "token"),
             ("blacklist", "/admin/blacklist/", "Blacklisted", "ban"),
         ],
+    ),
+    (
+        "Content",
+        &[("articles", "/admin/articles/", "Articles", "article"), ("tasks", "/admin/tasks/", "Tasks", "task")],
     ),
     (
         "Activity",
@@ -132,7 +136,7 @@ impl Frame {
             version: env!("CARGO_PKG_VERSION"),
             token: visit.token(),
             viewer,
-            finds_users: nav.iter().flat_map(|group| &group.items).any(|item| item.path == "/admin/users/"),
+            keys: visit.has_keys(),
             nav,
             crumbs: way,
             flash: visit.take_flash(),

@@ -12,15 +12,20 @@ pub mod bulk;
 pub mod changelist;
 pub mod clash;
 pub mod confirm;
+pub mod content;
 pub mod error;
+pub mod export;
 pub mod form;
 pub mod guard;
 pub mod inspector;
 pub mod layout;
 pub mod login;
+pub mod me;
 pub mod roles;
+pub mod search;
 pub mod session_store;
 pub mod sessions;
+pub mod settings;
 pub mod setup;
 pub mod sign_ins;
 pub mod staff;
@@ -83,12 +88,16 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/preferences/theme/", web::post().to(login::set_theme))
         .route("/", page().to(home))
         .route("/users/", page().to(users::index))
+        .route("/users/export.csv", web::get().to(export::users))
         .route("/users/new/", page().to(users::create::page))
         .route("/users/new/", web::post().to(users::create::make))
         .route("/users/{id}/", page().to(users::edit::page))
         .route("/users/{id}/", web::post().to(users::edit::save))
         .route("/users/{id}/sessions/", page().to(users::sessions::page))
         .route("/users/{id}/sessions/sign-out/", web::post().to(users::sessions::sign_out))
+        .route("/users/{id}/tokens/", page().to(users::belongings::tokens))
+        .route("/users/{id}/api-keys/", page().to(users::belongings::api_keys))
+        .route("/users/{id}/content/", page().to(users::belongings::content))
         .route("/users/{id}/sign-out/", page().to(users::acts::ask_to_sign_out))
         .route("/users/{id}/sign-out/", web::post().to(users::acts::sign_out))
         .route("/users/{id}/password/", page().to(users::password::page))
@@ -109,6 +118,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/inspector/", page().to(inspector::page))
         .route("/inspector/", web::post().to(inspector::inspect))
         .route("/tokens/", page().to(tokens::index))
+        .route("/tokens/export.csv", web::get().to(export::tokens))
         .route("/tokens/{jti}/", page().to(tokens::detail::page))
         .route("/tokens/{jti}/revoke/", page().to(tokens::revoke::ask))
         .route("/tokens/{jti}/revoke/", web::post().to(tokens::revoke::revoke))
@@ -132,6 +142,32 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/confirm/", web::post().to(bulk::act))
         .route("/again/", page().to(again::page))
         .route("/again/", web::post().to(again::confirm))
+        .route("/articles/", page().to(content::articles::index))
+        .route("/articles/export.csv", web::get().to(export::articles))
+        .route("/articles/new/", page().to(content::articles::new_page))
+        .route("/articles/new/", web::post().to(content::articles::make))
+        .route("/articles/{id}/", page().to(content::articles::page))
+        .route("/articles/{id}/", web::post().to(content::articles::save))
+        .route("/articles/{id}/delete/", page().to(content::articles::ask))
+        .route("/articles/{id}/delete/", web::post().to(content::articles::delete))
+        .route("/tasks/", page().to(content::tasks::index))
+        .route("/tasks/export.csv", web::get().to(export::tasks))
+        .route("/tasks/new/", page().to(content::tasks::new_page))
+        .route("/tasks/new/", web::post().to(content::tasks::make))
+        .route("/tasks/{id}/", page().to(content::tasks::page))
+        .route("/tasks/{id}/", web::post().to(content::tasks::save))
+        .route("/tasks/{id}/delete/", page().to(content::tasks::ask))
+        .route("/tasks/{id}/delete/", web::post().to(content::tasks::delete))
+        .route("/search/", page().to(search::page))
+        .route("/settings/", page().to(settings::page))
+        .route("/me/", page().to(me::page))
+        .route("/me/password/", page().to(me::password::page))
+        .route("/me/password/", web::post().to(me::password::change))
+        .route("/me/preferences/", page().to(me::preferences::page))
+        .route("/me/preferences/", web::post().to(me::preferences::save))
+        .route("/me/sessions/", page().to(me::sessions::page))
+        .route("/me/sessions/sign-out/", web::post().to(me::sessions::sign_out))
+        .route("/me/sessions/sign-out-others/", web::post().to(me::sessions::sign_out_others))
         .route("/me/two-factor/", page().to(two_factor::page))
         .route("/me/two-factor/start/", web::post().to(two_factor::start))
         .route("/me/two-factor/confirm/", web::post().to(two_factor::confirm))

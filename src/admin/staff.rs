@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use actix_identity::Identity;
 use actix_web::dev::Payload;
-use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::admin::error::PageError;
@@ -22,9 +21,7 @@ use crate::auth::principals::UserState;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
-use crate::middleware::edge::{OfThePanel, RequestId};
-use crate::model::audit::By;
-use crate::model::session::Device;
+use crate::middleware::edge::OfThePanel;
 use crate::model::{role, two_factor, user};
 pub use crate::rest::permission::{Add, Change, Delete, Export, Revoke, View};
 pub use crate::rest::permission::{
@@ -244,23 +241,6 @@ impl<N> Staff<N> {
     /// The frame of a page; see [`Frame::new`].
     pub fn frame(&self, crumbs: &[(&str, &str)]) -> Frame {
         Frame::new(&self.visit, self.seen.viewer(), self.seen.state.permissions, crumbs)
-    }
-
-    /// The viewer, as the audit log keeps who acted.
-    pub fn by(&self, site: &Site) -> By {
-        let request = self.visit.request();
-        let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        let id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.to_string());
-        By {
-            user: Some(self.seen.id),
-            name: self.seen.state.username.to_string(),
-            session: String::new(),
-            device: Device {
-                ip: client_ip::of(request, &site.settings.server.trusted_proxies).to_string(),
-                user_agent: agent.unwrap_or_default().to_owned(),
-            },
-            request: id.unwrap_or_default(),
-        }
     }
 
     /// Leaves a flash for the next page, and one line in the log: every change of the panel ends here.

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// The cookie with the viewer's theme. Script reads and writes it, too: it is no secret.
 pub const THEME_COOKIE: &str = "portcullis_theme";
+/// The cookie of a viewer who wants no single-key shortcuts.
+pub const KEYS_COOKIE: &str = "portcullis_keys";
 /// The cookie that ties a form to a browser that is not signed in.
 const GATE_COOKIE: &str = "portcullis_gate";
 /// Where a session keeps the token of its forms.
@@ -104,6 +106,11 @@ impl Visit {
             Some("dark") => "dark",
             _ => "",
         }
+    }
+
+    /// Whether the viewer wants single keys to do something.
+    pub fn has_keys(&self) -> bool {
+        self.cookie(KEYS_COOKIE).as_deref() != Some("off")
     }
 
     /// How many rows the viewer's lists have, if that was ever chosen.

@@ -21,13 +21,13 @@ use super::{createsuperuser, say};
 const LAST_LETTER: Duration = Duration::from_millis(900);
 
 pub fn run(loaded: Loaded) -> anyhow::Result<()> {
-    let settings = loaded.settings;
+    let Loaded { settings, origins } = loaded;
     let flusher = logging::start(&settings.log.level)?;
     let clock = Clock::system();
     let listener = server::bind(settings.server.bind, &clock)?;
     let address = listener.local_addr().context("the listener has no address")?;
     let lock = DataDir::open(&settings.server.data_dir)?.lock()?;
-    let site = Data::new(Site::open(settings, clock)?);
+    let site = Data::new(Site { origins, ..Site::open(settings, clock)? });
     let served = actix_web::rt::System::new().block_on(async {
         site.follower.follow(site.db.target(), site.clock.clone())?;
         let (present, now) = (site.settings.jwt.longest_bearer(), site.clock.now());

@@ -396,9 +396,4 @@ diesel::allow_tables_to_appear_in_same_query!(
     two_factor,
     recovery_codes,
     idempotency_keys,
-    throttle_counts,
-    shared_counts,
-    audit_entries,
-    audit_chain,
-    sign_ins,
 );

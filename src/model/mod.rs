@@ -6,6 +6,8 @@ pub mod audit;
 pub mod belongings;
 pub mod blacklist;
 pub mod change;
+pub mod content;
+pub mod found;
 pub mod idempotency;
 pub mod import;
 pub mod invitation;

@@ -104,13 +104,12 @@ type OwnerOf = diesel::helper_types::Select<
     users::id,
 >;
 
-fn over(now: Timestamp) -> Condition<sessions::table> {
-    let stale = users::table
+/// Whether the user was signed out everywhere since.
+fn stale() -> Condition<sessions::table> {
+    let later = users::table
         .filter(users::id.nullable().eq(sessions::user_id))
-        .filter(users::generation.gt(sessions::generation))
-        .select(users::id);
-    let over = sessions::ended_at.is_not_null().or(sessions::expires_at.le(now));
-    Box::new(over.or(diesel::dsl::exists(stale)))
+        .filter(users::generation.gt(sessions::generation));
+    Box::new(diesel::dsl::exists(later.select(users::id)))
 }
 
 fn matching(query: &SessionQuery, at: Moment) -> Rows {
@@ -130,8 +129,11 @@ fn matching(query: &SessionQuery, at: Moment) -> Rows {
         rows = rows.filter(sessions::last_seen_at.ge(since));
     }
     match query.is_live {
-        Some(true) => rows.filter(not(over(at.now))),
-        Some(false) => rows.filter(over(at.now)),
+        Some(true) => {
+            let open = sessions::expires_at.gt(at.now).and(sessions::ended_at.is_null());
+            rows.filter(open).filter(not(stale()))
+        }
+        Some(false) => rows.filter(sessions::expires_at.le(at.now).or(sessions::ended_at.is_not_null()).or(stale())),
         None => rows,
     }
 }

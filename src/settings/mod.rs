@@ -4,9 +4,10 @@
 //! [`rules`], what simplejwt has and we have not in [`refused`]. A new setting is a field here and its default: file, environment, flags and `portcullis config` follow.
 
 mod audit;
+pub mod dangers;
 mod jwt;
 pub mod mail;
-pub mod origin;
+mod origin;
 mod refused;
 pub mod rules;
 pub mod social;
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use audit::Audit;
 pub use jwt::Jwt;
 pub use mail::{Mail, MailBackend, SmtpTls};
-pub use origin::{Loaded, Origin, Shown};
+pub use origin::{Loaded, Origin, Shown, shown};
 pub use social::Social;
 pub use sockets::Sockets;
 pub use throttle::Throttle;

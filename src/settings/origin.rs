@@ -72,13 +72,18 @@ pub struct Shown {
 impl Loaded {
     /// Every setting with its value and origin, in the order in which they are declared; secrets masked.
     pub fn shown(&self) -> Vec<Shown> {
-        let tree = serde_json::to_value(&self.settings).unwrap_or_default();
-        let show = |(key, value): (String, Value)| {
-            let origin = self.origins.get(&key).cloned().unwrap_or_default();
-            Shown { key, value: text(&value), origin }
-        };
-        leaves(tree).into_iter().map(show).collect()
+        shown(&self.settings, &self.origins)
     }
+}
+
+/// Every setting with its value and origin, in the order in which they are declared; secrets masked.
+pub fn shown(settings: &Settings, origins: &BTreeMap<String, Origin>) -> Vec<Shown> {
+    let tree = serde_json::to_value(settings).unwrap_or_default();
+    let show = |(key, value): (String, Value)| {
+        let origin = origins.get(&key).cloned().unwrap_or_default();
+        Shown { key, value: text(&value), origin }
+    };
+    leaves(tree).into_iter().map(show).collect()
 }
 
 /// The keys and values of a tree of sections.

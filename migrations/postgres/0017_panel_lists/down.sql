@@ -12,3 +12,6 @@ DROP INDEX tasks_created;
 DROP INDEX tasks_due;
 DROP INDEX api_keys_created;
 DROP INDEX api_keys_used;
+DROP INDEX blacklisted_tokens_by_nobody;
+DROP INDEX sessions_kind;
+DROP INDEX tasks_completed;

@@ -7,7 +7,7 @@ use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::site::Site;
 
-use super::facts::Facts;
+use super::facts::{Facts, said};
 
 /// One check, as the page shows it.
 pub struct Check {
@@ -77,6 +77,7 @@ impl Ask {
 fn failing(reject: Reject, is_past_exp: bool, is_refresh: bool, facts: &Facts) -> Ask {
     match reject {
         Reject::Malformed | Reject::Critical | Reject::Payload => Shape,
+        Reject::UnknownKey if facts.is_unsigned => Algorithm,
         Reject::UnknownKey => Key,
         Reject::Algorithm => Algorithm,
         Reject::Signature | Reject::RetiredKey => Signature,
@@ -106,7 +107,11 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<
     let failed = verdict.refused.map(|reject| (reject, failing(reject, is_past_exp, is_refresh, facts)));
     let then: &[Ask] = if is_refresh { &REFRESH } else { &BEARER };
     let jwt = &site.settings.jwt;
-    let asked = FIRST.iter().chain(then).filter(|ask| match ask {
+    let mut first = FIRST;
+    if facts.is_unsigned {
+        first.swap(1, 2); // there is no key to look for
+    }
+    let asked = first.iter().chain(then).filter(|ask| match ask {
         Issuer => jwt.issuer.is_some(),
         Audience => !jwt.audience.is_empty(),
         Email => site.settings.accounts.require_verified_email,
@@ -131,6 +136,7 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<
 fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Timestamp) -> String {
     match reject {
         Reject::Blacklisted | Reject::SessionEnded => facts.end(now),
+        Reject::UnknownKey if facts.is_unsigned => "none: it is not signed at all".to_owned(),
         Reject::UnknownKey if facts.is_of_retired_key() => "the key that the header names is retired".to_owned(),
         Reject::WrongType => format!("{} is not asked for here", facts.kind),
         Reject::Expired => exp(verdict.claims.as_ref(), now),
@@ -144,10 +150,7 @@ fn exp(claims: Option<&Claims>, now: Timestamp) -> String {
 }
 
 fn said_yes(ask: Ask, site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> String {
-    let said = |name: &str| {
-        let header = verdict.said.header.as_ref();
-        header.and_then(|header| header.get(name)).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
-    };
+    let said = |name: &str| said(verdict, name).to_owned();
     let jwt = &site.settings.jwt;
     match ask {
         Shape => "three parts, valid base64url and JSON".to_owned(),

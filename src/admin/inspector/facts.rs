@@ -50,6 +50,8 @@ pub struct Owner {
 pub struct Facts {
     /// The key that its header names.
     pub key: Option<SigningKey>,
+    /// Whether its header says that it is not signed at all.
+    pub is_unsigned: bool,
     /// What `token_type` says, if one of our keys has signed it.
     pub kind: String,
     /// Its row, for a token on record.
@@ -121,13 +123,7 @@ impl Facts {
     ///
     /// # Errors
     /// The database's.
-    pub async fn gather(
-        site: &Site,
-        staff: &Staff<View<Inspector>>,
-        verdict: &Verdict,
-        now: Timestamp,
-    ) -> Result<Self, Error> {
-        let _ = now;
+    pub async fn gather(site: &Site, staff: &Staff<View<Inspector>>, verdict: &Verdict) -> Result<Self, Error> {
         let (kid, claims) = (verdict.said.kid().map(str::to_owned), verdict.claims.clone());
         let owner = claims.as_ref().and_then(|claims| claims.user(&site.settings.jwt.user_id_claim).id());
         let kind = claims.as_ref().and_then(|claims| claims.text("token_type")).unwrap_or_default().to_owned();
@@ -150,6 +146,7 @@ impl Facts {
         });
         Ok(Self {
             key: loaded.key,
+            is_unsigned: said(verdict, "alg") == "none",
             kind,
             row: loaded.row,
             listed: loaded.listed,
@@ -172,6 +169,7 @@ impl Facts {
             Reject::Malformed | Reject::Payload => "malformed",
             Reject::Critical => "an extension that is not understood",
             Reject::Algorithm => "algorithm not allowed",
+            Reject::UnknownKey if self.is_unsigned => "algorithm not allowed",
             Reject::UnknownKey if self.is_of_retired_key() => "retired key",
             Reject::UnknownKey => "unknown key id",
             Reject::RetiredKey => "retired key",
@@ -211,7 +209,7 @@ impl Facts {
         let Some(reject) = verdict.refused else { return self.good_for(verdict, now) };
         let at = |at: Timestamp| When::new(at, now).full;
         match (reject, &verdict.claims) {
-            (Reject::Algorithm, _) if self.alg(verdict) == "none" => {
+            (Reject::Algorithm | Reject::UnknownKey, _) if self.is_unsigned => {
                 "Its header says that it is not signed at all (alg none), which no key of this server allows."
                     .to_owned()
             }
@@ -237,11 +235,6 @@ impl Facts {
                 format!("{first}{}.", letters.as_str())
             }
         }
-    }
-
-    fn alg<'v>(&self, verdict: &'v Verdict) -> &'v str {
-        let header = verdict.said.header.as_ref();
-        header.and_then(|header| header.get("alg")).and_then(|alg| alg.as_str()).unwrap_or_default()
     }
 
     /// How the token or its session came to an end: when, by whom, why.
@@ -294,12 +287,18 @@ impl Facts {
 
     /// What may be told of a signature: never itself.
     pub fn signature(&self, verdict: &Verdict) -> String {
-        let algorithm = match self.alg(verdict) {
+        let algorithm = match said(verdict, "alg") {
             "" => String::new(),
             name => format!(", {name}"),
         };
         format!("{}{algorithm}, not shown.", crate::admin::when::count_words(verdict.said.signature, "byte", "bytes"))
     }
+}
+
+/// A member of the header, if it is text.
+pub fn said<'v>(verdict: &'v Verdict, name: &str) -> &'v str {
+    let header = verdict.said.header.as_ref();
+    header.and_then(|header| header.get(name)).and_then(|value| value.as_str()).unwrap_or_default()
 }
 
 /// Why something ended, as people say it.

@@ -17,6 +17,8 @@ use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Inspector, Staff, View};
 use crate::admin::when::thousands;
 use crate::auth::inspect;
+use crate::auth::token::Claims;
+use crate::model::audit::{Change, Object};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -100,7 +102,8 @@ pub async fn inspect(
     };
     let now = site.clock.now();
     let verdict = inspect::inspect(&site.gate, &site.grants, &text, now).await?;
-    let facts = Facts::gather(&site, &staff, &verdict, now).await?;
+    let facts = Facts::gather(&site, &staff, &verdict).await?;
+    let facts_owner = facts.user.as_ref().map(|user| user.username.clone());
     let pretty = |object: &Option<serde_json::Map<String, serde_json::Value>>| {
         object.as_ref().and_then(|object| serde_json::to_string_pretty(object).ok()).unwrap_or_default()
     };
@@ -120,6 +123,12 @@ pub async fn inspect(
         signature: facts.signature(&verdict),
         owner: facts.owner,
     };
+    // Who looked at which token, and never the token.
+    let jti = verdict.claims.as_ref().and_then(Claims::jti).unwrap_or_default().to_owned();
+    let owner = facts_owner.unwrap_or_default();
+    let told = [Change::fact("verdict", &found.heading)];
+    let audit = staff.audits(&site, "token.inspect").on(Object::new("token", jti, owner)).with(told);
+    staff.write(&site, move |conn| audit.append(conn)).await?;
     show(&staff, StatusCode::OK, Filled::default(), Some(found))
 }
 

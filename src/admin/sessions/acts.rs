@@ -14,10 +14,10 @@ use crate::auth::grants::Grants;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::Result;
-use crate::model::audit::{Entry, Object};
+use crate::model::audit::Object;
 use crate::model::panel_session;
 use crate::model::session::{Ended, SessionId};
-use crate::model::session_list::{Kind, Moment, SessionLine};
+use crate::model::session_list::{Kind, Moment, PANEL, SessionLine};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -34,6 +34,12 @@ impl Input for Then {
 pub fn called(line: &SessionLine) -> String {
     let device = Device::from_agent(&line.user_agent).name;
     line.username.as_ref().map_or_else(|| device.clone(), |name| format!("{device} of {name}"))
+}
+
+/// A session as the audit log names it.
+pub fn object(line: &SessionLine) -> Object {
+    let panel = if line.kind == Kind::Admin { PANEL } else { "" };
+    Object::new("session", format!("{panel}{}", line.id), called(line))
 }
 
 /// Why the actor cannot end a session; the database is asked about its user.
@@ -69,7 +75,7 @@ pub async fn sign_out(
     let then = form.checked().map_or_else(|_| String::new(), |(Then(then), _)| then);
     let back = if then.is_empty() { format!("/admin/sessions/{id}/") } else { inside_panel(&then).to_owned() };
     let (actor, grants, at) = (staff.actor(), site.grants.clone(), moment(&site));
-    let (audit, by) = (site.audit.clone(), staff.by(&site));
+    let audit = staff.audits(&site, "session.end");
     let sign_out = move |conn: &mut Conn| {
         let line = find(conn, &id, at)?;
         if let Some(refusal) = refusal(conn, &actor, &line)? {
@@ -77,8 +83,7 @@ pub async fn sign_out(
         }
         let ended = end(conn, &grants, &line, actor.id, at)?;
         if ended {
-            let object = Object::new("session", &id, called(&line));
-            audit.append(conn, Entry { at: at.now, by, action: "session.end".into(), object, ..Entry::default() })?;
+            audit.on(object(&line)).append(conn)?;
         }
         Ok(Ok((ended, line)))
     };

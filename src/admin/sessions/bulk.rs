@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use crate::admin::bulk::{Answer, Outcome, Row};
 use crate::admin::error::PageError;
 use crate::admin::layout::see_other;
-use crate::admin::sessions::acts::{called, end, refusal};
+use crate::admin::sessions::acts::{called, end, object, refusal};
 use crate::admin::sessions::detail::find;
 use crate::admin::sessions::moment;
 use crate::admin::staff::Staff;
@@ -15,7 +15,6 @@ use crate::admin::when::count_words;
 use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Change, Entry, Object};
 use crate::model::session_list::{Moment, SessionLine};
 use crate::site::Site;
 
@@ -43,18 +42,15 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         return ask.refused(frame, answer.sent);
     }
     let (actor, grants, keys) = (staff.actor(), site.grants.clone(), answer.keys.clone());
-    let (audit, by, reason) = (site.audit.clone(), staff.by(site), answer.sent.value("reason").to_owned());
+    let audit = staff.audits(site, "session.end").because(answer.sent.value("reason"));
     let sign_out = move |conn: &mut Conn| {
         let mut outcome = Outcome::default();
         for (line, row) in self::rows(conn, &actor, &keys, at)? {
             let done = row.left_out.is_none() && end(conn, &grants, &line, actor.id, at)?;
             *(if done { &mut outcome.done } else { &mut outcome.left_out }) += 1;
-        }
-        if outcome.done > 0 {
-            let object = Object { kind: "session", ..Object::default() };
-            let changes = vec![Change::fact("sessions_ended", outcome.done)];
-            let action = "session.end_selected".into();
-            audit.append(conn, Entry { at: at.now, by, action, object, changes, reason, ..Entry::default() })?;
+            if done {
+                audit.clone().on(object(&line)).append(conn)?;
+            }
         }
         Ok(outcome)
     };

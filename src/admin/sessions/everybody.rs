@@ -8,15 +8,13 @@ use crate::admin::form::Form;
 use crate::admin::layout::see_other;
 use crate::admin::sessions::moment;
 use crate::admin::staff::{Revoke, Sessions, Staff};
-use crate::admin::users::sessions::{end_all, end_one, living};
+use crate::admin::users::sessions::{end_all, end_others};
 use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
-use crate::auth::grants::Grants;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Change, Entry, Object};
-use crate::model::session_list::{self, Moment, SessionQuery};
-use crate::model::user;
+use crate::model::audit::{Change, Object};
+use crate::model::session_list::{self, SessionQuery};
 use crate::site::Site;
 
 const PATH: &str = "/admin/sessions/sign-out-all/";
@@ -84,7 +82,7 @@ pub async fn sign_out(
     let (mut users, mut sessions, mut after, mut is_first) = (0, 0, 0, true);
     loop {
         let (grants, actor, token) = (site.grants.clone(), staff.actor(), token.clone());
-        let (audit, by, reason) = (site.audit.clone(), staff.by(&site), form.sent.value("reason").to_owned());
+        let audit = staff.audits(&site, "session.end_everybodys").because(form.sent.value("reason"));
         let batch = move |conn: &mut Conn| {
             if !actor.state.superuser {
                 return Err(Error::Forbidden);
@@ -93,15 +91,13 @@ pub async fn sign_out(
                 let object = Object { kind: "session", ..Object::default() };
                 let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
                 let count = session_list::count(conn, &live, COUNTED, at)?.saturating_sub(1);
-                let changes = vec![Change::fact("sessions_ended", count)];
-                let action = "session.end_everybodys".into();
-                audit.append(conn, Entry { at: at.now, by, action, object, changes, reason, ..Entry::default() })?;
+                audit.on(object).with([Change::fact("sessions_ended", count)]).append(conn)?;
             }
             let ids = session_list::signed_in_users(conn, after, BATCH, at)?;
             let mut ended = 0;
             for id in &ids {
                 ended += if *id == me {
-                    end_own(conn, &grants, &actor, &token, at)?
+                    end_others(conn, &grants, &actor, &token, at.idle_since, at.now)?
                 } else {
                     end_all(conn, &grants, *id, at.now)?
                 };
@@ -122,22 +118,4 @@ pub async fn sign_out(
     ));
     staff.done(&site, &flash);
     Ok(see_other("/admin/sessions/"))
-}
-
-/// Ends the actor's own sessions, all but this one of the panel: raising the generation would end that one, too.
-fn end_own(
-    conn: &mut Conn,
-    grants: &Grants,
-    actor: &crate::admin::users::Actor,
-    token: &str,
-    at: Moment,
-) -> Result<usize> {
-    let me = user::by_id(conn, actor.id)?.ok_or(Error::Forbidden)?;
-    let mut ended = 0;
-    for line in living(conn, me.id, me.generation, token, at.idle_since, at.now)? {
-        if !line.is_this && end_one(conn, grants, &line.id, me.id, actor, at.now)?.is_some() {
-            ended += 1;
-        }
-    }
-    Ok(ended)
 }

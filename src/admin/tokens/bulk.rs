@@ -18,7 +18,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Change, Entry, Object};
+use crate::model::audit::{Audit, Object};
 use crate::model::blacklist;
 use crate::model::session::Ended;
 use crate::model::token_list;
@@ -89,20 +89,9 @@ async fn handle(site: &Site, staff: &Staff, answer: Answer, act: Act) -> Result<
         return ask.refused(frame, answer.sent);
     }
     let (actor, grants, ids) = (staff.actor(), site.grants.clone(), answer.ids.clone());
-    let (audit, by, reason) = (site.audit.clone(), staff.by(site), answer.sent.value("reason").to_owned());
-    let carry_out = move |conn: &mut Conn| {
-        let outcome = carry_out(conn, &grants, &actor, act, &ids, now)?;
-        if outcome.done > 0 {
-            let action = if act == Act::Revoke { "token.revoke_selected" } else { "token.restore_selected" }.to_owned();
-            let object = Object { kind: "token", ..Object::default() };
-            let mut changes = vec![Change::fact("tokens", outcome.done)];
-            if act == Act::Revoke {
-                changes.push(Change::fact("sessions_ended", outcome.also));
-            }
-            audit.append(conn, Entry { at: now, by, action, object, changes, reason, ..Entry::default() })?;
-        }
-        Ok(outcome)
-    };
+    let code = if act == Act::Revoke { "token.revoke" } else { "token.restore" };
+    let audit = staff.audits(site, code).because(answer.sent.value("reason"));
+    let carry_out = move |conn: &mut Conn| carry_out(conn, &grants, &actor, act, &ids, &audit, now);
     let outcome = staff.write(site, carry_out).await?;
     let tokens = count_words(outcome.done, "token was", "tokens were");
     let flash = match (outcome.done, act) {
@@ -147,6 +136,7 @@ fn carry_out(
     actor: &Actor,
     act: Act,
     ids: &[i64],
+    audit: &Audit,
     now: Timestamp,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
@@ -169,6 +159,9 @@ fn carry_out(
             }
         };
         *(if done { &mut outcome.done } else { &mut outcome.left_out }) += 1;
+        if done {
+            audit.clone().on(Object::new("token", &token.row.jti, token.owner())).append(conn)?;
+        }
     }
     Ok(outcome)
 }

@@ -95,6 +95,11 @@ pub fn badge(state: TokenState) -> Badge {
     Badge { kind, text, icon }
 }
 
+/// How a token stands, as a code.
+pub fn state_code(state: TokenState) -> &'static str {
+    STATES.iter().find(|(one, ..)| *one == state).map_or("", |(_, code, _)| code)
+}
+
 /// A token as lists show it.
 pub struct Row {
     /// Its place on record.
@@ -150,6 +155,7 @@ struct Page {
     may_see_users: bool,
     may_see_sessions: bool,
     may_revoke: bool,
+    may_export: bool,
 }
 
 /// The list as a URL asks for it; `kids` are the keys there are.
@@ -219,6 +225,7 @@ pub async fn index(
         may_see_users: staff.may("users", Verb::View),
         may_see_sessions: staff.may("sessions", Verb::View),
         may_revoke,
+        may_export: staff.may("tokens", Verb::Export),
     };
     staff.visit().remember_rows(html(StatusCode::OK, &page)?, asked.new_usual_rows())
 }

@@ -14,7 +14,7 @@ use crate::admin::when::When;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
-use crate::model::audit::{Entry, Object};
+use crate::model::audit::Object;
 use crate::model::blacklist;
 use crate::site::Site;
 
@@ -98,16 +98,14 @@ pub async fn restore(
         return ask.refused(frame(&staff, &token), form.sent);
     }
     let (jti, now) = (jti.into_inner(), site.clock.now());
-    let (audit, by, reason) = (site.audit.clone(), staff.by(&site), form.sent.value("reason").to_owned());
+    let audit = staff.audits(&site, "token.restore").because(form.sent.value("reason"));
     let restore = move |conn: &mut Conn| {
         let token = Token::load(conn, &jti, now)?;
         if let Some(refusal) = refusal(&token, now) {
             return Ok(Err(refusal));
         }
         blacklist::remove(conn, token.row.id)?;
-        let object = Object::new("token", &token.row.jti, token.owner());
-        audit
-            .append(conn, Entry { at: now, by, action: "token.restore".into(), object, reason, ..Entry::default() })?;
+        audit.on(Object::new("token", &token.row.jti, token.owner())).append(conn)?;
         Ok(Ok(token))
     };
     let token = staff.write(&site, restore).await??;

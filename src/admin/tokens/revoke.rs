@@ -10,14 +10,14 @@ use crate::admin::staff::{Revoke, Staff, Tokens};
 use crate::admin::tokens::detail::Token;
 use crate::admin::users::sessions::{after_end_of_all, end_all};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{When, count_words, distance};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::Result;
-use crate::model::audit::{Change, Entry, Object};
+use crate::model::audit::{Change, Object};
 use crate::model::session::Ended;
 use crate::site::Site;
 
@@ -64,7 +64,8 @@ fn choices(token: &Token, staff: &Staff<Revoke<Tokens>>) -> Vec<(String, String)
 }
 
 fn asked(token: &Token, staff: &Staff<Revoke<Tokens>>, site: &Site, now: Timestamp) -> Confirmation {
-    let lifetime = humantime::format_duration(site.settings.jwt.access_token_lifetime).to_string();
+    let lifetime = distance(now + site.settings.jwt.access_token_lifetime, now);
+    let lifetime = lifetime.trim_start_matches("in ");
     let or = |text: String| if text.is_empty() { "nobody here".to_owned() } else { text };
     Confirmation {
         heading: format!("Revoke token {}?", token.shown.short),
@@ -128,7 +129,7 @@ pub async fn revoke(
         return asked(&token, &staff, &site, site.clock.now()).shown_again(frame(&staff, &token), sent);
     };
     let (actor, grants, now, jti) = (staff.actor(), site.grants.clone(), site.clock.now(), jti.into_inner());
-    let (audit, by, reason) = (site.audit.clone(), staff.by(&site), form.sent.value("reason").to_owned());
+    let audit = staff.audits(&site, "token.revoke").because(form.sent.value("reason"));
     let revoke = move |conn: &mut Conn| {
         let token = Token::load(conn, &jti, now)?;
         if let Some(refusal) = token.target.as_ref().and_then(|target| actor.reach(target).err()).or(dead(&token)) {
@@ -136,11 +137,8 @@ pub async fn revoke(
         }
         let ended = carry_out(conn, &grants, &token, what, actor.id, now)?;
         let object = Object::new("token", &token.row.jti, token.owner());
-        let changes = vec![Change::fact("revoked", what.name()), Change::fact("sessions_ended", ended)];
-        audit.append(
-            conn,
-            Entry { at: now, by, action: "token.revoke".into(), object, changes, reason, ..Entry::default() },
-        )?;
+        let told = [Change::fact("revoked", what.name()), Change::fact("sessions_ended", ended)];
+        audit.on(object).with(told).append(conn)?;
         Ok(Ok((token, ended)))
     };
     let (token, ended) = staff.write(&site, revoke).await??;

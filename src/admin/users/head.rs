@@ -25,6 +25,10 @@ pub struct Head {
     pub tab: &'static str,
     /// How many sessions live; none if the viewer may not see them.
     pub sessions: Option<usize>,
+    /// Whether the viewer may see the user's tokens, API keys, and articles or tasks.
+    pub tabs: [bool; 3],
+    /// Whether the account is within the viewer's reach.
+    pub is_within_reach: bool,
     /// Whether the viewer may see sign-ins.
     pub sees_sign_ins: bool,
     /// Whether the viewer may see the audit log.
@@ -63,6 +67,12 @@ impl Head {
             joined: When::new(user.date_joined, now),
             tab,
             sessions: actor.may("sessions", Verb::View).then_some(live),
+            tabs: [
+                actor.may("tokens", Verb::View),
+                actor.may("api-keys", Verb::View),
+                actor.may("articles", Verb::View) || actor.may("tasks", Verb::View),
+            ],
+            is_within_reach: within_reach,
             sees_sign_ins: actor.may("sign-ins", Verb::View),
             sees_history: actor.may("audit", Verb::View),
             may_revoke: may("sessions", Verb::Revoke),

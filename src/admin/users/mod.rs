@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod acts;
+pub mod belongings;
 pub mod bulk;
 pub mod create;
 pub mod edit;
@@ -154,10 +155,16 @@ struct Page {
     list: ListView,
     rows: Vec<Row>,
     may_add: bool,
+    may_export: bool,
     may_change: bool,
     may_see_sessions: bool,
     may_revoke: bool,
     may_delete: bool,
+}
+
+/// The list as a URL asks for it; `roles` are those there are.
+pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[Role]) -> Asked {
+    Asked::new(&USERS, pairs, usual_rows, filters(roles))
 }
 
 fn filters(roles: &[Role]) -> Vec<Filter> {
@@ -167,7 +174,8 @@ fn filters(roles: &[Role]) -> Vec<Filter> {
     vec![Filter::of("status", "Status", &states), Filter { name: "role", label: "Role", any: "Any", choices: held }]
 }
 
-fn query(asked: &Asked) -> UserQuery {
+/// What the list is narrowed to.
+pub fn query(asked: &Asked) -> UserQuery {
     UserQuery {
         words: asked.q().split_whitespace().take(MOST_WORDS).map(str::to_owned).collect(),
         state: match asked.choice("status") {
@@ -199,7 +207,7 @@ fn load(
     idle_since: Timestamp,
     now: Timestamp,
 ) -> Result<Loaded> {
-    let asked = Asked::new(&USERS, asked, usual_rows, filters(&role::all(conn)?));
+    let asked = self::asked(asked, usual_rows, &role::all(conn)?);
     let Some(keyset) = asked.keyset() else { return Err(crate::error::Error::internal("users sort by no column")) };
     let query = query(&asked);
     let page = user_list::page(conn, &query, &keyset)?;
@@ -235,6 +243,7 @@ pub async fn index(
         list: list.when_empty("Everyone who registers or is added appears here.", first_act),
         rows: loaded.rows,
         may_add,
+        may_export: staff.may("users", Verb::Export),
         may_change: staff.may("users", Verb::Change),
         may_see_sessions: staff.may("sessions", Verb::View),
         may_revoke: staff.may("sessions", Verb::Revoke),

@@ -128,7 +128,8 @@ pub async fn page(
 
 /// Which session to end, and where to go on.
 pub struct Which {
-    session: String,
+    /// The session, as pages name it.
+    pub session: String,
     then: String,
 }
 
@@ -203,6 +204,29 @@ pub fn end_one(
 /// The database's.
 pub fn end_all(conn: &mut Conn, grants: &Grants, user: i64, now: Timestamp) -> Result<usize> {
     Ok(panel_session::end_all(conn, user)? + grants.end_all_in(conn, user, now)?)
+}
+
+/// Ends the actor's own sessions inside the caller's transaction, all but the one of the panel whose forms have this token:
+/// raising the generation would end that one, too. Returns how many ended.
+///
+/// # Errors
+/// The database's.
+pub fn end_others(
+    conn: &mut Conn,
+    grants: &Grants,
+    actor: &Actor,
+    own_token: &str,
+    idle_since: Timestamp,
+    now: Timestamp,
+) -> Result<usize> {
+    let me = user::by_id(conn, actor.id)?.ok_or(Error::Forbidden)?;
+    let mut ended = 0;
+    for line in living(conn, me.id, me.generation, own_token, idle_since, now)? {
+        if !line.is_this && end_one(conn, grants, &line.id, me.id, actor, now)?.is_some() {
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 /// After everything was ended: whoever ended their own session goes to the sign-in page.

@@ -33,6 +33,8 @@ async fn a_good_token_is_accepted_and_its_owner_is_one_click_away() {
         assert!(page.link("curl 8.5.0").unwrap().starts_with("/admin/sessions/"));
     }
     let jti = claims(&refresh)["jti"].as_str().unwrap().to_owned();
+    // Who looked at what is told, and never the token.
+    assert_eq!((panel.entries("token.inspect").await, panel.last_entry().await.object_id.len()), (2, jti.len()));
     let sid = claims(&refresh)["sid"].as_str().unwrap().to_owned();
     let revoke = inspect(&root, &refresh).await.link("Revoke token…");
     assert_eq!(revoke, Some(format!("/admin/tokens/{jti}/revoke/")));

@@ -148,7 +148,7 @@ async fn the_ticked_are_signed_out_and_those_beyond_reach_left_out() {
     ann.get("/admin/sessions/").await.says("1 session ended. 1 was left out.");
     assert_eq!(panel.api("/api/hello/", &of_bob.0, None).await.0, 401);
     assert_eq!(panel.api("/api/hello/", &of_root.0, None).await.0, 200);
-    assert_eq!(panel.entries("session.end_selected").await, 1);
+    assert_eq!(panel.entries("session.end").await, 1);
 }
 
 #[actix_web::test]

@@ -113,9 +113,10 @@ impl Panel {
         self.app.read(move |conn| user::by_id(conn, id)).await
     }
 
-    /// How many acts of this kind the audit log tells of.
+    /// How many acts of this kind were done, as the audit log tells.
     pub async fn entries(&self, action: &str) -> i64 {
-        let theirs = audit_entries::table.filter(audit_entries::action.eq(action.to_owned())).count();
+        let theirs = audit_entries::table.filter(audit_entries::action.eq(action.to_owned()));
+        let theirs = theirs.filter(audit_entries::result.eq("done")).count();
         self.app.read(move |conn| Ok(theirs.get_result(conn)?)).await
     }
 
@@ -125,8 +126,6 @@ impl Panel {
             audit_entries::actor_id,
             audit_entries::action,
             audit_entries::object_id,
-            audit_entries::object,
-            audit_entries::changes,
             audit_entries::reason,
             audit_entries::result,
         );
@@ -180,8 +179,6 @@ pub struct Entry {
     pub actor_id: Option<i64>,
     pub action: String,
     pub object_id: String,
-    pub object: String,
-    pub changes: String,
     pub reason: String,
     pub result: String,
 }

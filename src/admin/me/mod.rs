@@ -1,0 +1,67 @@
+//! One's own account in the panel: what one may do here, and the way to password, preferences and sessions.
+
+pub mod password;
+pub mod preferences;
+pub mod sessions;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::admin::error::PageError;
+use crate::admin::layout::{Face, Frame, html};
+use crate::admin::staff::Staff;
+use crate::admin::users::{Badge, rank};
+use crate::admin::when::When;
+use crate::auth::permissions::Permission;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::model::{two_factor, user};
+use crate::site::Site;
+
+#[derive(Template)]
+#[template(path = "admin/me/index.html")]
+struct Page {
+    frame: Frame,
+    face: Face,
+    username: String,
+    badges: Vec<Badge>,
+    facts: Vec<(&'static str, String)>,
+    has_two_factor: bool,
+    permissions: Vec<(String, String)>,
+}
+
+/// The page of one's own account.
+pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, PageError> {
+    let (id, now) = (staff.id(), site.clock.now());
+    let load = move |conn: &mut Conn| {
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        Ok((user, user::role_names(conn, id)?, two_factor::is_on(conn, id)?))
+    };
+    let (user, roles, has_two_factor) = site.db.read(load).await?;
+    let or = |text: String, none: &str| if text.is_empty() { none.to_owned() } else { text };
+    let mut permissions: Vec<(String, String)> = Vec::new();
+    for one in Permission::all().filter(|one| staff.state().permissions.holds(*one)) {
+        match permissions.iter_mut().find(|(area, _)| area == one.area()) {
+            Some((_, verbs)) => *verbs = format!("{verbs}, {}", one.verb().as_str()),
+            None => permissions.push((one.area().to_owned(), one.verb().as_str().to_owned())),
+        }
+    }
+    let page = Page {
+        frame: staff.frame(&[("Your account", "")]),
+        face: Face::of(user.id, &user.username),
+        badges: rank(user.is_staff, user.is_superuser),
+        facts: vec![
+            ("Username", user.username.clone()),
+            ("E-mail", or(user.email.clone(), "none")),
+            ("Name", or(format!("{} {}", user.first_name, user.last_name).trim().to_owned(), "none")),
+            ("Roles", or(roles.join(", "), "none")),
+            ("Joined", When::new(user.date_joined, now).short),
+            ("Last sign-in", user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short)),
+        ],
+        username: user.username,
+        has_two_factor,
+        permissions,
+    };
+    html(StatusCode::OK, &page)
+}

@@ -6,6 +6,7 @@
 //! transaction that let them in.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::hmac;
@@ -35,6 +36,16 @@ enum Whose {
     Named(String),
     /// No account's: there was no name.
     Nobodys,
+}
+
+/// One stable line for ban tools. The name is not written, since people type passwords there.
+pub fn failed(ip: IpAddr) {
+    log::warn!(target: "sign_in", "failed sign-in from {ip}");
+}
+
+/// The same for somebody who was held back.
+pub fn throttled(ip: IpAddr) {
+    log::warn!(target: "sign_in", "throttled sign-in from {ip}");
 }
 
 /// What makes two attempts alike.

@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::attempts::Attempts;
+pub use crate::auth::attempts::failed;
+use crate::auth::attempts::{Attempts, throttled};
 use crate::auth::limits::{Attempt, Limits};
 use crate::auth::password::{Passwords, Verified};
 pub use crate::auth::place::Place;
@@ -323,15 +324,6 @@ impl SignIn {
         let attempt = self.admit(&user.username, place).await?;
         Ok(Some(SignedIn { user, renewed: None, attempt, place: place.clone(), sign_in: self.clone() }))
     }
-}
-
-/// One stable line for ban tools. The name is not written, since people type passwords there.
-pub fn failed(ip: IpAddr) {
-    log::warn!(target: "sign_in", "failed sign-in from {ip}");
-}
-
-fn throttled(ip: IpAddr) {
-    log::warn!(target: "sign_in", "throttled sign-in from {ip}");
 }
 
 impl SignedIn {

@@ -402,8 +402,4 @@ diesel::allow_tables_to_appear_in_same_query!(
     known_addresses,
     two_factor,
     recovery_codes,
-    audit_entries,
-    audit_chain,
-    sign_ins,
-    metrics,
 );

@@ -1,6 +1,7 @@
 //! The panel in a real browser: one file a journey, each walked on a desk and on a telephone, with script and without.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod activity;
 mod again;
 #[path = "../it/support/authenticator.rs"]
 mod authenticator;

@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 47] = [
+pub const ACTIONS: [(&str, &str); 48] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -18,7 +18,6 @@ pub const ACTIONS: [(&str, &str); 47] = [
     ("user.two_factor_codes", "New recovery codes"),
     ("user.two_factor_off", "Two-factor sign-in off"),
     ("user.two_factor_reset", "Two-factor sign-in reset"),
-    ("user.export", "Users exported"),
     ("role.create", "Role added"),
     ("role.change", "Role changed"),
     ("role.delete", "Role deleted"),
@@ -36,26 +35,28 @@ pub const ACTIONS: [(&str, &str); 47] = [
     ("invitation.create", "Invitation sent"),
     ("invitation.revoke", "Invitation taken back"),
     ("api_key.create", "API key made"),
-    ("api_key.change", "API key changed"),
-    ("api_key.revoke", "API key revoked"),
     ("signing_key.add", "Signing key added"),
     ("signing_key.add_legacy", "Signing key brought in"),
     ("signing_key.activate", "Signing key rotated"),
     ("signing_key.retire", "Signing key retired"),
     ("import.django", "Taken over from Django"),
+    ("article.create", "Article added"),
+    ("article.change", "Article changed"),
+    ("article.delete", "Article deleted"),
+    ("task.create", "Task added"),
+    ("task.change", "Task changed"),
+    ("task.delete", "Task deleted"),
+    ("list.export", "List exported"),
     ("panel.setup", "First administrator made"),
     ("panel.sign_in", "Signed in to the panel"),
     ("panel.sign_out", "Signed out of the panel"),
     ("panel.password_again", "Password shown again"),
     ("panel.bulk", "Done to many"),
-    ("article.change", "Article changed"),
-    ("task.change", "Task changed"),
-    ("mail.change", "Letter sent again"),
     ("audit.sweep", "Audit log swept"),
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 8] = [
+pub const KINDS: [(&str, &str); 10] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -63,6 +64,8 @@ pub const KINDS: [(&str, &str); 8] = [
     ("api key", "API keys"),
     ("signing key", "Signing keys"),
     ("invitation", "Invitations"),
+    ("article", "Articles"),
+    ("task", "Tasks"),
     ("audit", "Audit log"),
 ];
 

@@ -94,13 +94,20 @@ const NAV: [(&str, &[Place]); 5] = [
             ("sessions", "/admin/sessions/", "Sessions", "session"),
             ("tokens", "/admin/tokens/", "Outstanding", "token"),
             ("blacklist", "/admin/blacklist/", "Blacklisted", "ban"),
+            ("api-keys", "/admin/api-keys/", "API keys", "api-key"),
         ],
     ),
     (
         "Content",
         &[("articles", "/admin/articles/", "Articles", "article"), ("tasks", "/admin/tasks/", "Tasks", "task")],
     ),
-    ("System", &[("settings", "/admin/settings/", "Settings", "settings")]),
+    (
+        "System",
+        &[
+            ("signing-keys", "/admin/signing-keys/", "Signing keys", "signing-key"),
+            ("settings", "/admin/settings/", "Settings", "settings"),
+        ],
+    ),
 ];
 
 /// The navigation of somebody with these permissions; `path` is where they are.

@@ -9,7 +9,7 @@ use crate::support::panel::Panel;
 use crate::support::statements;
 
 /// Each list, with what can be asked of it: plain, searched, each filter, each order, and a page in the middle.
-const ASKED: [(&str, &[&str]); 5] = [
+const ASKED: [(&str, &[&str]); 6] = [
     (
         "tokens",
         &["", "q=abcdef", "state=live", "state=revoked", "expires=7d", "sort=issued", "sort=expires", "sort=-expires"],
@@ -19,6 +19,7 @@ const ASKED: [(&str, &[&str]); 5] = [
         &["", "q=abcdef", "reason=by+admin", "by=staff", "by=self", "when=7d", "sort=revoked", "sort=expires"],
     ),
     ("articles", &["", "author=ann", "created=7d", "sort=title", "sort=created", "sort=-updated"]),
+    ("api-keys", &["", "q=ann", "state=active", "sort=used", "sort=-used", "sort=-created"]),
     ("tasks", &["", "owner=ann", "done=no", "due=overdue", "due=7d"]),
     ("sessions", &["", "q=ann", "q=10.0.0.1", "kind=api", "kind=admin", "state=live", "seen=7d", "sort=started"]),
 ];

@@ -22,7 +22,7 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 37] = [
+pub const ACTS: [(&str, &str, &str); 42] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
@@ -51,6 +51,11 @@ pub const ACTS: [(&str, &str, &str); 37] = [
     ("/tasks/new/", "task.create", "task"),
     ("/tasks/{id}/", "task.change", "task"),
     ("/tasks/{id}/delete/", "task.delete", "task"),
+    ("/api-keys/new/", "api_key.create", "api key"),
+    ("/api-keys/{id}/rotate/", "api_key.rotate", "api key"),
+    ("/api-keys/{id}/revoke/", "api_key.revoke", "api key"),
+    ("/signing-keys/rotate/", "signing_key.rotate", "signing key"),
+    ("/signing-keys/{kid}/", "signing_key.retire", "signing key"),
     ("/confirm/", "panel.bulk", ""),
     ("/again/", "panel.password_again", "user"),
     ("/me/password/", "user.password", "user"),

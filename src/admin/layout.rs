@@ -101,6 +101,7 @@ const NAV: [(&str, &[Place]); 6] = [
             ("sessions", "/admin/sessions/", "Sessions", "session"),
             ("tokens", "/admin/tokens/", "Outstanding", "token"),
             ("blacklist", "/admin/blacklist/", "Blacklisted", "ban"),
+            ("api-keys", "/admin/api-keys/", "API keys", "api-key"),
         ],
     ),
     (
@@ -111,7 +112,13 @@ const NAV: [(&str, &[Place]); 6] = [
         "Activity",
         &[("audit", "/admin/audit/", "Audit log", "audit"), ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin")],
     ),
-    ("System", &[("settings", "/admin/settings/", "Settings", "settings")]),
+    (
+        "System",
+        &[
+            ("signing-keys", "/admin/signing-keys/", "Signing keys", "signing-key"),
+            ("settings", "/admin/settings/", "Settings", "settings"),
+        ],
+    ),
 ];
 
 /// The navigation of somebody with these permissions; `path` is where they are.

@@ -5,6 +5,7 @@
 //! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
 
 pub mod again;
+pub mod api_keys;
 pub mod audit;
 pub mod audits;
 pub mod blacklist;
@@ -29,6 +30,7 @@ pub mod sessions;
 pub mod settings;
 pub mod setup;
 pub mod sign_ins;
+pub mod signing_keys;
 pub mod staff;
 pub mod tokens;
 pub mod two_factor;
@@ -144,20 +146,31 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/again/", web::post().to(again::confirm))
         .route("/articles/", page().to(content::articles::index))
         .route("/articles/export.csv", web::get().to(export::articles))
-        .route("/articles/new/", page().to(content::articles::new_page))
-        .route("/articles/new/", web::post().to(content::articles::make))
-        .route("/articles/{id}/", page().to(content::articles::page))
-        .route("/articles/{id}/", web::post().to(content::articles::save))
-        .route("/articles/{id}/delete/", page().to(content::articles::ask))
-        .route("/articles/{id}/delete/", web::post().to(content::articles::delete))
+        .route("/articles/new/", page().to(content::article::new_page))
+        .route("/articles/new/", web::post().to(content::article::make))
+        .route("/articles/{id}/", page().to(content::article::page))
+        .route("/articles/{id}/", web::post().to(content::article::save))
+        .route("/articles/{id}/delete/", page().to(content::article::ask))
+        .route("/articles/{id}/delete/", web::post().to(content::article::delete))
         .route("/tasks/", page().to(content::tasks::index))
         .route("/tasks/export.csv", web::get().to(export::tasks))
-        .route("/tasks/new/", page().to(content::tasks::new_page))
-        .route("/tasks/new/", web::post().to(content::tasks::make))
-        .route("/tasks/{id}/", page().to(content::tasks::page))
-        .route("/tasks/{id}/", web::post().to(content::tasks::save))
-        .route("/tasks/{id}/delete/", page().to(content::tasks::ask))
-        .route("/tasks/{id}/delete/", web::post().to(content::tasks::delete))
+        .route("/tasks/new/", page().to(content::task::new_page))
+        .route("/tasks/new/", web::post().to(content::task::make))
+        .route("/tasks/{id}/", page().to(content::task::page))
+        .route("/tasks/{id}/", web::post().to(content::task::save))
+        .route("/tasks/{id}/delete/", page().to(content::task::ask))
+        .route("/tasks/{id}/delete/", web::post().to(content::task::delete))
+        .route("/api-keys/", page().to(api_keys::index))
+        .route("/api-keys/new/", page().to(api_keys::create::page))
+        .route("/api-keys/new/", web::post().to(api_keys::create::make))
+        .route("/api-keys/{id}/", page().to(api_keys::page))
+        .route("/api-keys/{id}/rotate/", web::post().to(api_keys::acts::rotate))
+        .route("/api-keys/{id}/revoke/", page().to(api_keys::acts::ask))
+        .route("/api-keys/{id}/revoke/", web::post().to(api_keys::acts::revoke))
+        .route("/signing-keys/", page().to(signing_keys::index))
+        .route("/signing-keys/rotate/", web::post().to(signing_keys::rotate))
+        .route("/signing-keys/{kid}/", page().to(signing_keys::ask))
+        .route("/signing-keys/{kid}/", web::post().to(signing_keys::retire))
         .route("/search/", page().to(search::page))
         .route("/settings/", page().to(settings::page))
         .route("/me/", page().to(me::page))

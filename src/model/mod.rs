@@ -2,6 +2,7 @@
 //! transaction. No HTTP here, and no JSON errors.
 
 pub mod api_key;
+pub mod api_key_list;
 pub mod audit;
 pub mod belongings;
 pub mod blacklist;

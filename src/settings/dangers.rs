@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn the_defaults_are_not_dangerous_and_each_danger_is_told() {
         assert_eq!(Settings::default().dangers(), Vec::<String>::new());
-        type Change = fn(&mut Settings);
-        let cases: [(&str, Change); 8] = [
+        type Case = (&'static str, fn(&mut Settings));
+        let cases: [Case; 8] = [
             ("server.public_url", |s| s.server.public_url = Some("http://auth.example.org".into())),
             ("server.bind", |s| s.server.bind = ([0, 0, 0, 0], 8000).into()),
             ("server.trusted_proxies", |s| s.server.trusted_proxies = vec![ipnet::Ipv4Net::default().into()]),

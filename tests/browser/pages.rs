@@ -69,3 +69,30 @@ async fn own(browser: &Browser) {
     browser.fill("Password again", "another gate 8").await.press("Change password").await;
     browser.sees("This is not your password").await.look("me-password-refused").await;
 }
+
+#[tokio::test]
+async fn an_administrator_keeps_content_and_keys() {
+    journey("keys", with_root, keep).await;
+}
+
+async fn keep(browser: &Browser) {
+    browser.register("ann").await;
+    browser.sign_in("root", ROOT_PASSWORD).await.sees("ann").await;
+    browser.go("Articles").await.look("articles-empty").await;
+    browser.follow("Add article").await.fill("Title", "On gates").await.fill("Text", "They close.").await;
+    browser.fill("Author", "nobody").await.press("Save changes").await.sees("There is a problem").await;
+    browser.look("article-refused").await.fill("Author", "ann").await.press("Save changes").await;
+    browser.sees("was added").await.look("article").await.go("Articles").await.look("articles").await;
+    browser.go("Tasks").await.follow("Add task").await.fill("Title", "Oil the hinges").await;
+    browser.fill("Owner", "ann").await.press("Save changes").await.sees("was added").await.look("task").await;
+    browser.go("Tasks").await.look("tasks").await;
+
+    browser.go("API keys").await.look("keys-empty").await.follow("Create API key").await.look("key-new").await;
+    browser.fill("Name", "nightly").await.fill("Owner", "ann").await.tick("tasks.view", true).await;
+    browser.press("Create API key").await.sees("You will not see it again").await.look("key-shown").await;
+    browser.follow("I have kept it").await.look("key").await.follow("Revoke key…").await.look("key-revoke").await;
+    browser.follow("Keep the key").await.go("API keys").await.look("keys").await;
+
+    browser.go("Signing keys").await.press("Rotate now").await.sees("signs from now on").await.look("ring").await;
+    browser.follow("Retire…").await.look("retire").await;
+}

@@ -15,3 +15,4 @@ DROP INDEX api_keys_used;
 DROP INDEX blacklisted_tokens_by_nobody;
 DROP INDEX sessions_kind;
 DROP INDEX tasks_completed;
+DROP INDEX api_keys_expires;

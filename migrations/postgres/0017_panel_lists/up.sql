@@ -15,4 +15,5 @@ CREATE INDEX tasks_created ON tasks (created_at, id);
 CREATE INDEX tasks_due ON tasks (due_date, id);
 CREATE INDEX tasks_completed ON tasks (completed, created_at, id);
 CREATE INDEX api_keys_created ON api_keys (created_at, id);
+CREATE INDEX api_keys_expires ON api_keys (expires_at, id);
 CREATE INDEX api_keys_used ON api_keys (last_used_at, id);

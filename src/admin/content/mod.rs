@@ -1,7 +1,9 @@
 //! Articles and tasks: anybody's, made, changed and deleted by whoever may.
 
+pub mod article;
 pub mod articles;
 pub mod bulk;
+pub mod task;
 pub mod tasks;
 
 use std::time::Duration;

@@ -104,7 +104,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 26] = [
+const BY_HAND: [&str; 31] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -112,7 +112,12 @@ const BY_HAND: [&str; 26] = [
     "/users/{id}/sessions/sign-out/",
     "/users/{id}/two-factor/",
     "/blacklist/new/",
-    // Told of where these acts have their stories: tests/it/admin/{content,tokens,session_list,inspector,me}.rs.
+    // Told of where these acts have their stories: tests/it/admin/{api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
+    "/api-keys/new/",
+    "/api-keys/{id}/rotate/",
+    "/api-keys/{id}/revoke/",
+    "/signing-keys/rotate/",
+    "/signing-keys/{kid}/",
     "/articles/new/",
     "/articles/{id}/",
     "/articles/{id}/delete/",

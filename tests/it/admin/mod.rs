@@ -2,6 +2,7 @@
 
 mod activity;
 mod again;
+mod api_keys;
 mod audit;
 mod blacklist;
 mod content;
@@ -18,6 +19,7 @@ mod rules;
 mod session_list;
 mod sessions;
 mod settings;
+mod signing_keys;
 mod tokens;
 mod two_factor;
 mod users;
@@ -32,6 +34,7 @@ fn paths(kind: &str) -> Vec<String> {
             .replace("{jti}", "no-such-token")
             .replace("{id}", "1")
             .replace("{sid}", "no-such-session")
+            .replace("{kid}", "no-such-key")
     };
     let paths: Vec<String> = of_kind.map(|path| format!("/admin{}", filled(path))).collect();
     assert!(paths.len() > 5, "the route table is written in another way: {paths:?}");

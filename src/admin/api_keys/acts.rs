@@ -1,0 +1,149 @@
+//! Another secret for an API key, and its end.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+
+use crate::admin::api_keys::create::show_secret;
+use crate::admin::api_keys::find;
+use crate::admin::confirm::{Confirmation, Confirmed, Effect};
+use crate::admin::error::PageError;
+use crate::admin::form::Form;
+use crate::admin::layout::see_other;
+use crate::admin::staff::{ApiKeys, Change, Revoke, Staff};
+use crate::admin::visit::Flash;
+use crate::admin::when::{When, count_words};
+use crate::auth::api_keys;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::model::api_key;
+use crate::model::api_key_list::KeyLine;
+use crate::model::audit::{Change as Changed, Object};
+use crate::rest::fields::{Fields, Input};
+use crate::site::Site;
+
+const LIST: &str = "/admin/api-keys/";
+/// A key that was used lately is not ended by one press.
+const LATELY: Duration = Duration::from_secs(7 * 86_400);
+/// Hours for which the secret before goes on working.
+const OVERLAPS: [u64; 3] = [0, 1, 24];
+
+/// For how long the secret so far goes on working.
+pub struct Overlap(u64);
+
+impl Input for Overlap {
+    fn read(f: &mut Fields) -> Self {
+        let hours = f.integer("overlap_hours").value();
+        Self(u64::try_from(hours).ok().filter(|hours| OVERLAPS.contains(hours)).unwrap_or(0))
+    }
+}
+
+/// Gives a key another secret, and shows it this once.
+pub async fn rotate(
+    site: web::Data<Site>,
+    staff: Staff<Change<ApiKeys>>,
+    id: web::Path<i64>,
+    form: Form<Overlap>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    staff.recently(&site, &format!("{LIST}{id}/"))?;
+    let hours = form.input.map_or(0, |Overlap(hours)| hours);
+    let secret = api_key::new_secret()?;
+    let (actor, now, inserted) = (staff.actor(), site.clock.now(), secret.clone());
+    let audit = staff.audits(&site, "api_key.rotate");
+    let rotate = move |conn: &mut Conn| {
+        let (line, target) = find(conn, id)?;
+        if let Err(refusal) = actor.reach(&target) {
+            return Ok(Err(refusal));
+        }
+        api_keys::changed_in(conn, id, now)?;
+        let key = api_key::rotate(conn, id, &inserted, now + Duration::from_secs(hours * 3600), now)?;
+        let told = [Changed::secret("key"), Changed::fact("overlap_hours", hours)];
+        audit.on(Object::new("api key", id, &key.name)).with(told).append(conn)?;
+        Ok(Ok((key, line.owner)))
+    };
+    let (key, owner) = staff.write(&site, rotate).await??;
+    staff.note(&site, &format!("gave the API key {id} of {owner} another secret"));
+    let note = match hours {
+        0 => "The secret before is refused from now on.".to_owned(),
+        _ => format!("The secret before goes on working for {}.", count_words(hours, "hour", "hours")),
+    };
+    show_secret(&site, &staff, &key, &owner, &secret, note)
+}
+
+fn asked(line: &KeyLine, now: Timestamp) -> Confirmation {
+    let used = line.key.last_used_at;
+    let is_in_use = used.is_some_and(|at| at + LATELY > now);
+    Confirmation {
+        heading: format!("Revoke the API key {}?", line.key.name),
+        words: "Whatever comes with it is refused from now on. It cannot be taken back.".to_owned(),
+        dangerous: true,
+        card: "What ends",
+        effects: vec![Effect {
+            what: "Secrets",
+            how_many: "all".to_owned(),
+            happens: "refused on the next request",
+            is_loss: true,
+        }],
+        action: format!("{LIST}{}/revoke/", line.key.id),
+        typed: is_in_use.then(|| line.key.name.clone()),
+        act: "Revoke key".to_owned(),
+        way_out: ("Keep the key".to_owned(), format!("{LIST}{}/", line.key.id)),
+        facts_title: "The key",
+        facts: vec![
+            ("Owner", line.owner.clone()),
+            ("Prefix", line.key.prefix.clone()),
+            ("Last used", used.map_or_else(|| "never".to_owned(), |at| When::new(at, now).full)),
+        ],
+        ..Confirmation::default()
+    }
+}
+
+async fn load(site: &Site, staff: &Staff<Revoke<ApiKeys>>, id: i64) -> Result<KeyLine, PageError> {
+    let (line, target) = site.db.read(move |conn| find(conn, id)).await?;
+    staff.actor().reach(&target).map(|()| line)
+}
+
+/// Asks before a key is revoked.
+pub async fn ask(
+    site: web::Data<Site>,
+    staff: Staff<Revoke<ApiKeys>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let line = load(&site, &staff, *id).await?;
+    asked(&line, site.clock.now()).page(staff.frame(&[("API keys", LIST), (&line.key.name, ""), ("Revoke", "")]))
+}
+
+/// Revokes a key, with all its secrets.
+pub async fn revoke(
+    site: web::Data<Site>,
+    staff: Staff<Revoke<ApiKeys>>,
+    id: web::Path<i64>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    let (id, now) = (*id, site.clock.now());
+    let line = load(&site, &staff, id).await?;
+    let ask = asked(&line, now);
+    let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
+    if !ask.is_met(typed) {
+        return ask.refused(staff.frame(&[("API keys", LIST), (&line.key.name, ""), ("Revoke", "")]), form.sent);
+    }
+    let actor = staff.actor();
+    let audit = staff.audits(&site, "api_key.revoke").because(form.sent.value("reason"));
+    let revoke = move |conn: &mut Conn| {
+        let (line, target) = find(conn, id)?;
+        if let Err(refusal) = actor.reach(&target) {
+            return Ok(Err(refusal));
+        }
+        api_keys::changed_in(conn, id, now)?;
+        api_key::delete(conn, id)?;
+        let told = [Changed::fact("owner", &line.owner)];
+        audit.on(Object::new("api key", id, &line.key.name)).with(told).append(conn)?;
+        Ok(Ok(line))
+    };
+    let line = staff.write(&site, revoke).await??;
+    let flash = Flash::done(format!("The API key {} of {} was revoked.", line.key.name, line.owner));
+    staff.done(&site, &flash.adding("It is refused from now on."));
+    Ok(see_other(LIST))
+}

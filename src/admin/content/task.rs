@@ -1,0 +1,270 @@
+//! A task: made, changed and deleted.
+
+use crate::admin::clash::Clash;
+use crate::admin::confirm::{Confirmation, Confirmed};
+use crate::admin::content::{Saved, Then, nobody, owner};
+use crate::admin::error::PageError;
+use crate::admin::form::{Filled, Form};
+use crate::admin::layout::{Frame, html, see_other};
+use crate::admin::staff::{Add, Change, Delete, Need, Staff, Tasks, View};
+use crate::admin::users::form_page::Save;
+use crate::admin::visit::Flash;
+use crate::admin::when::When;
+use crate::auth::permissions::Verb;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::audit::{Fields as Kept, Object, changed, told};
+use crate::model::content::{self, Task, TaskFields};
+use crate::rest::fields::{Fields, Input};
+use crate::site::Site;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::NaiveDate;
+
+const LIST: &str = "/admin/tasks/";
+
+/// What a form says of an task.
+pub struct Given {
+    title: String,
+    description: String,
+    completed: bool,
+    due_date: Option<NaiveDate>,
+    owner: String,
+    version: i64,
+    then: Then,
+}
+
+impl Input for Given {
+    fn read(f: &mut Fields) -> Self {
+        Self {
+            title: f.text("title").required().max(200).value(),
+            description: f.text("description").blank().value(),
+            completed: f.boolean("completed").value(),
+            due_date: f.date("due_date").nullable().get().flatten(),
+            owner: f.text("owner").required().value(),
+            version: f.integer("version").value(),
+            then: Then::read(f),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/content/task.html")]
+struct EditPage {
+    frame: Frame,
+    form: Filled,
+    title: String,
+    action: String,
+    version: Option<i64>,
+    id: i64,
+    may_save: bool,
+    may_delete: bool,
+    facts: Vec<(&'static str, String)>,
+    save: Save,
+}
+
+fn filled(one: &Task) -> Filled {
+    let due = one.due_date.map(|day| day.to_string()).unwrap_or_default();
+    Filled::default()
+        .with("title", &one.title)
+        .with("description", &one.description)
+        .with_box("completed", one.completed)
+        .with("due_date", due)
+        .with("owner", &one.owner)
+}
+
+/// The fields as the audit log keeps them.
+fn kept(one: &Task) -> Kept {
+    vec![
+        ("title", one.title.clone()),
+        ("description", one.description.clone()),
+        ("completed", one.completed.to_string()),
+        ("due_date", one.due_date.map(|day| day.to_string()).unwrap_or_default()),
+        ("user", one.owner.clone()),
+    ]
+}
+
+fn show<N: Need>(
+    staff: &Staff<N>,
+    of: Option<&Task>,
+    form: Filled,
+    status: StatusCode,
+    now: Timestamp,
+) -> Result<HttpResponse, PageError> {
+    let title = of.map_or_else(|| "Add task".to_owned(), |one| one.title.clone());
+    let frame = staff.frame(&[("Tasks", LIST), (&title, "")]);
+    let when = |at: Timestamp| When::new(at, now).full;
+    let page = EditPage {
+        frame: if form.is_refused() { frame.without_flash() } else { frame },
+        action: of.map_or_else(|| format!("{LIST}new/"), |one| format!("{LIST}{}/", one.id)),
+        version: of.map(|one| one.updated_at.micros()),
+        id: of.map_or(0, |one| one.id),
+        may_save: staff.may("tasks", if of.is_some() { Verb::Change } else { Verb::Add }),
+        may_delete: of.is_some() && staff.may("tasks", Verb::Delete),
+        facts: of.map_or_else(Vec::new, |one| {
+            vec![("Id", one.id.to_string()), ("Created", when(one.created_at)), ("Updated", when(one.updated_at))]
+        }),
+        save: Save { label: "Save changes", stay: of.is_some(), cancel: LIST.to_owned(), state: String::new() },
+        title,
+        form,
+    };
+    html(status, &page)
+}
+
+async fn existing(site: &Site, id: i64) -> Result<Task> {
+    site.db.read(move |conn| content::task(conn, id)?.ok_or(Error::not_found())).await
+}
+
+/// The page of an task.
+pub async fn page(
+    site: web::Data<Site>,
+    staff: Staff<View<Tasks>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let one = existing(&site, *id).await?;
+    show(&staff, Some(&one), filled(&one), StatusCode::OK, site.clock.now())
+}
+
+/// The page of a new task.
+pub async fn new_page(site: web::Data<Site>, staff: Staff<Add<Tasks>>) -> Result<HttpResponse, PageError> {
+    let form = Filled::default().with("owner", staff.state().username.to_string());
+    show(&staff, None, form, StatusCode::OK, site.clock.now())
+}
+
+/// Makes an task.
+pub async fn make(
+    site: web::Data<Site>,
+    staff: Staff<Add<Tasks>>,
+    form: Form<Given>,
+) -> Result<HttpResponse, PageError> {
+    let now = site.clock.now();
+    let (given, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now),
+    };
+    let (name, title) = (given.owner.clone(), given.title.clone());
+    let audit = staff.audits(&site, "task.create");
+    let make = move |conn: &mut Conn| {
+        let Some(user_id) = owner(conn, &given.owner)? else { return Ok(None) };
+        let new = TaskFields {
+            title: given.title,
+            description: given.description,
+            completed: given.completed,
+            due_date: given.due_date,
+            user_id,
+        };
+        let id = content::insert_task(conn, &new, now)?;
+        let made = content::task(conn, id)?.ok_or(Error::not_found())?;
+        audit.on(Object::new("task", id, &made.title)).with(told(&kept(&made))).append(conn)?;
+        Ok(Some(id))
+    };
+    let Some(id) = staff.write(&site, make).await? else {
+        return show(&staff, None, sent.refused_for("owner", nobody(&name)), StatusCode::UNPROCESSABLE_ENTITY, now);
+    };
+    staff.done(&site, &Flash::done(format!("The task {title} was added.")));
+    Ok(see_other(&format!("{LIST}{id}/")))
+}
+
+/// Changes an task.
+pub async fn save(
+    site: web::Data<Site>,
+    staff: Staff<Change<Tasks>>,
+    id: web::Path<i64>,
+    form: Form<Given>,
+) -> Result<HttpResponse, PageError> {
+    let (id, now) = (*id, site.clock.now());
+    let found = existing(&site, id).await?;
+    let form = if Clash::is_answered(&form.sent) {
+        let mut mine = form.sent;
+        Clash::settle(&mut mine, &filled(&found));
+        Form::<Given>::read(mine.into_pairs())
+    } else {
+        form
+    };
+    let (given, sent) = match form.checked() {
+        Ok(checked) => checked,
+        Err(form) => return show(&staff, Some(&found), form, StatusCode::UNPROCESSABLE_ENTITY, now),
+    };
+    let (name, then) = (given.owner.clone(), given.then.path(LIST, id));
+    let audit = staff.audits(&site, "task.change");
+    let save = move |conn: &mut Conn| {
+        let before = content::task(conn, id)?.ok_or(Error::not_found())?;
+        if given.version != before.updated_at.micros() {
+            return Ok(Saved::Clash(Box::new(before)));
+        }
+        let Some(user_id) = owner(conn, &given.owner)? else { return Ok(Saved::Nobody) };
+        let new = TaskFields {
+            title: given.title,
+            description: given.description,
+            completed: given.completed,
+            due_date: given.due_date,
+            user_id,
+        };
+        let version = now.max(before.updated_at + std::time::Duration::from_micros(1));
+        content::update_task(conn, id, &new, version)?;
+        let after = content::task(conn, id)?.ok_or(Error::not_found())?;
+        audit.on(Object::new("task", id, &after.title)).with(changed(&kept(&before), &kept(&after))).append(conn)?;
+        Ok(Saved::Done(id))
+    };
+    match staff.write(&site, save).await? {
+        Saved::Done(_) => {
+            staff.done(&site, &Flash::done(format!("The task {} was saved.", sent.value("title"))));
+            Ok(see_other(&then))
+        }
+        Saved::Nobody => {
+            let form = sent.refused_for("owner", nobody(&name));
+            show(&staff, Some(&found), form, StatusCode::UNPROCESSABLE_ENTITY, now)
+        }
+        Saved::Clash(theirs) => {
+            let path = format!("{LIST}{id}/");
+            let clash = Clash::new(&theirs.title, theirs.updated_at, path.clone(), &sent, &filled(&theirs), |_| None);
+            clash.page(staff.frame(&[("Tasks", LIST), (&theirs.title, &path), ("Changed meanwhile", "")]), now)
+        }
+    }
+}
+
+fn ask_delete(one: &Task) -> Confirmation {
+    Confirmation {
+        heading: format!("Delete “{}”?", one.title),
+        words: format!("The task of {} is gone for good.", one.owner),
+        dangerous: true,
+        card: "What goes",
+        names: vec![(one.title.clone(), format!("by {}", one.owner))],
+        action: format!("{LIST}{}/delete/", one.id),
+        act: "Delete task".to_owned(),
+        way_out: ("Keep the task".to_owned(), format!("{LIST}{}/", one.id)),
+        ..Confirmation::default()
+    }
+}
+
+/// Asks before an task is deleted.
+pub async fn ask(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Tasks>>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, PageError> {
+    let one = existing(&site, *id).await?;
+    ask_delete(&one).page(staff.frame(&[("Tasks", LIST), (&one.title, &format!("{LIST}{}/", one.id)), ("Delete", "")]))
+}
+
+/// Deletes an task.
+pub async fn delete(
+    site: web::Data<Site>,
+    staff: Staff<Delete<Tasks>>,
+    id: web::Path<i64>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    let id = *id;
+    let audit = staff.audits(&site, "task.delete").because(form.sent.value("reason"));
+    let gone = move |conn: &mut Conn| {
+        let one = content::task(conn, id)?.ok_or(Error::not_found())?;
+        content::delete_task(conn, id)?;
+        audit.on(Object::new("task", id, &one.title)).append(conn)?;
+        Ok(one.title)
+    };
+    let title = staff.write(&site, gone).await?;
+    staff.done(&site, &Flash::done(format!("The task {title} was deleted.")));
+    Ok(see_other(LIST))
+}

@@ -20,6 +20,7 @@ use crate::middleware::edge::Edge;
 use crate::pages;
 use crate::rest::link::PublicUrl;
 use crate::rest::payload::BodyLimit;
+use crate::rest::plain::get_only;
 use crate::rest::routes::Routes;
 use crate::site::Site;
 
@@ -46,8 +47,9 @@ pub fn app_with(site: Data<Site>, more: impl Fn(&mut Routes)) -> App<impl Factor
     if let Some(url) = &site.settings.server.public_url {
         app = app.app_data(Data::new(PublicUrl(url.clone())));
     }
-    app.service(web::resource("/healthz").to(healthz))
-        .service(web::resource("/readyz").to(readyz))
+    app.service(get_only("/healthz", healthz))
+        .service(get_only("/readyz", readyz))
+        .configure(pages::docs::routes)
         .configure(|routes| api::routes(routes, &site.settings.social, more))
         .configure(assets::routes)
         .configure(pages::routes)

@@ -12,6 +12,7 @@ pub mod list;
 pub mod negotiation;
 pub mod payload;
 pub mod permission;
+pub mod plain;
 pub mod reach;
 pub mod resource;
 pub mod routes;

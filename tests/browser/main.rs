@@ -5,6 +5,7 @@ mod again;
 #[path = "../it/support/authenticator.rs"]
 mod authenticator;
 mod blacklist;
+mod docs;
 mod letters;
 #[path = "../it/support/process.rs"]
 #[allow(dead_code, reason = "shared with the integration tests, which use all of it")]

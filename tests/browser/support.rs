@@ -475,6 +475,61 @@ impl Browser {
     }
 }
 
+/// The page of the API, whose operations are drawn by a library in a tree of its own.
+impl Browser {
+    /// Waits until the operations can be seen, this path among them.
+    pub async fn sees_drawn(&self, path: &str) -> &Self {
+        let start = Instant::now();
+        while !self.drawn(&format!("return root.textContent.includes({path:?});")).await.as_bool().unwrap() {
+            assert!(start.elapsed() < PATIENCE, "{path} is not drawn");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self
+    }
+
+    /// Opens the operation that GETs `path`, presses *Try*, and tells the status that it shows.
+    pub async fn try_out(&self, path: &str) -> u16 {
+        let operation = format!(
+            "const named = [...root.querySelectorAll('.endpoint-head')].filter(head =>
+                head.classList.contains('get') && head.querySelector('.path').textContent.trim() === {path:?});
+             const head = named[0];"
+        );
+        self.drawn(&format!("{operation} if (!head.classList.contains('expanded')) head.click();")).await;
+        let request = format!("{operation} const request = head.parentElement.querySelector('api-request');");
+        let begun = format!(
+            "{request}
+             const button = request && [...request.shadowRoot.querySelectorAll('button')].find(one => /^try$/i.test(one.textContent.trim()));
+             if (button) {{ request.responseMessage = ''; button.click(); }}
+             return !!button;"
+        );
+        let start = Instant::now();
+        while self.drawn(&begun).await != true {
+            assert!(start.elapsed() < PATIENCE, "{path} cannot be tried");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let told = format!(
+            "{request} const told = request.shadowRoot.textContent.match(/:(\\d{{3}})\\s/); return told && +told[1];"
+        );
+        loop {
+            if let Some(status) = self.drawn(&told).await.as_u64() {
+                return u16::try_from(status).unwrap();
+            }
+            assert!(start.elapsed() < PATIENCE, "{path} has no answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn drawn(&self, script: &str) -> Value {
+        let script = format!("const root = document.getElementById('rapidoc').shadowRoot; {script}");
+        self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// Whether scripts run in this pass.
+    pub fn runs_scripts(&self) -> bool {
+        self.pass.script
+    }
+}
+
 /// What the API says meanwhile.
 impl Browser {
     /// Registers a person and signs them in to the API.
@@ -497,6 +552,14 @@ impl Browser {
     pub fn invite(&self, address: &str) {
         let output = self.served.home.run(&["user", "invite", address], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A key for all that the user may, by the command.
+    pub fn api_key(&self, username: &str) -> String {
+        let output = self.served.home.run(&["user", "apikey", username], "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let words = String::from_utf8(output.stdout).unwrap();
+        words.split_whitespace().find(|word| word.starts_with("pcl_")).unwrap().to_owned()
     }
 
     /// What the API answers to a GET with this access token.

@@ -6,6 +6,7 @@ mod admin;
 mod api;
 mod crash;
 mod db;
+mod described;
 mod doors;
 mod handbook;
 mod hostile;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::schema::records;
+use crate::api::schema::{examples, records};
 
 /// What a status means.
 pub fn words(status: u16) -> &'static str {
@@ -41,9 +41,15 @@ pub fn refusals() -> Map<String, Value> {
         if status == 304 {
             return (status.to_string(), json!({ "description": words(status) }));
         }
-        let mut told = json!({
-            "description": words(status), "content": { "application/json": { "schema": records::named(shape) } },
-        });
+        let mut json = json!({ "schema": records::named(shape) });
+        if let (Some(example), Some(object)) = (examples::refusal(status), json.as_object_mut()) {
+            object.insert("example".into(), example);
+        }
+        let mut told = json!({ "description": words(status), "content": { "application/json": json } });
+        if let (404, Some(content)) = (status, told.get_mut("content").and_then(Value::as_object_mut)) {
+            // An id of another form than any makes the path one that is not there at all.
+            content.insert("text/html".into(), json!({ "schema": { "type": "string" } }));
+        }
         if let (429 | 503, Some(object)) = (status, told.as_object_mut()) {
             let seconds = json!({ "schema": { "type": "integer" }, "description": "Seconds." });
             object.insert("headers".into(), json!({ "Retry-After": seconds }));

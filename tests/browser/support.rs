@@ -559,7 +559,7 @@ impl Browser {
         let output = self.served.home.run(&["user", "apikey", username], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let words = String::from_utf8(output.stdout).unwrap();
-        words.split_whitespace().find(|word| word.starts_with("pcl_")).unwrap().to_owned()
+        words.split([' ', ':']).find(|word| word.starts_with("pcl_")).unwrap().to_owned()
     }
 
     /// What the API answers to a GET with this access token.

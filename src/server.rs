@@ -53,6 +53,7 @@ pub fn app_with(site: Data<Site>, more: impl Fn(&mut Routes)) -> App<impl Factor
         .configure(|routes| api::routes(routes, &site.settings.social, more))
         .configure(assets::routes)
         .configure(pages::routes)
+        .configure(|routes| pages::demo::routes(routes, &site.settings))
         .service(admin::scope(&site))
         .default_service(web::to(unknown))
         .wrap(edge)

@@ -18,7 +18,7 @@
   };
 
   var own = new CSSStyleSheet();
-  own.replaceSync("*, ::before, ::after { box-sizing: border-box; } .body { overflow: visible; } " +
+  own.replaceSync("*, ::before, ::after { box-sizing: border-box; } .body { overflow: visible; } .endpoint-head .method { min-width: 4.75rem; } " +
     ".main-content-inner--view-mode { padding: 0; } .sub-title.tag, .section-tag-header { font-weight: 600; }");
   customElements.whenDefined("rapi-doc").then(function () {
     doc.shadowRoot.adoptedStyleSheets = doc.shadowRoot.adoptedStyleSheets.concat(own);

@@ -5,6 +5,7 @@ mod again;
 #[path = "../it/support/authenticator.rs"]
 mod authenticator;
 mod blacklist;
+mod demo;
 mod docs;
 mod letters;
 #[path = "../it/support/process.rs"]

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
-use thirtyfour::{LoggingPrefsLogLevel, RequestData, SessionId};
+use thirtyfour::{LoggingPrefsLogLevel, RequestData, SessionId, WindowHandle};
 
 use crate::process::{Home, Server};
 
@@ -46,7 +48,16 @@ pub const PASSES: [Pass; 4] = [
 
 /// Walks a journey once for each pass. Of a pass that fails, the last page stays in `target/browser/`, as picture and source.
 pub async fn journey(name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
-    for pass in PASSES {
+    passes(&PASSES, name, home, walk).await;
+}
+
+/// Walks one for which neither the window's size nor the lack of scripts can make a difference.
+pub async fn short_journey(name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
+    passes(&PASSES[..1], name, home, walk).await;
+}
+
+async fn passes(passes: &[Pass], name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
+    for &pass in passes {
         let script = if pass.script { "with script" } else { "without script" };
         println!("{name}, {} px wide, {script}", pass.width);
         let browser = Browser::open(name, pass, home()).await;
@@ -475,6 +486,112 @@ impl Browser {
     }
 }
 
+/// Several tabs of one profile, and a server that comes and goes.
+impl Browser {
+    /// Opens one more tab, of the same size and looks, and goes on there; the way back is [`Browser::turn_to`].
+    pub async fn new_tab(&self) -> WindowHandle {
+        let tab = self.driver.new_tab().await.unwrap();
+        self.turn_to(&tab).await;
+        self.resize(self.pass.width, self.pass.height).await;
+        self.theme("light").await;
+        tab
+    }
+
+    /// The tab that is looked at.
+    pub async fn tab(&self) -> WindowHandle {
+        self.driver.window().await.unwrap()
+    }
+
+    /// Goes on in another tab.
+    pub async fn turn_to(&self, tab: &WindowHandle) -> &Self {
+        self.driver.switch_to_window(tab.clone()).await.unwrap();
+        self
+    }
+
+    /// Waits until the page does not say this any more.
+    pub async fn loses(&self, text: &str) -> &Self {
+        let start = Instant::now();
+        while self.text().await.unwrap_or_default().contains(text) {
+            assert!(start.elapsed() < PATIENCE, "the page still says {text:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self
+    }
+
+    /// Waits until the box with this label is ticked, or is not, by whomever.
+    pub async fn sees_ticked(&self, label: &str, on: bool) -> &Self {
+        let start = Instant::now();
+        while self.ticked(label).await != on {
+            assert!(start.elapsed() < PATIENCE, "the box {label:?} stays as it is");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self
+    }
+
+    /// What a script in the page returns.
+    pub async fn script(&self, script: &str) -> Value {
+        self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// Asks the server to stop, waits until it does not listen any more, and lets `meanwhile` happen. The successor, on the
+    /// same data and at the same port, lives until it is dropped.
+    pub async fn restart_server(&self, meanwhile: impl AsyncFnOnce()) -> Successor {
+        let address = self.server().origin().trim_start_matches("http://").to_owned();
+        let answers = || TcpStream::connect(&address).is_ok();
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.server().id())]).status().unwrap();
+        assert!(asked.success());
+        self.eventually("the server stops", || !answers()).await;
+        meanwhile().await;
+        let start = || {
+            let mut command = self.served.home.command(&["serve", "--set", &format!("server.bind={address}")]);
+            Successor(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        };
+        let mut successor = start();
+        self.eventually("the server is there again", || {
+            // While its predecessor lets go of the data it is refused by name.
+            if successor.0.try_wait().unwrap().is_some() {
+                successor = start();
+            }
+            answers()
+        })
+        .await;
+        successor
+    }
+
+    async fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < 2 * PATIENCE, "{what}: not within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the log of the server has this many lines that say so, and tells when each was written.
+    pub async fn sees_logged(&self, words: &str, times: usize, limit: Duration) -> Vec<DateTime<Utc>> {
+        let lines = || -> Vec<DateTime<Utc>> {
+            let log = self.server().log();
+            let lines = log.lines().filter(|line| line.contains(words));
+            lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect()
+        };
+        let start = Instant::now();
+        while lines().len() < times {
+            assert!(start.elapsed() < limit, "the log does not say {words:?} {times} times");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        lines()
+    }
+}
+
+/// A server that was started in place of another.
+pub struct Successor(Child);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The page of the API, whose operations are drawn by a library in a tree of its own.
 impl Browser {
     /// Waits until the operations can be seen, this path among them.
@@ -546,6 +663,29 @@ impl Browser {
     pub async fn ask(&self, path: &str, address: &str) {
         let answer = self.client().post(self.api(path)).json(&json!({ "email": address })).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
+    }
+
+    /// Registers a person where the answer has no refresh token.
+    pub async fn register_in_browser_mode(&self, username: &str) {
+        let body = json!({ "username": username, "password": PASSWORD });
+        let answer = self.client().post(self.api("/api/register/")).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    }
+
+    /// Signs a person out everywhere, by the API, from elsewhere.
+    pub async fn end_all_sessions(&self, username: &str, password: &str) -> u16 {
+        let body = json!({ "username": username, "password": password });
+        let answer = self.client().post(self.api("/api/token/")).json(&body).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let access = answer["access"].as_str().unwrap();
+        let ended = self.client().post(self.api("/api/logout/all/")).bearer_auth(access).send().await.unwrap();
+        ended.status().as_u16()
+    }
+
+    /// Makes a task with this access token.
+    pub async fn make_task(&self, title: &str, access: &str) {
+        let asked = self.client().post(self.api("/api/tasks/")).bearer_auth(access).json(&json!({ "title": title }));
+        assert_eq!(asked.send().await.unwrap().status(), 201);
     }
 
     /// Invites an address, by the command.

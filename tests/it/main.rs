@@ -14,6 +14,7 @@ mod house;
 mod import;
 mod interop;
 mod mail;
+mod pages;
 mod process;
 mod races;
 mod readme;

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use thirtyfour::WindowHandle;
+
+use crate::process::Home;
 use crate::support::{Browser, PASSWORD, journey, short_journey, without_limits};
 
 #[tokio::test]
@@ -62,7 +66,7 @@ async fn walk(browser: &Browser) {
     browser.turn_to(&two).await.sees("Write to Ben").await;
 }
 
-async fn enter(browser: &Browser) -> Vec<thirtyfour::WindowHandle> {
+async fn enter(browser: &Browser) -> Vec<WindowHandle> {
     browser
         .visit("/demo/")
         .await
@@ -79,11 +83,25 @@ async fn enter(browser: &Browser) -> Vec<thirtyfour::WindowHandle> {
     vec![one, two]
 }
 
+fn short_lived() -> Home {
+    without_limits().with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "8s")
+}
+
 /// Both tabs need a newer token at the same moment: one of them fetches it, and both sockets live on with it.
 #[tokio::test]
 async fn of_two_tabs_one_refreshes_and_both_sockets_live_on() {
-    let home = || without_limits().with("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "8s");
-    short_journey("refresh", home, one_refresh).await;
+    short_journey("refresh", short_lived, one_refresh).await;
+}
+
+/// A page that does not come by TLS has no locks.
+#[tokio::test]
+async fn of_two_tabs_one_refreshes_where_there_are_no_locks() {
+    short_journey("lease", short_lived, async |browser| {
+        browser.do_without("navigator.locks");
+        one_refresh(browser).await;
+        assert!(browser.script("return navigator.locks").await.is_null());
+    })
+    .await;
 }
 
 async fn one_refresh(browser: &Browser) {
@@ -157,7 +175,7 @@ async fn cookie(browser: &Browser) {
     browser.turn_to(&tabs[0]).await.sees("Buy milk").await;
     assert_eq!(
         browser.script("return [localStorage.length, sessionStorage.length, document.cookie]").await,
-        serde_json::json!([0, 0, ""])
+        json!([0, 0, ""])
     );
     // No tab is left that could tell the others.
     for tab in &tabs {
@@ -166,4 +184,60 @@ async fn cookie(browser: &Browser) {
     browser.visit("/demo/").await.sees("Buy milk").await.sees("Live").await;
     browser.toggle("Sign out").await.toggle("Sign out on all devices").await.shows("Sign in").await;
     browser.visit("/demo/").await.shows("Sign in").await.misses("Buy milk").await;
+}
+
+/// Nothing is kept but in the open tabs, which tell each other.
+#[tokio::test]
+async fn in_memory_alone_a_sign_in_lives_as_long_as_one_of_its_tabs() {
+    short_journey("memory", without_limits, memory).await;
+}
+
+async fn memory(browser: &Browser) {
+    const BEGIN: &str = "
+        const { Portcullis } = await import('/static/portcullis.js');
+        window.auth = new Portcullis({ mode: 'memory', name: 'ours' });
+        await auth.ready;";
+    let within = async |script: &str| browser.script(&format!("return (async () => {{ {script} }})()")).await;
+    browser.register("ann").await;
+    let one = browser.visit("/demo/").await.tab().await;
+    let sign_in = format!(
+        "{BEGIN} await auth.signIn({{ username: 'ann', password: '{PASSWORD}' }}); return auth.claims.username;"
+    );
+    assert_eq!(within(&sign_in).await, "ann");
+    let two = browser.new_tab().await;
+    browser.visit("/demo/").await;
+    let greet = format!("{BEGIN} return auth.signedIn ? (await auth.json('/api/hello/')).message : null;");
+    assert_eq!(within(&greet).await, "Hello, ann");
+    assert_eq!(within("return localStorage.length").await, 0);
+
+    // The first is reloaded, and is told by the second; then both are.
+    browser.turn_to(&one).await.visit("/demo/").await;
+    assert_eq!(within(&greet).await, "Hello, ann");
+    browser.turn_to(&two).await;
+    within("window.left = new Promise(resolve => auth.addEventListener('signout', () => resolve('left')))").await;
+    browser.turn_to(&one).await;
+    within("await auth.signOut()").await;
+    browser.turn_to(&two).await;
+    assert_eq!(within("return [await window.left, auth.signedIn]").await, json!(["left", false]));
+    browser.visit("/demo/").await;
+    assert_eq!(within(&greet).await, Value::Null);
+}
+
+/// The token is for its server: another one is never told it.
+#[tokio::test]
+async fn the_client_sends_the_token_nowhere_else() {
+    short_journey("elsewhere", without_limits, async |browser| {
+        browser.register("ann").await;
+        enter(browser).await;
+        let told = browser
+            .script(
+                "return (async () => {
+                    const { Portcullis } = await import('/static/portcullis.js');
+                    return new Portcullis().fetch('https://elsewhere.example/').catch(error => String(error));
+                })()",
+            )
+            .await;
+        assert_eq!(told, "TypeError: https://elsewhere.example is not told the token");
+    })
+    .await;
 }

@@ -94,6 +94,8 @@ pub struct Browser {
     /// Where on the page to look, as XPath; empty for all of it.
     place: String,
     pictures: Arc<AtomicUsize>,
+    /// What is run before any script of a page.
+    lacks: Arc<OnceLock<String>>,
     served: Arc<Served>,
 }
 
@@ -153,7 +155,8 @@ impl Browser {
         let driver = WebDriver::new(chromedriver(), wishes).await.unwrap();
         driver.set_script_timeout(Duration::from_secs(60)).await.unwrap();
         let served = Arc::new(server.await.unwrap());
-        let browser = Self { driver, pass, name, place: String::new(), pictures: Arc::default(), served };
+        let browser =
+            Self { driver, pass, name, place: String::new(), pictures: Arc::default(), lacks: Arc::default(), served };
         browser.resize(pass.width, pass.height).await;
         browser.theme("light").await;
         browser
@@ -183,6 +186,9 @@ impl Browser {
     /// Opens an address: of this server when it begins with a slash.
     pub async fn visit(&self, address: &str) -> &Self {
         let origin = if address.starts_with('/') { self.server().origin() } else { "" };
+        if let Some(lack) = self.lacks.get() {
+            self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": lack })).await;
+        }
         self.driver.goto(format!("{origin}{address}")).await.unwrap();
         self
     }
@@ -495,6 +501,12 @@ impl Browser {
         self.resize(self.pass.width, self.pass.height).await;
         self.theme("light").await;
         tab
+    }
+
+    /// Takes something away that this browser has and another has not, from every page that is opened from now on.
+    pub fn do_without(&self, what: &str) {
+        let (owner, name) = what.rsplit_once('.').unwrap();
+        self.lacks.set(format!("Object.defineProperty({owner}, '{name}', {{ value: undefined }})")).unwrap();
     }
 
     /// The tab that is looked at.

@@ -80,7 +80,7 @@ def is_read_generously(case):
             value = case.query[parameter["name"]]
             value = value[-1] if isinstance(value, list) and value else value
             # an empty parameter says nothing, and a filter by yes or no passes over any other word
-            if value == "" or parameter["schema"].get("type") == "boolean":
+            if value in ("", None, []) or parameter["schema"].get("type") == "boolean":
                 continue
             if not fits(raw, parameter["schema"], str(value)):
                 return False

@@ -90,6 +90,8 @@ def is_read_generously(case):
 
 def fits(raw, schema, value, is_form=False):
     schema = resolve(raw, schema)
+    if "anyOf" in schema:
+        return any(fits(raw, one, value, is_form) for one in schema["anyOf"])
     if isinstance(value, dict):
         known, required = schema.get("properties", {}), schema.get("required", [])
         # an empty field of a form says nothing, if it may be missing

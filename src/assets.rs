@@ -1,7 +1,8 @@
 //! The panel's style, script and icons, inside the binary.
 //!
 //! An asset's address holds the start of its SHA-256: `/static/{hash}/{name}` never changes its content, so a browser
-//! keeps it for a year and asks for it once. A brotli copy is made the first time somebody can use it, not at start.
+//! keeps it for a year and asks for it once. A brotli copy is made the first time somebody can use it, not at start. What is
+//! large lies packed in the binary already (`NAME.br` is served as `NAME`), and is unpacked for the few who cannot.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,42 +23,66 @@ const BROTLI_QUALITY: i32 = 9;
 struct Folder;
 
 struct Asset {
-    body: Bytes,
+    /// The file; of one that lies packed, once somebody needs it unpacked.
+    plain: OnceLock<Bytes>,
     mime: HeaderValue,
     hash: String,
     url: String,
     brotli: OnceLock<Option<Bytes>>,
 }
 
-static ASSETS: LazyLock<HashMap<Cow<'static, str>, Asset>> =
-    LazyLock::new(|| Folder::iter().filter_map(|name| Asset::embedded(&name).map(|asset| (name, asset))).collect());
+static ASSETS: LazyLock<HashMap<String, Asset>> =
+    LazyLock::new(|| Folder::iter().filter_map(Asset::embedded).collect());
 
 impl Asset {
-    fn embedded(name: &str) -> Option<Self> {
-        let file = Folder::get(name)?;
-        let hash: String = hex::encode(file.metadata.sha256_hash()).chars().take(16).collect();
-        let body = match file.data {
+    /// A file of the folder, and the name it is served by.
+    fn embedded(file: Cow<'static, str>) -> Option<(String, Self)> {
+        let found = Folder::get(&file)?;
+        let hash: String = hex::encode(found.metadata.sha256_hash()).chars().take(16).collect();
+        let body = match found.data {
             Cow::Borrowed(bytes) => Bytes::from_static(bytes),
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
-        let mime = match file.metadata.mimetype() {
+        let packed = file.strip_suffix(".br");
+        let mime = match found.metadata.mimetype() {
+            // Of the two endings the last hides what it is; scripts alone are so large.
+            _ if packed.is_some() => "text/javascript; charset=utf-8".to_owned(),
             text if text.starts_with("text/") => format!("{text}; charset=utf-8"),
             other => other.to_owned(),
         };
         let mime = HeaderValue::from_str(&mime).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-        Some(Self { body, mime, url: format!("/static/{hash}/{name}"), hash, brotli: OnceLock::new() })
+        let (name, plain, brotli) = match packed {
+            Some(name) => (name.to_owned(), OnceLock::new(), OnceLock::from(Some(body))),
+            None => (file.into_owned(), OnceLock::from(body), OnceLock::new()),
+        };
+        let url = format!("/static/{hash}/{name}");
+        Some((name, Self { plain, mime, hash, url, brotli }))
+    }
+
+    /// The file as it is; nothing if it was packed badly, which a test would show.
+    fn plain(&self) -> &Bytes {
+        self.plain.get_or_init(|| {
+            let packed = self.brotli.get().and_then(Option::as_ref);
+            let mut unpacked = Vec::new();
+            let done = packed.map(|packed| brotli::BrotliDecompress(&mut packed.as_ref(), &mut unpacked));
+            if let Some(Err(error)) = done {
+                log::error!("{} is packed badly: {error}", self.url);
+            }
+            unpacked.into()
+        })
     }
 
     /// The brotli copy; none where it would not be smaller.
     fn brotli(&self) -> Option<&Bytes> {
         let compress = || {
-            if self.body.len() < WORTH_COMPRESSING {
+            let plain = self.plain();
+            if plain.len() < WORTH_COMPRESSING {
                 return None;
             }
             let params = brotli::enc::BrotliEncoderParams { quality: BROTLI_QUALITY, ..Default::default() };
             let mut copy = Vec::new();
-            brotli::BrotliCompress(&mut self.body.as_ref(), &mut copy, &params).ok()?;
-            (copy.len() < self.body.len()).then(|| Bytes::from(copy))
+            brotli::BrotliCompress(&mut plain.as_ref(), &mut copy, &params).ok()?;
+            (copy.len() < plain.len()).then(|| Bytes::from(copy))
         };
         self.brotli.get_or_init(compress).as_ref()
     }
@@ -101,7 +126,7 @@ async fn serve(request: HttpRequest) -> HttpResponse {
     response.insert_header((header::CONTENT_TYPE, asset.mime.clone()));
     match compressed {
         Some(copy) => response.insert_header((header::CONTENT_ENCODING, "br")).body(copy.clone()),
-        None => response.body(asset.body.clone()),
+        None => response.body(asset.plain().clone()),
     }
 }
 
@@ -161,6 +186,24 @@ mod tests {
         let mut unpacked = Vec::new();
         brotli::BrotliDecompress(&mut small.as_ref(), &mut unpacked).unwrap();
         assert_eq!(unpacked, plain);
+    }
+
+    #[actix_web::test]
+    async fn what_lies_packed_is_sent_packed_or_unpacked_and_is_what_npm_has() {
+        let small = get(url("rapidoc-min.js"), &[("accept-encoding", "br")]).await;
+        assert_eq!(header(&small, "content-encoding"), "br");
+        let small = body::to_bytes(small.into_body()).await.unwrap();
+        let plain = get(url("rapidoc-min.js"), &[("accept-encoding", "gzip")]).await;
+        assert_eq!((header(&plain, "content-encoding"), header(&plain, "vary")), ("", "Accept-Encoding"));
+        assert_eq!(header(&plain, "content-type"), "text/javascript; charset=utf-8");
+        let plain = body::to_bytes(plain.into_body()).await.unwrap();
+        assert!(small.len() * 4 < plain.len(), "{} of {}", small.len(), plain.len());
+        assert_eq!(
+            hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &plain)),
+            "affbd173a65e870e18f392cca963113bcdafb6e50e88cd2f6a834a65b22db94d",
+            "rapidoc 9.3.8, dist/rapidoc-min.js"
+        );
+        assert_eq!(get("/static/rapidoc-min.js.br", &[]).await.status(), StatusCode::NOT_FOUND);
     }
 
     #[actix_web::test]

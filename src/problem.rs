@@ -30,7 +30,7 @@ pub fn in_place_of(answer: HttpResponse) -> HttpResponse {
 /// The problem that says what `content` says, in DRF's form or a view's own. It has no `type` but `about:blank`: the status
 /// tells what kind it is (§4.2.1), and `code`, where there is one, tells more. Complaints about fields are `errors`, as in
 /// the example of §3, each with a pointer into the body.
-fn problem(status: StatusCode, content: Value) -> Value {
+pub fn problem(status: StatusCode, content: Value) -> Value {
     let mut problem = Map::new();
     match content {
         Value::Object(mut members) => {

@@ -22,6 +22,7 @@ use crate::pages;
 use crate::problem;
 use crate::rest::link::PublicUrl;
 use crate::rest::payload::BodyLimit;
+use crate::rest::plain::get_only;
 use crate::rest::routes::Routes;
 use crate::site::Site;
 
@@ -48,11 +49,13 @@ pub fn app_with(site: Data<Site>, more: impl Fn(&mut Routes)) -> App<impl Factor
     if let Some(url) = &site.settings.server.public_url {
         app = app.app_data(Data::new(PublicUrl(url.clone())));
     }
-    app.service(web::resource("/healthz").to(healthz))
-        .service(web::resource("/readyz").to(readyz))
+    app.service(get_only("/healthz", healthz))
+        .service(get_only("/readyz", readyz))
+        .configure(pages::docs::routes)
         .configure(|routes| api::routes(routes, &site.settings.social, more))
         .configure(assets::routes)
         .configure(pages::routes)
+        .configure(|routes| pages::demo::routes(routes, &site.settings))
         .service(admin::scope(&site))
         .default_service(web::to(unknown))
         .wrap(edge)

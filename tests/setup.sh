@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 axe_version=4.14.1
 jose_version=6.2.18
-requirements='conformance/requirements.txt interop/requirements.txt smtp/requirements.txt'
+requirements='conformance/requirements.txt interop/requirements.txt schemathesis/requirements.txt smtp/requirements.txt'
 
 have() { command -v "$1" >/dev/null 2>&1; }
 say() { printf 'setup: %s\n' "$*"; }

@@ -28,9 +28,10 @@ use crate::site::Site;
 
 /// Keys of one user: far more than anybody needs, and few enough that nobody fills the disk.
 const MOST_KEYS: i64 = 100;
-/// How long the secret before a rotation goes on working, unless it is said; and at most.
+/// How long the secret before a rotation goes on working, unless it is said, in hours.
 const OVERLAP_HOURS: i64 = 24;
-const LONGEST_OVERLAP_HOURS: i64 = 7 * 24;
+/// How long it goes on working at most, in hours.
+pub const LONGEST_OVERLAP_HOURS: i64 = 7 * 24;
 
 /// What a body says of a key.
 pub struct KeyInput {

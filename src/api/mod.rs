@@ -33,6 +33,7 @@ use crate::api::schema::Description;
 use crate::api::tasks::Task;
 use crate::auth::permissions::Verb;
 use crate::rest::permission::{AllowAny, IsAuthenticated, IsSignedIn};
+use crate::rest::plain::get_only;
 use crate::rest::reach::Reach;
 use crate::rest::resource::viewset;
 use crate::rest::routes::{List, Routes};
@@ -54,7 +55,7 @@ fn mount(app: &mut ServiceConfig, providers: &Social, more: &impl Fn(&mut Routes
         versioned(api, providers);
         more(api);
     };
-    app.route("/.well-known/jwks.json", web::get().to(services::jwks));
+    app.service(get_only("/.well-known/jwks.json", services::jwks));
     let hello = view::<IsAuthenticated>("Hello").keys(Reach::Every).get(samples::hello);
     Routes::listed(app, "", list).service(hello.at(&["/hello/"]));
     Routes::unlisted(app).service(open_view("Live").get(socket::connect).at(&["/ws/"]));

@@ -82,6 +82,9 @@ impl Step {
 /// # Errors
 /// 400 for a cursor that is no number; 410 for one that the log no longer reaches back to.
 pub async fn feed(site: Data<Site>, caller: Caller<Askers>, query: ListQuery, request: HttpRequest) -> Result<Answer> {
+    let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
+    let cursor = resumed.or(query.param("cursor")).unwrap_or("0");
+    let cursor: i64 = cursor.parse().map_err(|_| Error::field("cursor", "A valid integer is required."))?;
     if !wants_events(&request) {
         let now = site.clock.now();
         let snapshot = move |conn: &mut Conn| {
@@ -92,9 +95,6 @@ pub async fn feed(site: Data<Site>, caller: Caller<Askers>, query: ListQuery, re
         let snapshot = site.db.read(snapshot).await?;
         return Answer::ok(&serde_json::json!({ "cursor": snapshot.cursor, "snapshot": seal(&site, &snapshot)? }));
     }
-    let resumed = request.headers().get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
-    let cursor = resumed.or(query.param("cursor")).unwrap_or("0");
-    let cursor: i64 = cursor.parse().map_err(|_| Error::field("cursor", "A valid integer is required."))?;
     let reachable = move |conn: &mut Conn| change::reaches_back_to(conn, cursor);
     if !site.db.read(reachable).await? {
         return Err(Error::Gone("The log no longer reaches back to this cursor: take a new snapshot."));

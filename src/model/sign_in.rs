@@ -273,7 +273,8 @@ pub fn failing_addresses(conn: &mut Conn, since: Timestamp) -> Result<Vec<(Strin
     let columns = (sign_ins::ip, sign_ins::user_id, sign_ins::name_digest, sign_ins::times);
     let newest = failed.order((sign_ins::at.desc(), sign_ins::id.desc())).limit(LOOKED_AT);
     let rows: Vec<Row> = newest.select(columns).load(conn)?;
-    let mut addresses: HashMap<String, (i64, HashSet<(Option<i64>, String)>)> = HashMap::new();
+    type Tried = HashSet<(Option<i64>, String)>;
+    let mut addresses: HashMap<String, (i64, Tried)> = HashMap::new();
     for (ip, user, digest, times) in rows {
         let (failed, names) = addresses.entry(ip).or_default();
         *failed += i64::from(times);

@@ -1,6 +1,9 @@
 //! The pages that the links of letters lead to. Reading one uses nothing up, so that a mail scanner that follows links does
 //! no harm; its button does. They work without script, keep nothing in a browser, and tell no other site where they are.
+//! Beside them are the page that shows the API, and an example of what is built on it.
 
+pub mod demo;
+pub mod docs;
 mod form;
 mod invitation;
 mod reset;

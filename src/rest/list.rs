@@ -16,7 +16,7 @@ use crate::rest::{link, text};
 pub const PAGE_SIZE: i64 = 10;
 
 /// The most characters of a search. Each term costs a look at each row, so there must be some end.
-const MAX_SEARCH: usize = 500;
+pub const MAX_SEARCH: usize = 500;
 
 /// The query of a list, and the address it was asked at. Of equal parameters the last counts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ pub mod nested;
 pub mod paging;
 pub mod payload;
 pub mod permission;
+pub mod plain;
 pub mod reach;
 pub mod resource;
 pub mod routes;

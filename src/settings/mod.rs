@@ -30,7 +30,7 @@ pub use origin::{Loaded, Origin, Shown, shown};
 pub use social::Social;
 pub use sockets::Sockets;
 pub use throttle::Throttle;
-pub use value::{ObtainMember, Rate, Registration, Secret, Store, TokenClaim, TokenClass};
+pub use value::{Demo, ObtainMember, Rate, Registration, Secret, Store, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -84,6 +84,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// The folder of database, keys and lock. `data` where the server was started, so that a first try needs nothing.
     pub data_dir: PathBuf,
+    /// Whether the example page `/demo/` is there: `on`, `off`, or `auto`, which is until `public_url` is set. A first try has it
+    /// without asking; a server that people know by its name is for their applications, and shows no page it was not told to.
+    pub demo: Demo,
     /// The longest body that is read, in bytes. 1 MiB is far more than any request of ours needs.
     pub body_limit: usize,
 }
@@ -98,6 +101,17 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Whether the example page is there.
+    pub fn shows_demo(&self) -> bool {
+        match self.demo {
+            Demo::On => true,
+            Demo::Off => false,
+            Demo::Auto => self.public_url.is_none(),
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -106,6 +120,7 @@ impl Default for Server {
             public_url: None,
             trusted_proxies: Vec::new(),
             data_dir: "./data".into(),
+            demo: Demo::Auto,
             body_limit: 1024 * 1024,
         }
     }

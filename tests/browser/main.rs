@@ -6,6 +6,8 @@ mod again;
 #[path = "../it/support/authenticator.rs"]
 mod authenticator;
 mod blacklist;
+mod demo;
+mod docs;
 mod letters;
 mod pages;
 #[path = "../it/support/process.rs"]

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,13 +16,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
-use thirtyfour::{LoggingPrefsLogLevel, RequestData, SessionId};
+use thirtyfour::{LoggingPrefsLogLevel, RequestData, SessionId, WindowHandle};
 
 use crate::process::{Home, Server};
 
@@ -46,7 +48,16 @@ pub const PASSES: [Pass; 4] = [
 
 /// Walks a journey once for each pass. Of a pass that fails, the last page stays in `target/browser/`, as picture and source.
 pub async fn journey(name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
-    for pass in PASSES {
+    passes(&PASSES, name, home, walk).await;
+}
+
+/// Walks one for which neither the window's size nor the lack of scripts can make a difference.
+pub async fn short_journey(name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
+    passes(&PASSES[..1], name, home, walk).await;
+}
+
+async fn passes(passes: &[Pass], name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
+    for &pass in passes {
         let script = if pass.script { "with script" } else { "without script" };
         println!("{name}, {} px wide, {script}", pass.width);
         let browser = Browser::open(name, pass, home()).await;
@@ -83,6 +94,8 @@ pub struct Browser {
     /// Where on the page to look, as XPath; empty for all of it.
     place: String,
     pictures: Arc<AtomicUsize>,
+    /// What is run before any script of a page.
+    lacks: Arc<OnceLock<String>>,
     served: Arc<Served>,
 }
 
@@ -142,7 +155,8 @@ impl Browser {
         let driver = WebDriver::new(chromedriver(), wishes).await.unwrap();
         driver.set_script_timeout(Duration::from_secs(60)).await.unwrap();
         let served = Arc::new(server.await.unwrap());
-        let browser = Self { driver, pass, name, place: String::new(), pictures: Arc::default(), served };
+        let browser =
+            Self { driver, pass, name, place: String::new(), pictures: Arc::default(), lacks: Arc::default(), served };
         browser.resize(pass.width, pass.height).await;
         browser.theme("light").await;
         browser
@@ -172,6 +186,9 @@ impl Browser {
     /// Opens an address: of this server when it begins with a slash.
     pub async fn visit(&self, address: &str) -> &Self {
         let origin = if address.starts_with('/') { self.server().origin() } else { "" };
+        if let Some(lack) = self.lacks.get() {
+            self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": lack })).await;
+        }
         self.driver.goto(format!("{origin}{address}")).await.unwrap();
         self
     }
@@ -475,6 +492,173 @@ impl Browser {
     }
 }
 
+/// Several tabs of one profile, and a server that comes and goes.
+impl Browser {
+    /// Opens one more tab, of the same size and looks, and goes on there; the way back is [`Browser::turn_to`].
+    pub async fn new_tab(&self) -> WindowHandle {
+        let tab = self.driver.new_tab().await.unwrap();
+        self.turn_to(&tab).await;
+        self.resize(self.pass.width, self.pass.height).await;
+        self.theme("light").await;
+        tab
+    }
+
+    /// Takes something away that this browser has and another has not, from every page that is opened from now on.
+    pub fn do_without(&self, what: &str) {
+        let (owner, name) = what.rsplit_once('.').unwrap();
+        self.lacks.set(format!("Object.defineProperty({owner}, '{name}', {{ value: undefined }})")).unwrap();
+    }
+
+    /// The tab that is looked at.
+    pub async fn tab(&self) -> WindowHandle {
+        self.driver.window().await.unwrap()
+    }
+
+    /// Goes on in another tab.
+    pub async fn turn_to(&self, tab: &WindowHandle) -> &Self {
+        self.driver.switch_to_window(tab.clone()).await.unwrap();
+        self
+    }
+
+    /// Waits until the page does not say this any more.
+    pub async fn loses(&self, text: &str) -> &Self {
+        let start = Instant::now();
+        while self.text().await.unwrap_or_default().contains(text) {
+            assert!(start.elapsed() < PATIENCE, "the page still says {text:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self
+    }
+
+    /// Waits until the box with this label is ticked, or is not, by whomever.
+    pub async fn sees_ticked(&self, label: &str, on: bool) -> &Self {
+        let start = Instant::now();
+        while self.ticked(label).await != on {
+            assert!(start.elapsed() < PATIENCE, "the box {label:?} stays as it is");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self
+    }
+
+    /// What a script in the page returns.
+    pub async fn script(&self, script: &str) -> Value {
+        self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// Asks the server to stop, waits until it does not listen any more, and lets `meanwhile` happen. The successor, on the
+    /// same data and at the same port, lives until it is dropped.
+    pub async fn restart_server(&self, meanwhile: impl AsyncFnOnce()) -> Successor {
+        let address = self.server().origin().trim_start_matches("http://").to_owned();
+        let answers = || TcpStream::connect(&address).is_ok();
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.server().id())]).status().unwrap();
+        assert!(asked.success());
+        self.eventually("the server stops", || !answers()).await;
+        meanwhile().await;
+        let start = || {
+            let mut command = self.served.home.command(&["serve", "--set", &format!("server.bind={address}")]);
+            Successor(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        };
+        let mut successor = start();
+        self.eventually("the server is there again", || {
+            // While its predecessor lets go of the data it is refused by name.
+            if successor.0.try_wait().unwrap().is_some() {
+                successor = start();
+            }
+            answers()
+        })
+        .await;
+        successor
+    }
+
+    async fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < 2 * PATIENCE, "{what}: not within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the log of the server has this many lines that say so, and tells when each was written.
+    pub async fn sees_logged(&self, words: &str, times: usize, limit: Duration) -> Vec<DateTime<Utc>> {
+        let lines = || -> Vec<DateTime<Utc>> {
+            let log = self.server().log();
+            let lines = log.lines().filter(|line| line.contains(words));
+            lines.map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect()
+        };
+        let start = Instant::now();
+        while lines().len() < times {
+            assert!(start.elapsed() < limit, "the log does not say {words:?} {times} times");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        lines()
+    }
+}
+
+/// A server that was started in place of another.
+pub struct Successor(Child);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The page of the API, whose operations are drawn by a library in a tree of its own.
+impl Browser {
+    /// Waits until the operations can be seen, this path among them.
+    pub async fn sees_drawn(&self, path: &str) -> &Self {
+        let start = Instant::now();
+        while !self.drawn(&format!("return root.textContent.includes({path:?});")).await.as_bool().unwrap() {
+            assert!(start.elapsed() < PATIENCE, "{path} is not drawn");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self
+    }
+
+    /// Opens the operation that GETs `path`, presses *Try*, and tells the status that it shows.
+    pub async fn try_out(&self, path: &str) -> u16 {
+        let operation = format!(
+            "const named = [...root.querySelectorAll('.endpoint-head')].filter(head =>
+                head.classList.contains('get') && head.querySelector('.path').textContent.trim() === {path:?});
+             const head = named[0];"
+        );
+        self.drawn(&format!("{operation} if (!head.classList.contains('expanded')) head.click();")).await;
+        let request = format!("{operation} const request = head.parentElement.querySelector('api-request');");
+        let begun = format!(
+            "{request}
+             const button = request && [...request.shadowRoot.querySelectorAll('button')].find(one => /^try$/i.test(one.textContent.trim()));
+             if (button) {{ request.responseMessage = ''; button.click(); }}
+             return !!button;"
+        );
+        let start = Instant::now();
+        while self.drawn(&begun).await != true {
+            assert!(start.elapsed() < PATIENCE, "{path} cannot be tried");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let told = format!(
+            "{request} const told = request.shadowRoot.textContent.match(/:(\\d{{3}})\\s/); return told && +told[1];"
+        );
+        loop {
+            if let Some(status) = self.drawn(&told).await.as_u64() {
+                return u16::try_from(status).unwrap();
+            }
+            assert!(start.elapsed() < PATIENCE, "{path} has no answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn drawn(&self, script: &str) -> Value {
+        let script = format!("const root = document.getElementById('rapidoc').shadowRoot; {script}");
+        self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
+    }
+
+    /// Whether scripts run in this pass.
+    pub fn runs_scripts(&self) -> bool {
+        self.pass.script
+    }
+}
+
 /// What the API says meanwhile.
 impl Browser {
     /// Registers a person and signs them in to the API.
@@ -493,10 +677,41 @@ impl Browser {
         assert_eq!(answer.status(), 200, "{path}");
     }
 
+    /// Registers a person where the answer has no refresh token.
+    pub async fn register_in_browser_mode(&self, username: &str) {
+        let body = json!({ "username": username, "password": PASSWORD });
+        let answer = self.client().post(self.api("/api/register/")).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+    }
+
+    /// Signs a person out everywhere, by the API, from elsewhere.
+    pub async fn end_all_sessions(&self, username: &str, password: &str) -> u16 {
+        let body = json!({ "username": username, "password": password });
+        let answer = self.client().post(self.api("/api/token/")).json(&body).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let access = answer["access"].as_str().unwrap();
+        let ended = self.client().post(self.api("/api/logout/all/")).bearer_auth(access).send().await.unwrap();
+        ended.status().as_u16()
+    }
+
+    /// Makes a task with this access token.
+    pub async fn make_task(&self, title: &str, access: &str) {
+        let asked = self.client().post(self.api("/api/tasks/")).bearer_auth(access).json(&json!({ "title": title }));
+        assert_eq!(asked.send().await.unwrap().status(), 201);
+    }
+
     /// Invites an address, by the command.
     pub fn invite(&self, address: &str) {
         let output = self.served.home.run(&["user", "invite", address], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A key for all that the user may, by the command.
+    pub fn api_key(&self, username: &str) -> String {
+        let output = self.served.home.run(&["user", "apikey", username], "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let words = String::from_utf8(output.stdout).unwrap();
+        words.split([' ', ':']).find(|word| word.starts_with("pcl_")).unwrap().to_owned()
     }
 
     /// What the API answers to a GET with this access token.

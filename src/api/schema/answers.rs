@@ -59,7 +59,7 @@ const LINES: &[Line] = &[
     ("Token Introspect", "POST", "What a token is worth at this moment (RFC 7662).", &[(200, "Introspected")]),
     ("Token Revoke", "POST", "Ends the session of a token of whatever kind (RFC 7009).", &[(200, "")]),
     ("Revocations", "GET", "The revocation feed: a signed snapshot or, as `text/event-stream`, the steps after a cursor.", &[(200, "Snapshot"), (400, "BadRequest"), (410, "Detail")]),
-    ("Token Check", "POST", "Whether a text is a good access token.", &[(200, "TokenGood"), (400, "TokenBad")]),
+    ("Token Check", "POST", "Whether a text is a good access token.", &[(200, "TokenGood"), (400, "TokenBad|Detail")]),
     ("Social Sign In", "POST", "A pair of tokens for a token of a provider, and an account if there was none.", &[(200, "SignedIn"), (400, "BadRequest|Failed"), (401, "Unauthorized"), (403, "Detail")]),
 
     ("Register", "POST", "Makes an account and signs it in.", &[(201, "Pair"), (400, "BadRequest|Failed"), (403, "Detail")]),

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::schema::records;
-use crate::rest::fields::FieldInfo;
+use crate::api::keys::LONGEST_OVERLAP_HOURS;
+use crate::api::schema::{examples, records};
+use crate::auth::api_keys::WHOLE;
+use crate::auth::permissions::Permission;
+use crate::rest::fields::{FieldInfo, MOST_ITEMS};
 
 /// The schema of a body, and whether there must be one.
 pub fn schema_of(fields: &[FieldInfo], is_partial: bool) -> (Value, bool) {
@@ -21,8 +24,22 @@ pub fn schema_of(fields: &[FieldInfo], is_partial: bool) -> (Value, bool) {
             }
             if !field.blank && field.r#type == "string" {
                 object.insert("minLength".into(), 1.into());
+                // What is sent is trimmed before it is looked at.
+                object.insert("pattern".into(), pattern(field.name).into());
             }
-            if let Some(example) = example(field.name) {
+            if field.name == "overlap_hours" {
+                object.extend([("minimum".to_owned(), 0.into()), ("maximum".to_owned(), LONGEST_OVERLAP_HOURS.into())]);
+            }
+            if field.r#type == "list" {
+                object.insert("minItems".into(), u8::from(!field.blank).into());
+                object.insert("maxItems".into(), MOST_ITEMS.into());
+            }
+            if field.name == "scopes" {
+                let scopes: Vec<String> =
+                    Permission::all().map(|one| one.to_string()).chain([WHOLE.to_owned()]).collect();
+                object.insert("items".into(), json!({ "enum": scopes }));
+            }
+            if let Some(example) = examples::member(field.name) {
                 object.insert("examples".into(), json!([example]));
             }
         }
@@ -39,25 +56,11 @@ pub fn schema_of(fields: &[FieldInfo], is_partial: bool) -> (Value, bool) {
     (schema, is_required)
 }
 
-/// What people would write there.
-fn example(field: &str) -> Option<Value> {
-    Some(match field {
-        "username" => "ann".into(),
-        "email" => "ann@example.org".into(),
-        "password" | "new_password" => "correct horse 9".into(),
-        "current_password" | "old_password" => "battery staple 7".into(),
-        "first_name" => "Ann".into(),
-        "last_name" => "Lee".into(),
-        "phone_number" => "+41 44 268 12 12".into(),
-        "date_of_birth" => "1990-12-31".into(),
-        "otp" => "492039".into(),
-        "title" => "Buy milk".into(),
-        "due_date" => "2026-12-01".into(),
-        "refresh" | "token" => "eyJ…".into(),
-        "expires_at" => "2027-01-01T00:00:00Z".into(),
-        "scopes" => json!(["tasks.view"]),
-        "ip_ranges" => json!(["192.0.2.0/24"]),
-        "overlap_hours" => json!(24),
-        _ => return None,
-    })
+/// What a text must hold that may not be empty.
+fn pattern(field: &str) -> &'static str {
+    match field {
+        // Letters and digits of any script, and @.+-_: said by what it must not hold, which every dialect of patterns can.
+        "username" => r##"^\s*[^\s!"#$%&'()*,/:;<=>?\[\\\]^`{|}~]+\s*$"##,
+        _ => r"\S",
+    }
 }

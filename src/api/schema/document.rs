@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use crate::api::schema::answers::{self, Outcome};
 use crate::api::schema::records;
 use crate::api::schema::refusals::{self, words};
-use crate::api::schema::{bodies, others};
+use crate::api::schema::{bodies, examples, others};
 use crate::auth::permissions::Permission;
 use crate::problem;
 use crate::rest::conditions::Conditions;
 use crate::rest::fields::FieldInfo;
 use crate::rest::idempotency::IdempotencyKey;
+use crate::rest::list::MAX_SEARCH;
 use crate::rest::permission::verb_of;
 use crate::rest::reach::Reach;
 use crate::rest::routes::{About, Listed};
@@ -30,6 +31,11 @@ const ONCE: (&str, &str) = (
     "Idempotency-Key",
     "Sent again with the same key and body, it makes nothing more, and the first answer comes again.",
 );
+
+/// A string of RFC 9651 §3.3.3, or its characters without the quotes.
+const KEY_PATTERN: &str = r#"^([!#-+\--:<-\[\]-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
+/// The view whose body strangers alone must send: whoever is signed in has told the address already.
+const MAY_SAY_NOTHING: &str = "Email Verify";
 
 /// The description of these views, as a server with these settings answers.
 pub fn of(views: &[Listed], settings: &Settings) -> Value {
@@ -50,6 +56,7 @@ pub fn of(views: &[Listed], settings: &Settings) -> Value {
         paths.insert(path, operations.into());
     }
     paths.extend(others::all());
+    examples::show(&mut schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -91,7 +98,11 @@ impl Operation<'_> {
         let fields = self.fields();
         if let Some(fields) = fields {
             let known = format!("{}{}", name.replace(' ', ""), title(self.method.as_str()));
-            let (schema, is_required) = bodies::schema_of(fields, *self.method == Method::PATCH);
+            let (mut schema, mut is_required) = bodies::schema_of(fields, *self.method == Method::PATCH);
+            if let (MAY_SAY_NOTHING, Some(object)) = (name, schema.as_object_mut()) {
+                is_required = false;
+                object.shift_remove("required");
+            }
             schemas.insert(known.clone(), schema);
             let content = json!({ "schema": records::named(&known) });
             told.insert(
@@ -204,15 +215,26 @@ impl Operation<'_> {
                 "schema": { "type": "string" },
             }),
         };
-        let known = answers::filters(&self.about.name).iter().map(|(name, kind, words)| {
-            json!({ "name": name, "in": "query", "description": words, "schema": records::of_type(kind) })
+        let filters = if *self.method == Method::GET { answers::filters(&self.about.name) } else { &[] };
+        let known = filters.iter().map(|(name, kind, words)| {
+            let mut schema = records::of_type(kind);
+            if let ("search", Some(object)) = (*name, schema.as_object_mut()) {
+                object.insert("maxLength".into(), MAX_SEARCH.into());
+            }
+            json!({ "name": name, "in": "query", "description": words, "schema": schema })
         });
         is_list.then_some(page).into_iter().chain(known)
     }
 
     /// The headers that its handler reads.
     fn headers(&self) -> impl Iterator<Item = Value> {
-        let header = |(name, words): (&str, &str)| json!({ "name": name, "in": "header", "description": words, "schema": { "type": "string" } });
+        let header = |(name, words): (&str, &str)| {
+            let schema = match name {
+                "Idempotency-Key" => json!({ "type": "string", "pattern": KEY_PATTERN }),
+                _ => json!({ "type": "string" }),
+            };
+            json!({ "name": name, "in": "header", "description": words, "schema": schema })
+        };
         let conditions: &[_] = if self.about.takes::<Conditions>(self.method) { &CONDITIONS } else { &[] };
         let once = self.about.takes::<IdempotencyKey>(self.method).then_some(ONCE);
         conditions.iter().copied().chain(once).map(header)

@@ -7,6 +7,7 @@
 mod answers;
 mod bodies;
 mod document;
+mod examples;
 mod others;
 mod records;
 mod refusals;

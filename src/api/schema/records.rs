@@ -11,7 +11,7 @@ use crate::settings::Settings;
 pub fn of_type(kind: &str) -> Value {
     match kind {
         "email" => json!({ "type": "string", "format": "email" }),
-        "integer" | "field" => json!({ "type": "integer" }),
+        "integer" | "field" => json!({ "type": "integer", "format": "int64" }),
         "boolean" => json!({ "type": "boolean" }),
         "date" => json!({ "type": "string", "format": "date" }),
         "datetime" => json!({ "type": "string", "format": "date-time" }),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::schema::records;
+use crate::api::schema::{examples, records};
 use crate::rest::version::Version;
 
 /// What a status means.
@@ -63,7 +63,16 @@ fn refusal(version: Version, status: u16) -> Value {
         (Version::V1, 401) => ("application/json", "Unauthorized"),
         (Version::V1, _) => ("application/json", "Detail"),
     };
-    let mut told = json!({ "description": words(status), "content": { kind: { "schema": records::named(shape) } } });
+    let mut json = json!({ "schema": records::named(shape) });
+    if let (Some(example), Some(object)) = (examples::refusal(version, status), json.as_object_mut()) {
+        object.insert("example".into(), example);
+    }
+    let mut told = json!({ "description": words(status), "content": { kind: json } });
+    if let (Version::V1, 404, Some(content)) = (version, status, told.get_mut("content").and_then(Value::as_object_mut))
+    {
+        // An id of another form than any makes the path one that is not there at all.
+        content.insert("text/html".into(), json!({ "schema": { "type": "string" } }));
+    }
     if let (429 | 503, Some(object)) = (status, told.as_object_mut()) {
         let seconds = json!({ "schema": { "type": "integer" }, "description": "Seconds." });
         object.insert("headers".into(), json!({ "Retry-After": seconds }));

@@ -16,6 +16,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+pub use rules::MOST_ITEMS;
 use rules::{Given, Read, Rules, default_label};
 use rules::{read_boolean, read_date, read_datetime, read_integer, read_text, read_texts};
 

@@ -210,7 +210,7 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 /// The most items of a list.
-const MOST_ITEMS: usize = 100;
+pub const MOST_ITEMS: usize = 100;
 
 pub(super) fn read_texts(given: &Given<'_>, rules: &Rules) -> Result<Vec<String>, Vec<String>> {
     let items = match given {

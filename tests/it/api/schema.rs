@@ -1,5 +1,6 @@
 //! R11: the API describes itself.
 
+use portcullis::settings::social::Provider;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -62,7 +63,9 @@ async fn a_body_is_described_by_the_rules_that_read_it() {
     assert_eq!(task["required"], json!(["title"]));
     assert_eq!(
         task["properties"]["title"],
-        json!({ "type": "string", "title": "Title", "maxLength": 200, "minLength": 1, "examples": ["Buy milk"] })
+        json!({
+            "type": "string", "title": "Title", "maxLength": 200, "minLength": 1, "pattern": r"\S", "examples": ["Buy milk"],
+        })
     );
     assert_eq!(task["properties"]["due_date"]["type"], json!(["string", "null"]));
     assert_eq!(task["properties"].get("id"), None, "only the server sets it");
@@ -115,4 +118,34 @@ async fn settings_show_in_the_description() {
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["type"], "apiKey");
     let paths = document["paths"].as_object().unwrap();
     assert!(!paths.keys().any(|path| path.contains("/auth/")), "no provider is set up");
+}
+
+/// Of every record, asked and answered, and of every refusal; and each is one that the record allows.
+#[actix_web::test]
+async fn everything_is_shown_by_an_example_that_is_as_described() {
+    let app = TestApp::with(|settings| {
+        let google = Provider { client_id: vec!["ours".into()], ..Provider::default() };
+        settings.social.insert("google".into(), google);
+    })
+    .await;
+    let document = described(&app).await;
+    let schemas = &document["components"]["schemas"];
+    let judge = |name: &str, schema: &Value, example: &Value| {
+        let whole = json!({ "allOf": [schema], "components": { "schemas": schemas } });
+        let validator = jsonschema::options().should_validate_formats(true).build(&whole).unwrap();
+        let faults: Vec<_> = validator.iter_errors(example).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{name}: {example}: {faults:?}");
+    };
+    for (name, schema) in schemas.as_object().unwrap() {
+        let examples = schema["examples"].as_array().unwrap_or_else(|| panic!("{name} has no example"));
+        assert!(!examples.is_empty(), "{name}");
+        examples.iter().for_each(|example| judge(name, schema, example));
+    }
+    for (status, response) in document["components"]["responses"].as_object().unwrap() {
+        if status != "304" {
+            let told = &response["content"]["application/json"];
+            assert!(told["example"].is_object(), "{status} has no example");
+            judge(status, &told["schema"], &told["example"]);
+        }
+    }
 }

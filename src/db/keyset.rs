@@ -278,6 +278,14 @@ impl Piece {
         let rows = match (values, ids) {
             (Some(_), Some(at)) if nulls => Rows(vec![(format!("{column} IS NULL AND {id} {beyond} "), Some(at))]),
             (Some(_), Some(at)) if column == id => Rows(vec![(format!("{id} {beyond} "), Some(at))]),
+            // PostgreSQL judges a pair by its first column alone, which of yes and no says nothing: it would take this for
+            // very few rows, and read everybody's for the sake of the order.
+            (Some(flag @ Value::Flag(_)), Some(at)) => Rows(vec![
+                (format!("({column} {beyond} "), Some(flag.clone())),
+                (format!(" OR ({column} = "), Some(flag)),
+                (format!(" AND {id} {beyond} "), Some(at)),
+                ("))".to_owned(), None),
+            ]),
             (Some(value), Some(at)) => Rows(vec![
                 (format!("({column}, {id}) {beyond} ("), Some(value)),
                 (", ".to_owned(), Some(at)),

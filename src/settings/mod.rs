@@ -30,7 +30,7 @@ pub use origin::{Loaded, Origin, Shown, shown};
 pub use social::Social;
 pub use sockets::Sockets;
 pub use throttle::Throttle;
-pub use value::{Demo, ObtainMember, Rate, Registration, Secret, Store, TokenClaim, TokenClass};
+pub use value::{ObtainMember, Rate, Registration, Secret, Store, TokenClaim, TokenClass};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -124,6 +124,19 @@ impl Default for Server {
             body_limit: 1024 * 1024,
         }
     }
+}
+
+/// Whether the example page is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Demo {
+    /// Until the server has a public address.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// Where the data is.

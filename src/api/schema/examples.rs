@@ -165,6 +165,8 @@ fn error(status: u16) -> Option<Value> {
         403 => Error::Forbidden.body(),
         404 => Error::not_found().body(),
         406 => Error::NotAcceptable.body(),
+        409 => Error::Conflict("The last active superuser cannot be deactivated.".into()).body(),
+        410 => Error::Gone("The cursor is too old: begin with a snapshot.").body(),
         412 => Error::PreconditionFailed.body(),
         413 => Error::TooLarge.body(),
         415 => Error::UnsupportedMediaType("text/plain".into()).body(),

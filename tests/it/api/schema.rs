@@ -143,7 +143,8 @@ async fn everything_is_shown_by_an_example_that_is_as_described() {
     }
     for (status, response) in document["components"]["responses"].as_object().unwrap() {
         if status != "304" {
-            let told = &response["content"]["application/json"];
+            let kind = if status.starts_with("v2.") { "application/problem+json" } else { "application/json" };
+            let told = &response["content"][kind];
             assert!(told["example"].is_object(), "{status} has no example");
             judge(status, &told["schema"], &told["example"]);
         }

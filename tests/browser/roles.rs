@@ -26,13 +26,13 @@ async fn walk(browser: &Browser) {
     browser.press("Save changes").await.row("ann@example.org").sees("Helpdesk").await.look("given").await;
     sign_out(browser, "root").await;
 
-    browser.sign_in("ann", PASSWORD).await.sees("root").await.look("as-ann").await;
+    browser.sign_in("ann", PASSWORD).await.go("Users").await.sees("root").await.look("as-ann").await;
     assert!(!browser.offers("Add user").await, "a button that she may not use is drawn");
     browser.visit("/admin/roles/").await.look("forbidden").await;
     assert!(!browser.offers("Add role").await);
     sign_out(browser, "ann").await;
 
-    browser.sign_in("root", ROOT_PASSWORD).await.follow("ann").await;
+    browser.sign_in("root", ROOT_PASSWORD).await.go("Users").await.follow("ann").await;
     browser.group("Roles of ann").tick("Helpdesk", false).await;
     browser.press("Save changes").await.sees("ann was saved").await.row("ann@example.org").misses("Helpdesk").await;
     browser.go("Roles").await.follow("Helpdesk").await.follow("Delete…").await.look("confirm").await;

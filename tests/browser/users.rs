@@ -14,7 +14,8 @@ async fn walk(browser: &Browser) {
     browser.visit("/admin/").await.look("sign-in").await;
     browser.sign_in("root", "not the password 1").await;
     browser.sees("There is a problem").await.look("sign-in-refused").await;
-    browser.sign_in("root", ROOT_PASSWORD).await.sees("bob").await.look("list").await;
+    browser.sign_in("root", ROOT_PASSWORD).await.sees("Needs attention").await.look("dashboard").await;
+    browser.go("Users").await.sees("bob").await.look("list").await;
     browser.fill("Search", "nobody of that name").await.press("Apply").await.sees("Clear").await.look("empty").await;
     browser.fill("Search", "ann").await.press("Apply").await.sees("ann@example.org").await.misses("bob@").await;
 

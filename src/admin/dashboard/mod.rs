@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::admin::audit::words;
 use crate::admin::dashboard::attention::{Address, Alert};
 use crate::admin::dashboard::charts::{Bar, float, short};
 use crate::admin::dashboard::figures::{Figures, Period, Slot};
@@ -145,7 +146,7 @@ fn recent(conn: &mut Conn, now: Timestamp) -> Result<Vec<Recent>> {
     let shown = |entry: audit_list::Line| Recent {
         id: entry.id,
         actor: entry.actor,
-        action: entry.action,
+        action: words::action(&entry.action),
         object: entry.object,
         when: When::new(entry.at, now),
     };

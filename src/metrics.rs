@@ -53,7 +53,7 @@ impl Count {
 /// Before the number of a bucket of times, in the database.
 pub const LATENCY: &str = "latency.";
 /// Buckets of times: each ends at √2 times the end of the one before, the first at 50 µs, the last but one beyond a minute.
-pub const BUCKETS: usize = 42;
+pub const BUCKETS: usize = 44;
 const FIRST: f64 = 50e-6;
 
 /// The end of a bucket, in seconds.
@@ -129,7 +129,7 @@ mod tests {
         metrics.answered(Duration::from_secs(3600));
         let taken = metrics.take();
         let told = |name: &str, value| (name.to_owned(), value);
-        assert_eq!(taken, [told("tokens", 2), told("latency.0", 1), told("latency.41", 1)]);
+        assert_eq!(taken, [told("tokens", 2), told("latency.0", 1), told("latency.43", 1)]);
         assert!(metrics.take().is_empty());
         metrics.give_back(&taken);
         assert_eq!(metrics.take(), taken);

@@ -59,7 +59,7 @@ fn mount(app: &mut ServiceConfig, providers: &Social, more: &impl Fn(&mut Routes
     let hello = view::<IsAuthenticated>("Hello").keys(Reach::Every).get(samples::hello);
     Routes::listed(app, "", list).service(hello.at(&["/hello/"]));
     Routes::unlisted(app).service(open_view("Live").get(socket::connect).at(&["/ws/"]));
-    for (version, path) in [(Version::V2, "/api/v2"), (Version::V1, "/api/v1")] {
+    for (version, path) in [(Version::V1, "/api/v1"), (Version::V2, "/api/v2")] {
         app.service(web::scope(path).app_data(version).configure(|app: &mut ServiceConfig| {
             let mut api = Routes::listed(app, path, list);
             api.service(view::<IsAuthenticated>("Data").keys(Reach::Every).get(samples::data).at(&["/data/"]));

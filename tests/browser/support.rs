@@ -391,10 +391,11 @@ impl Browser {
 /// Looking at a page as a whole.
 impl Browser {
     /// Looks at the page in both themes: nothing is wider than the window, the console is silent, axe finds nothing; and
-    /// keeps a picture of each in `target/browser/`.
+    /// keeps a picture of each in `target/browser/`. Without script one theme will do: no script has a hand in the other.
     pub async fn look(&self, page: &str) -> &Self {
         let number = self.pictures.fetch_add(1, Ordering::Relaxed) + 1;
-        for theme in ["light", "dark"] {
+        let themes: &[&str] = if self.pass.script { &["light", "dark"] } else { &["light"] };
+        for theme in themes {
             self.theme(theme).await;
             let script = if self.pass.script { "" } else { "-noscript" };
             let name = format!("{}-{number:02}-{page}-{}-{theme}{script}.png", self.name, self.pass.width);

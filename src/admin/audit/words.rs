@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 48] = [
+pub const ACTIONS: [(&str, &str); 51] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -35,9 +35,12 @@ pub const ACTIONS: [(&str, &str); 48] = [
     ("invitation.create", "Invitation sent"),
     ("invitation.revoke", "Invitation taken back"),
     ("api_key.create", "API key made"),
+    ("api_key.rotate", "API key rotated"),
+    ("api_key.revoke", "API key revoked"),
     ("signing_key.add", "Signing key added"),
     ("signing_key.add_legacy", "Signing key brought in"),
-    ("signing_key.activate", "Signing key rotated"),
+    ("signing_key.activate", "Signing key put to use"),
+    ("signing_key.rotate", "Signing key rotated"),
     ("signing_key.retire", "Signing key retired"),
     ("import.django", "Taken over from Django"),
     ("article.create", "Article added"),

@@ -39,12 +39,13 @@ fn empty(kind: Kind) -> (Home, Target) {
     }
 }
 
-/// Everything that a portcullis has in its database, but how far the server has come in the change log.
+/// Everything that a portcullis has in its database, but how far the server has come in the change log and what it counts by
+/// the minute.
 fn content(target: &Target) -> Vec<String> {
     let mut database = Foreign::open(target).unwrap();
     let mut all = Vec::new();
     for (table, columns) in database.tables().unwrap() {
-        if table == "followers" || table == "sqlite_sequence" {
+        if ["followers", "metrics", "sqlite_sequence"].contains(&table.as_str()) {
             continue;
         }
         let members: Vec<_> = columns.iter().map(|column| (column.as_str(), quoted(column))).collect();

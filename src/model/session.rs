@@ -206,9 +206,15 @@ pub const BY_LAST_SEEN: SortColumn =
     SortColumn::new("sessions.last_seen_at", Kind::Number, "sessions.id").with_text_id();
 
 /// How many sessions are not over and were seen since `seen`.
-pub fn count_active(conn: &mut Conn, seen: Timestamp) -> Result<i64> {
-    let active = sessions::table.filter(sessions::last_seen_at.ge(seen)).filter(sessions::ended_at.is_null());
-    Ok(active.count().get_result(conn)?)
+pub fn count_active(conn: &mut Conn, seen: Timestamp, now: Timestamp) -> Result<i64> {
+    Ok(sessions::table
+        .inner_join(users::table)
+        .filter(sessions::last_seen_at.ge(seen))
+        .filter(sessions::generation.ge(users::generation))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .count()
+        .get_result(conn)?)
 }
 
 /// The sessions of a user that are not over, newest first.

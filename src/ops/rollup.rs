@@ -23,8 +23,9 @@ pub const SESSIONS: &str = "sessions";
 pub async fn write(site: &Site) -> Result<()> {
     let (now, taken) = (site.clock.now(), site.metrics.take());
     let seen = now - site.settings.jwt.refresh_token_lifetime;
-    let standing =
-        move |conn: &mut Conn| Ok([(USERS, user_list::total(conn)?), (SESSIONS, session::count_active(conn, seen)?)]);
+    let standing = move |conn: &mut Conn| {
+        Ok([(USERS, user_list::total(conn)?), (SESSIONS, session::count_active(conn, seen, now)?)])
+    };
     let rows = taken.clone();
     let written = match site.db.read(standing).await {
         Ok(standing) => {

@@ -124,7 +124,7 @@ pub fn alerts(
             });
         }
     }
-    if may("mail", Verb::View) {
+    if may("settings", Verb::View) {
         let lost = outbox::count_given_up(conn, now - DAY)?;
         if lost > 0 {
             all.push(Alert {
@@ -132,7 +132,7 @@ pub fn alerts(
                 icon: "mail",
                 what: format!("{} not delivered", count_words(lost, "letter was", "letters were")),
                 more: "in the last 24 hours.".to_owned(),
-                link: ("/admin/mail/".to_owned(), "Open e-mail log"),
+                link: ("/admin/settings/?q=mail.".to_owned(), "Open mail settings"),
             });
         }
     }

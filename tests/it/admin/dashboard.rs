@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use portcullis::clock::Timestamp;
+use portcullis::db::Conn;
+use portcullis::error::Result;
+use portcullis::model::outbox;
 use portcullis::ops::rollup;
 
 use crate::support::panel::Panel;
@@ -91,4 +95,53 @@ async fn each_card_needs_the_view_of_its_area() {
     let nobody = panel.signed_in("nobody").await;
     let page = nobody.get("/admin/").await;
     assert!(page.text.contains("Needs attention") && !page.text.contains("c-stat"), "{}", page.text);
+}
+
+#[actix_web::test]
+async fn a_session_that_a_sign_out_everywhere_has_ended_is_not_counted() {
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    panel.user("ann", |_| ()).await;
+    let (access, _) = panel.tokens("ann").await;
+    panel.tokens("ann").await;
+    let active = async |count: &str| {
+        rollup::write(&panel.app.site).await.unwrap();
+        let told = format!("Active sessions</a></h3>\n      <p class=\"c-stat__value\">{count}</p>");
+        let page = root.get("/admin/?period=1h").await;
+        assert!(page.text.contains(&told), "{}", page.text);
+    };
+    active("2").await;
+    let (status, _) = panel.api("/api/logout/all/", &access, Some(serde_json::json!({}))).await;
+    assert_eq!(status, 205);
+    active("0").await;
+}
+
+/// Each leads to a page that is there, and whatever narrows the list there is a filter that it knows.
+#[actix_web::test]
+async fn every_link_of_it_leads_somewhere() {
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    panel.app.write(|conn| given_up(conn)).await;
+    for n in 0..21 {
+        let wrong = serde_json::json!({ "username": format!("user{n}"), "password": "another" });
+        panel.api("/api/token/", "", Some(wrong)).await;
+        panel.app.clock.advance(Duration::from_secs(10));
+    }
+    portcullis::ops::limits::write_down(&panel.app.site).await.unwrap();
+    let page = root.get("/admin/").await.text;
+    let main = page.split_once("<main").unwrap().1;
+    let links: Vec<&str> = main.split("href=\"/admin/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(links.len() > 15 && main.contains("1 letter was not delivered"), "{links:?}");
+    for link in links {
+        let answer = root.get(&format!("/admin/{link}")).await;
+        assert_eq!(answer.status, 200, "{link}");
+        let narrows = link.contains("state=") || link.contains("outcome=");
+        assert!(!narrows || answer.text.contains("Clear all"), "the list knows no such filter: {link}");
+    }
+}
+
+fn given_up(conn: &mut Conn) -> Result<()> {
+    let now = Timestamp::from_seconds(1_795_348_800);
+    outbox::to_whoever_has(conn, outbox::Kind::Reset, "ann@example.org", now)?;
+    outbox::give_up(conn, 1, "no such mailbox", now)
 }

@@ -121,7 +121,7 @@ async fn a_session_that_a_sign_out_everywhere_has_ended_is_not_counted() {
 async fn every_link_of_it_leads_somewhere() {
     let panel = Panel::new().await;
     let root = panel.signed_in("root").await;
-    panel.app.write(|conn| given_up(conn)).await;
+    panel.app.write(given_up).await;
     for n in 0..21 {
         let wrong = serde_json::json!({ "username": format!("user{n}"), "password": "another" });
         panel.api("/api/token/", "", Some(wrong)).await;

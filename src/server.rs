@@ -2,14 +2,18 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_http::HttpService;
+use actix_service::IntoServiceFactory;
+use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse, fn_factory, fn_service};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data};
-use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, ResponseError};
+use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError};
 use anyhow::{Context, bail, ensure};
+use tokio::sync::OnceCell;
 
 use crate::admin;
 use crate::api;
@@ -20,10 +24,11 @@ use crate::middleware::cors::Cors;
 use crate::middleware::edge::Edge;
 use crate::pages;
 use crate::problem;
-use crate::rest::link::PublicUrl;
+use crate::rest::link::OwnUrl;
 use crate::rest::payload::BodyLimit;
 use crate::rest::plain::get_only;
 use crate::rest::routes::Routes;
+use crate::rest::upgrade;
 use crate::site::Site;
 
 /// How long requests under way may take after the server was told to stop.
@@ -45,10 +50,8 @@ pub fn app_with(site: Data<Site>, more: impl Fn(&mut Routes)) -> App<impl Factor
     let is_secure = site.settings.server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
     let edge = Edge::new(cors, site.clock.clone(), site.metrics.clone(), is_secure);
     let limit = Data::new(BodyLimit(site.settings.server.body_limit));
-    let mut app = App::new().app_data(site.clone()).app_data(limit);
-    if let Some(url) = &site.settings.server.public_url {
-        app = app.app_data(Data::new(PublicUrl(url.clone())));
-    }
+    let own = OwnUrl { public: site.settings.server.public_url.clone(), bind: site.settings.server.bind };
+    let app = App::new().app_data(site.clone()).app_data(limit).app_data(Data::new(own));
     app.service(get_only("/healthz", healthz))
         .service(get_only("/readyz", readyz))
         .configure(pages::docs::routes)
@@ -81,14 +84,39 @@ pub fn server(site: Data<Site>, listener: TcpListener) -> anyhow::Result<Server>
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         workers => workers,
     };
-    let server = HttpServer::new(move || app(site.clone()))
-        .workers(workers)
-        .client_request_timeout(HEAD)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(DRAIN)
-        .disable_signals()
-        .listen(listener)
-        .context("cannot listen")?;
+    let server = Server::build().workers(workers).shutdown_timeout(DRAIN).disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    // What actix-web's HttpServer does, but that a connection may leave HTTP.
+    let http = move || {
+        let (factory, stopping) = (Rc::new(app(site.clone()).into_factory()), stopping.clone());
+        let made = Rc::new(OnceCell::new());
+        // One application in each worker, whichever way a request comes to it.
+        let application = move || {
+            let (factory, made) = (factory.clone(), made.clone());
+            let make = async move || factory.new_service(AppConfig::default()).await.map(Rc::new);
+            async move { made.get_or_try_init(make).await.cloned() }
+        };
+        let shared = application.clone();
+        let upgraded = move || {
+            let application = shared();
+            async move {
+                let app = application.await?;
+                let serve = move |(request, connection)| Box::pin(upgrade::serve(app.clone(), request, connection));
+                Ok::<_, ()>(fn_service(serve))
+            }
+        };
+        HttpService::build()
+            .client_request_timeout(HEAD)
+            .keep_alive(KEEP_ALIVE)
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .upgrade(fn_factory(upgraded))
+            .finish(fn_factory(application))
+            .tcp()
+    };
+    let server = server.listen("http", listener, http).context("cannot listen")?;
     Ok(server.run())
 }
 

@@ -19,6 +19,7 @@ pub mod plain;
 pub mod reach;
 pub mod resource;
 pub mod routes;
+pub mod upgrade;
 pub mod version;
 pub mod view;
 

@@ -1,20 +1,15 @@
-//! Messages of a WebSocket over the frames of actix-http: what actix-ws does, for sockets that are many and silent. Its channel
-//! has room for 32 messages in each of them; here nothing is held for what is not said.
+//! Messages of a WebSocket on a bare connection, in the frames of actix-http: for sockets that are many and silent. Nothing is
+//! held for what is not said.
 
-use std::cell::RefCell;
-use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::io;
 
-use actix_http::ws::{self, CloseReason, HandshakeError, OpCode, Parser, ProtocolError};
-use actix_web::body::{BodyStream, MessageBody};
-use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{Bytes, BytesMut, Payload};
-use actix_web::{HttpRequest, HttpResponse};
-use bytestring::ByteString;
-use futures_util::Stream;
+use actix_http::ws::{CloseReason, OpCode, Parser, ProtocolError};
+use actix_web::web::{Bytes, BytesMut};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// How much is read at once.
+const CHUNK: usize = 1024;
 
 /// What a client has sent, with the parts of a message put together.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,186 +26,119 @@ pub enum Message {
     Close(Option<CloseReason>),
 }
 
-/// The connection is gone.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Gone;
-
-/// What the two halves and the answer's body share; all three live on one thread.
-#[derive(Default)]
-struct Pipe {
+/// A socket after its handshake. Whatever is awaited here can be dropped and asked for again.
+pub struct Frames {
+    stream: TcpStream,
+    /// What has been read, and is not a whole frame yet.
+    read: BytesMut,
+    /// A message of which the last part is still to come.
+    begun: Option<(OpCode, BytesMut)>,
     /// Frames that the connection has not taken yet.
     waiting: BytesMut,
-    /// Nothing more will be sent.
-    over: bool,
-    /// The connection takes nothing more.
-    gone: bool,
-    taker: Option<Waker>,
-    sender: Option<Waker>,
-    reader: Option<Waker>,
-}
-
-type Shared = Rc<RefCell<Pipe>>;
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
-/// Answers a handshake: the 101, with `protocol` if there is one, and both halves of the socket. A message is `longest` bytes long at
-/// most.
-///
-/// # Errors
-/// What the request lacks to be a handshake (RFC 6455 §4.2.1).
-pub fn accept(
-    request: &HttpRequest,
-    payload: Payload,
-    protocol: Option<&'static str>,
     longest: usize,
-) -> Result<(HttpResponse, Writer, Reader), HandshakeError> {
-    let mut response = ws::handshake(request.head())?;
-    if let Some(protocol) = protocol {
-        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol)));
-    }
-    let pipe = Shared::default();
-    let body = BodyStream::new(Outgoing(pipe.clone())).boxed();
-    let response = response.message_body(body).map_err(|_| HandshakeError::NoWebsocketUpgrade)?;
-    let reader = Reader { pipe: pipe.clone(), payload, read: BytesMut::new(), begun: None, longest, is_over: false };
-    Ok((response.into(), Writer(pipe), reader))
 }
 
-/// The body of the answer: what is sent.
-struct Outgoing(Shared);
+impl Frames {
+    /// The socket on `stream`, of which `read` has been read. A message is `longest` bytes long at most.
+    pub fn new(stream: TcpStream, read: BytesMut, longest: usize) -> Self {
+        Self { stream, read, begun: None, waiting: BytesMut::new(), longest }
+    }
 
-impl Stream for Outgoing {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut pipe = self.0.borrow_mut();
-        if !pipe.waiting.is_empty() {
-            let frames = std::mem::take(&mut pipe.waiting).freeze();
-            let sender = pipe.sender.take();
-            drop(pipe);
-            wake(sender);
-            return Poll::Ready(Some(Ok(frames)));
+    /// The next message; `None` when the connection is gone.
+    pub async fn next(&mut self) -> Option<Result<Message, ProtocolError>> {
+        loop {
+            match self.message() {
+                Ok(Some(message)) => return Some(Ok(message)),
+                Err(fault) => return Some(Err(fault)),
+                Ok(None) => {}
+            }
+            if self.fill().await.ok()? == 0 {
+                return None;
+            }
         }
-        if pipe.over {
-            return Poll::Ready(None);
-        }
-        pipe.taker = Some(cx.waker().clone());
-        Poll::Pending
     }
-}
 
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        let mut pipe = self.0.borrow_mut();
-        pipe.gone = true;
-        let (sender, reader) = (pipe.sender.take(), pipe.reader.take());
-        drop(pipe);
-        wake(sender);
-        wake(reader);
-    }
-}
-
-/// The half that sends. Cheap to clone.
-#[derive(Clone)]
-pub struct Writer(Shared);
-
-impl Writer {
-    /// Sends text, as soon as the connection has taken what was sent before.
-    pub async fn text(&self, text: &ByteString) -> Result<(), Gone> {
+    /// Sends text.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn text(&mut self, text: &str) -> io::Result<()> {
         self.send(OpCode::Text, text.as_bytes()).await
     }
 
     /// Asks for a sign of life.
-    pub async fn ping(&self) -> Result<(), Gone> {
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn ping(&mut self) -> io::Result<()> {
         self.send(OpCode::Ping, b"").await
     }
 
     /// Answers a ping.
-    pub async fn pong(&self, bytes: &[u8]) -> Result<(), Gone> {
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn pong(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.send(OpCode::Pong, bytes).await
     }
 
-    /// Says goodbye, behind what waits; nothing more is sent.
-    pub fn close(&self, reason: CloseReason) {
-        self.put(|pipe| {
-            if !pipe.gone && !std::mem::replace(&mut pipe.over, true) {
-                Parser::write_close(&mut pipe.waiting, Some(reason), false);
-            }
-        });
+    /// Says goodbye, behind what waits. Nothing may be sent after it.
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn close(&mut self, reason: CloseReason) -> io::Result<()> {
+        Parser::write_close(&mut self.waiting, Some(reason), false);
+        self.flush().await
     }
 
-    async fn send(&self, code: OpCode, bytes: &[u8]) -> Result<(), Gone> {
-        self.room().await?;
-        self.put(|pipe| Parser::write_message(&mut pipe.waiting, bytes, code, true, false));
-        Ok(())
-    }
-
-    /// Waits until nothing waits: there is one sender at a time.
-    async fn room(&self) -> Result<(), Gone> {
-        let room = |cx: &mut Context<'_>| {
-            let mut pipe = self.0.borrow_mut();
-            if pipe.gone || pipe.over {
-                return Poll::Ready(Err(Gone));
-            }
-            if pipe.waiting.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            pipe.sender = Some(cx.waker().clone());
-            Poll::Pending
-        };
-        poll_fn(room).await
-    }
-
-    fn put(&self, change: impl FnOnce(&mut Pipe)) {
-        let mut pipe = self.0.borrow_mut();
-        change(&mut pipe);
-        let taker = pipe.taker.take();
-        drop(pipe);
-        wake(taker);
-    }
-}
-
-/// The half that reads. Where it goes, the socket ends.
-pub struct Reader {
-    pipe: Shared,
-    payload: Payload,
-    read: BytesMut,
-    /// A message of which the last part is still to come.
-    begun: Option<(OpCode, BytesMut)>,
-    longest: usize,
-    is_over: bool,
-}
-
-impl Reader {
-    /// The next message; `None` when the connection is gone. It can be dropped and asked again.
-    pub async fn next(&mut self) -> Option<Result<Message, ProtocolError>> {
-        poll_fn(|cx| self.poll(cx)).await
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, ProtocolError>>> {
+    /// Says that nothing more will come, and waits until the client has closed the connection: with something unread on it the
+    /// system would take back what the client has not read yet (RFC 6455 §7.1.1).
+    ///
+    /// # Errors
+    /// If the connection is gone.
+    pub async fn closed(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
         loop {
-            match self.message() {
-                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
-                Err(fault) => return Poll::Ready(Some(Err(fault))),
-                Ok(None) if self.is_over || self.pipe.borrow().gone => return Poll::Ready(None),
-                Ok(None) => {}
-            }
-            if self.read.is_empty() {
-                self.read = BytesMut::new(); // it holds on to the connection's own buffer
-            }
-            match Pin::new(&mut self.payload).poll_next(cx) {
-                Poll::Ready(Some(Ok(bytes))) if self.read.is_empty() => self.read = BytesMut::from(bytes),
-                Poll::Ready(Some(Ok(bytes))) => self.read.extend_from_slice(&bytes),
-                Poll::Ready(Some(Err(_)) | None) => self.is_over = true,
-                Poll::Pending => {
-                    self.pipe.borrow_mut().reader = Some(cx.waker().clone());
-                    return Poll::Pending;
-                }
+            self.read.clear();
+            if self.fill().await? == 0 {
+                return Ok(());
             }
         }
+    }
+
+    /// Reads what there is, once there is something; nothing is the end.
+    async fn fill(&mut self) -> io::Result<usize> {
+        loop {
+            if self.read.is_empty() {
+                self.read = BytesMut::new(); // while it waits
+            }
+            self.stream.readable().await?;
+            self.read.reserve(CHUNK);
+            match self.stream.try_read_buf(&mut self.read) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
+
+    async fn send(&mut self, code: OpCode, bytes: &[u8]) -> io::Result<()> {
+        self.flush().await?;
+        Parser::write_message(&mut self.waiting, bytes, code, true, false);
+        self.flush().await
+    }
+
+    /// Waits until the connection has taken what waits.
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.waiting.is_empty() {
+            self.stream.writable().await?;
+            match self.stream.try_write(&self.waiting) {
+                Ok(taken) => _ = self.waiting.split_to(taken),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.waiting = BytesMut::new();
+        Ok(())
     }
 
     /// A whole message, if one has been read (RFC 6455 §5.4).
@@ -249,23 +177,14 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
-    fn drop(&mut self) {
-        let mut pipe = self.pipe.borrow_mut();
-        pipe.over = true;
-        let taker = pipe.taker.take();
-        drop(pipe);
-        wake(taker);
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use actix_web::FromRequest;
-    use actix_web::test::TestRequest;
-    use futures_util::{FutureExt, StreamExt};
+    use actix_http::ws::CloseCode;
+    use futures_util::FutureExt;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
 
     const LONGEST: usize = 20;
 
@@ -276,25 +195,24 @@ mod tests {
         frame.to_vec()
     }
 
-    /// A socket whose client has sent this, and no more.
-    async fn socket(sent: Vec<u8>) -> (HttpResponse, Writer, Reader) {
-        let request = TestRequest::default()
-            .insert_header((header::CONNECTION, "upgrade"))
-            .insert_header((header::UPGRADE, "websocket"))
-            .insert_header((header::SEC_WEBSOCKET_VERSION, "13"))
-            .insert_header((header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="))
-            .set_payload(sent);
-        let (request, mut payload) = request.to_http_parts();
-        let payload = Payload::from_request(&request, &mut payload).await.unwrap();
-        accept(&request, payload, Some("bearer"), LONGEST).unwrap()
+    /// A socket and its client, who has sent these frames; the first byte came with the handshake.
+    async fn socket(sent: &[Vec<u8>]) -> (Frames, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let sent = sent.concat();
+        let (read, rest) = sent.split_at(sent.len().min(1));
+        client.write_all(rest).await.unwrap();
+        (Frames::new(server, BytesMut::from(read), LONGEST), client)
     }
 
     /// All that is read, and what was wrong at the end.
     async fn read(frames: &[Vec<u8>]) -> (Vec<Message>, Option<String>) {
-        let (_response, _writer, mut reader) = socket(frames.concat()).await;
+        let (mut socket, mut client) = socket(frames).await;
+        client.shutdown().await.unwrap();
         let mut messages = Vec::new();
         loop {
-            match reader.next().await {
+            match socket.next().await {
                 Some(Ok(message)) => messages.push(message),
                 Some(Err(fault)) => return (messages, Some(format!("{fault:?}"))),
                 None => return (messages, None),
@@ -345,47 +263,47 @@ mod tests {
         }
     }
 
+    /// What was begun is sent to its end, whoever stops waiting for it, and nothing comes between.
     #[actix_web::test]
-    async fn a_sender_waits_until_the_connection_has_taken_what_was_sent_and_a_goodbye_is_the_last() {
-        let (_response, writer, _reader) = socket(Vec::new()).await;
-        let mut body = Outgoing(writer.0.clone());
-        assert!(body.next().now_or_never().is_none());
-        writer.text(&"one".into()).await.unwrap();
-        assert!(writer.ping().now_or_never().is_none());
-        let taken = async |body: &mut Outgoing| body.next().await.map(|bytes| bytes.unwrap_or_default());
-        assert_eq!(taken(&mut body).await, Some(Bytes::from_static(b"\x81\x03one")));
-        assert_eq!(writer.0.borrow().waiting.capacity(), 0);
-        writer.close(ws::CloseCode::Normal.into());
-        assert_eq!(taken(&mut body).await, Some(Bytes::from_static(b"\x88\x02\x03\xe8")));
-        assert_eq!(taken(&mut body).await, None);
-        assert_eq!(writer.ping().await, Err(Gone));
+    async fn a_frame_that_was_given_up_half_sent_is_whole_before_the_next() {
+        let (mut socket, mut client) = socket(&[]).await;
+        let long = "x".repeat(10_000_000);
+        assert!(socket.text(&long).now_or_never().is_none(), "the system holds ten megabytes");
+        assert!(socket.ping().now_or_never().is_none());
+        let whole = async {
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).await.unwrap();
+            all
+        };
+        let goodbye = async {
+            socket.close(CloseCode::Normal.into()).await.unwrap();
+            drop(socket);
+        };
+        let (all, ()) = futures_util::join!(whole, goodbye);
+        assert_eq!(all.len(), 10 + long.len() + 4);
+        assert!(all.ends_with(b"x\x88\x02\x03\xe8"));
     }
 
+    /// Whatever else comes, and be it nonsense.
     #[actix_web::test]
-    async fn whoever_is_left_learns_that_the_other_is_gone() {
-        let (response, writer, mut reader) = socket(Vec::new()).await;
-        assert_eq!(response.headers().get("sec-websocket-protocol").unwrap(), "bearer");
-        drop(response);
-        assert_eq!(writer.text(&"one".into()).await, Err(Gone));
-        assert!(reader.next().await.is_none());
-        let (_response, writer, reader) = socket(Vec::new()).await;
-        let mut body = Outgoing(writer.0.clone());
-        drop(reader);
-        assert!(body.next().await.is_none());
+    async fn whoever_has_said_goodbye_reads_on_until_the_client_is_gone() {
+        let (mut socket, mut client) = socket(&[frame(OpCode::Text, true, "1"), b"nonsense".to_vec()]).await;
+        assert!(socket.closed().now_or_never().is_none());
+        assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
+        client.write_all(&[0; 100_000]).await.unwrap();
+        drop(client);
+        socket.closed().await.unwrap();
     }
 
     /// Sockets are many, and most say nothing most of the time.
     #[actix_web::test]
     async fn an_idle_socket_holds_no_buffer() {
-        let (_response, writer, mut reader) = socket(frame(OpCode::Ping, true, "there?")).await;
-        assert!(reader.next().await.is_some());
-        assert!(reader.next().await.is_none());
-        assert_eq!((reader.read.capacity(), writer.0.borrow().waiting.capacity()), (0, 0));
-        assert!(
-            size_of::<Pipe>() <= 128 && size_of::<Reader>() <= 192,
-            "{} {}",
-            size_of::<Pipe>(),
-            size_of::<Reader>()
-        );
+        let (mut socket, mut client) = socket(&[frame(OpCode::Ping, true, "there?")]).await;
+        assert!(socket.next().await.is_some());
+        socket.text("told").await.unwrap();
+        assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 6);
+        assert!(socket.next().now_or_never().is_none());
+        assert_eq!((socket.read.capacity(), socket.waiting.capacity()), (0, 0));
+        assert!(size_of::<Frames>() <= 192, "{}", size_of::<Frames>());
     }
 }

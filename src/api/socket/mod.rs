@@ -8,12 +8,13 @@ mod frames;
 
 use std::any::TypeId;
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::ws::{CloseCode, CloseReason, ProtocolError};
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::{Data, Payload};
+use actix_http::ws::{CloseCode, CloseReason, ProtocolError, handshake};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 use bytestring::ByteString;
 use serde::Deserialize;
@@ -25,9 +26,10 @@ use crate::error::{Error, Result};
 use crate::hub::{Seat, Word};
 use crate::middleware::origin;
 use crate::rest::answer::Answer;
+use crate::rest::upgrade;
 use crate::site::Site;
 
-use frames::{Message, Reader, Writer};
+use frames::{Frames, Message};
 
 /// The subprotocol that is chosen when the token comes as one.
 const BEARER: &str = "bearer";
@@ -35,6 +37,10 @@ const BEARER: &str = "bearer";
 const LONGEST: usize = 16 * 1024;
 /// How long an event may wait for room on the connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a goodbye may wait for a reader who is slow, behind an event or two.
+const FAREWELL: Duration = Duration::from_secs(60);
+/// How long the client's own goodbye is waited for.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// The token is over, or no good: show another at a new socket.
 const SIGNED_OUT: (u16, &str) = (4401, "the token is no longer good");
@@ -48,7 +54,7 @@ const SLOW: (u16, &str) = (4429, "events are not read fast enough");
 /// # Errors
 /// 401 without a good token; 403 for a page of another origin, and for too many sockets; 400 for what is no handshake; 503
 /// while the server stops.
-pub async fn connect(site: Data<Site>, request: HttpRequest, body: Payload) -> Result<Answer> {
+pub async fn connect(site: Data<Site>, request: HttpRequest) -> Result<Answer> {
     let token = match site.gate.bearer(request.headers())? {
         Some(token) => token,
         None => offered(request.headers()).ok_or(Error::NotAuthenticated)?,
@@ -59,13 +65,16 @@ pub async fn connect(site: Data<Site>, request: HttpRequest, body: Payload) -> R
     if !is_welcome(&site, request.headers()) {
         return Err(Error::Refused("This page's origin may not open a socket.".to_owned()));
     }
-    let protocol = names(request.headers()).any(|name| name == BEARER).then_some(BEARER);
-    let (response, writer, reader) = frames::accept(&request, body, protocol, LONGEST)
+    let mut response = handshake(request.head())
         .map_err(|_| Error::Malformed("Expected a WebSocket handshake (RFC 6455).".to_owned()))?;
+    if names(request.headers()).any(|name| name == BEARER) {
+        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(BEARER)));
+    }
     let seat = site.hub.join(who.user, end_of(&site, &who))?;
-    let socket = Socket { site, who, seat, writer };
-    actix_web::rt::spawn(socket.run(reader));
-    Ok(Answer::upgrade(response))
+    upgrade::agree(&request, |stream, read| {
+        Socket { guest: Guest { site, who }, seat, frames: Frames::new(stream, read, LONGEST) }.run()
+    });
+    Ok(Answer::upgrade(response.finish().map_into_boxed_body().into()))
 }
 
 /// The subprotocols that are offered, in their order.
@@ -115,61 +124,19 @@ fn fault(code: CloseCode, words: &str) -> End {
 
 /// An open socket.
 struct Socket {
-    site: Data<Site>,
-    who: Principal,
+    guest: Guest,
     seat: Seat,
-    writer: Writer,
+    frames: Frames,
 }
 
-impl Socket {
-    async fn run(mut self, mut reader: Reader) {
-        let Err(end) = self.talk(&mut reader).await else { return };
-        if let Some(reason) = end {
-            self.writer.close(reason);
-        }
-    }
+/// Whose socket it is.
+struct Guest {
+    site: Data<Site>,
+    who: Principal,
+}
 
-    /// Listens and tells until there is a reason to end. It never returns `Ok`. What it does now and then is boxed, since idle
-    /// sockets are many and would each hold room for it.
-    async fn talk(&mut self, reader: &mut Reader) -> Result<(), End> {
-        let ping = self.site.settings.sockets.ping;
-        let mut pings = interval_at(Instant::now() + ping, ping);
-        let mut heard = true;
-        loop {
-            tokio::select! {
-                biased;
-                word = self.seat.next() => match word {
-                    Word::Event(text) => Box::pin(self.tell(text)).await?,
-                    urgent => Box::pin(self.heed(urgent)).await?,
-                },
-                message = reader.next() => {
-                    heard = true;
-                    Box::pin(self.hear(message)).await?;
-                }
-                _ = pings.tick() => {
-                    if !std::mem::take(&mut heard) {
-                        return Err(end(SILENT));
-                    }
-                    Box::pin(timeout(PATIENCE, self.writer.ping())).await.map_err(|_| end(SLOW))?.map_err(|_| None)?;
-                }
-            }
-        }
-    }
-
-    /// Sends an event. While the connection has no room, what ends the socket does not wait.
-    async fn tell(&mut self, text: ByteString) -> Result<(), End> {
-        let writer = self.writer.clone();
-        let sending = timeout(PATIENCE, writer.text(&text));
-        tokio::pin!(sending);
-        loop {
-            tokio::select! {
-                biased;
-                word = self.seat.urgent() => self.heed(word).await?,
-                sent = &mut sending => return sent.map_err(|_| end(SLOW))?.map_err(|_| None),
-            }
-        }
-    }
-
+impl Guest {
+    /// Does what is urgent.
     async fn heed(&mut self, word: Word) -> Result<(), End> {
         match word {
             Word::Check => match self.site.gate.renew(&self.who, self.site.clock.now()).await {
@@ -186,6 +153,66 @@ impl Socket {
         }
         Ok(())
     }
+}
+
+/// Waits for a frame to be taken, for as long as there is patience.
+async fn patiently(sending: impl Future<Output = io::Result<()>>) -> Result<(), End> {
+    timeout(PATIENCE, sending).await.map_err(|_| end(SLOW))?.map_err(|_| None)
+}
+
+impl Socket {
+    async fn run(mut self) {
+        let Err(Some(reason)) = self.talk().await else { return };
+        let Self { mut frames, seat, .. } = self;
+        drop(seat); // the place is free, however long the goodbye takes
+        let goodbye = async {
+            if let Ok(Ok(())) = timeout(FAREWELL, frames.close(reason)).await {
+                // Whichever it is, the connection is closed.
+                let _gone = timeout(ANSWER, frames.closed()).await;
+            }
+        };
+        Box::pin(goodbye).await;
+    }
+
+    /// Listens and tells until there is a reason to end. It never returns `Ok`. What it does now and then is boxed, since idle
+    /// sockets are many and would each hold room for it.
+    async fn talk(&mut self) -> Result<(), End> {
+        let ping = self.guest.site.settings.sockets.ping;
+        let mut pings = interval_at(Instant::now() + ping, ping);
+        let mut heard = true;
+        loop {
+            tokio::select! {
+                biased;
+                word = self.seat.next() => match word {
+                    Word::Event(text) => Box::pin(self.tell(text)).await?,
+                    urgent => Box::pin(self.guest.heed(urgent)).await?,
+                },
+                message = self.frames.next() => {
+                    heard = true;
+                    Box::pin(self.hear(message)).await?;
+                }
+                _ = pings.tick() => {
+                    if !std::mem::take(&mut heard) {
+                        return Err(end(SILENT));
+                    }
+                    Box::pin(patiently(self.frames.ping())).await?;
+                }
+            }
+        }
+    }
+
+    /// Sends an event. While the connection has no room, what ends the socket does not wait.
+    async fn tell(&mut self, text: ByteString) -> Result<(), End> {
+        let sending = patiently(self.frames.text(&text));
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                biased;
+                word = self.seat.urgent() => self.guest.heed(word).await?,
+                sent = &mut sending => return sent,
+            }
+        }
+    }
 
     async fn hear(&mut self, message: Option<Result<Message, ProtocolError>>) -> Result<(), End> {
         match message {
@@ -194,9 +221,7 @@ impl Socket {
                 Err(_) => Err(fault(CloseCode::Invalid, "this is not UTF-8")),
             },
             Some(Ok(Message::Binary)) => Err(fault(CloseCode::Unsupported, "text alone is understood")),
-            Some(Ok(Message::Ping(bytes))) => {
-                timeout(PATIENCE, self.writer.pong(&bytes)).await.map_err(|_| end(SLOW))?.map_err(|_| None)
-            }
+            Some(Ok(Message::Ping(bytes))) => patiently(self.frames.pong(&bytes)).await,
             Some(Ok(Message::Pong)) => Ok(()),
             Some(Ok(Message::Close(reason))) => Err(reason.or(fault(CloseCode::Normal, ""))),
             Some(Err(ProtocolError::Overflow)) => Err(fault(CloseCode::Size, "the message is too long")),
@@ -210,12 +235,13 @@ impl Socket {
         let Ok(Said::Auth { token }) = serde_json::from_str(text) else {
             return Err(fault(CloseCode::Policy, r#"only {"type": "auth", "token": …} is understood"#));
         };
-        match self.site.gate.admit_token(&token, self.site.clock.now()).await {
-            Ok(who) if who.user == self.who.user => {
-                self.seat.extend(end_of(&self.site, &who));
-                self.who = who;
+        let Guest { site, who: known } = &mut self.guest;
+        match site.gate.admit_token(&token, site.clock.now()).await {
+            Ok(who) if who.user == known.user => {
+                self.seat.extend(end_of(site, &who));
+                *known = who;
                 // What has ended the new token's session meanwhile was told while the old one was asked for.
-                self.heed(Word::Check).await
+                self.guest.heed(Word::Check).await
             }
             Ok(_) | Err(Error::Unauthorized(_)) => Err(end(SIGNED_OUT)),
             Err(error) => {

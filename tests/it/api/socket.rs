@@ -11,7 +11,7 @@ use crate::support::app::{TestApp, minutes, seconds};
 use crate::support::http::Http;
 use crate::support::people::{PASSWORD, Pair};
 use crate::support::process::{Home, eventually};
-use crate::support::socket::{Listening, Socket};
+use crate::support::socket::{HANDSHAKE, Listening, Socket};
 use crate::support::token::{claims, not_valid};
 
 /// WSK-03 gives a second, and two where it is measured.
@@ -20,14 +20,6 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 fn event(name: &str, data: &Value) -> Value {
     json!({ "event": name, "data": data })
 }
-
-/// What a browser sends to open a socket.
-const HANDSHAKE: [(&str, &str); 4] = [
-    ("connection", "Upgrade"),
-    ("upgrade", "websocket"),
-    ("sec-websocket-version", "13"),
-    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-];
 
 #[actix_web::test]
 async fn a_socket_tells_of_ones_own_tasks_and_of_all_articles_as_they_change() {
@@ -170,6 +162,37 @@ async fn a_page_opens_a_socket_from_a_listed_origin_or_our_own() {
     }
     let site = [("authorization", bearer.as_str()), ("origin", own.as_str()), ("sec-fetch-site", "cross-site")];
     assert!(live.open(&site).await.is_err());
+}
+
+/// Whoever asks for another protocol where none is spoken is answered in HTTP (RFC 9110 §7.8). What would come next on the
+/// connection might be anything, so it is closed.
+#[actix_web::test]
+async fn elsewhere_a_handshake_is_a_request_like_any_other() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await.obtain().await;
+    let live = Listening::new(&app).await;
+    let bearer = format!("Bearer {}", ann.access);
+    let answer = live.raw("GET", "/api/tasks/", &[("authorization", &bearer)], "").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with(r#"{"count":0,"next":null,"previous":null,"results":[]}"#), "{answer}");
+    // A handshake has no body: whatever follows belongs to the other protocol.
+    let told = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("content-length", "14")];
+    let answer = live.raw("POST", "/api/tasks/", &told, r#"{"title": "x"}"#).await;
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("This field is required."), "{answer}");
+    let answer = live.raw("GET", "/ws/", &[], "").await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("were not provided"), "{answer}");
+}
+
+/// What is sent behind the handshake, before its answer, is the first message.
+#[actix_web::test]
+async fn a_client_need_not_wait_for_the_answer_to_its_handshake() {
+    let app = TestApp::new().await;
+    let ann = app.user("ann").await.obtain().await;
+    let live = Listening::new(&app).await;
+    let unmasked = "\u{1}\u{0}"; // refused as such, and so it was read
+    let answer = live.raw("GET", "/ws/", &[("authorization", &format!("Bearer {}", ann.access))], unmasked).await;
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    assert!(answer.contains("this is not RFC 6455"), "{answer}");
 }
 
 /// WSK-03.

@@ -7,6 +7,7 @@ use actix_web::dev::ServerHandle;
 use futures_util::{SinkExt, StreamExt};
 use portcullis::server;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -48,7 +49,28 @@ impl Listening {
     pub async fn open(&self, headers: &[(&str, &str)]) -> Result<(Socket, Response), Error> {
         Socket::open(self.address, headers).await
     }
+
+    /// What is answered to a handshake with these headers and what is sent behind it, until the server closes the connection.
+    pub async fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], behind: &str) -> String {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        for (name, value) in HANDSHAKE.iter().chain(headers) {
+            request += &format!("{name}: {value}\r\n");
+        }
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("{request}\r\n{behind}").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the connection is not closed").unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
 }
+
+/// What a browser sends to open a socket.
+pub const HANDSHAKE: [(&str, &str); 4] = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
 
 impl Drop for Listening {
     fn drop(&mut self) {

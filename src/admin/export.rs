@@ -8,15 +8,19 @@ use futures_util::stream;
 
 use crate::admin::changelist::Asked;
 use crate::admin::error::PageError;
-use crate::admin::staff::{Articles, Export, Need, Staff, Tasks, Tokens, Users};
-use crate::admin::{content, tokens, users};
+use crate::admin::staff::{Articles, AuditLog, Export, Need, SignIns, Staff, Tasks, Tokens, Users};
+use crate::admin::{audit, content, sign_ins, tokens, users};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::keyset::{Keyset, Page, Place};
+use crate::db::keyset::{Keyset, Page, Place, SortColumn};
 use crate::error::{Error, Result};
+use crate::model::audit::list::{self as entries, Line as Entry};
 use crate::model::audit::{Change, Object};
-use crate::model::token_list;
-use crate::model::{content as pieces, user_list};
+use crate::model::content::{self as pieces, Article as ArticleLine, Task as TaskLine};
+use crate::model::role;
+use crate::model::sign_in::{self, Line as Attempt};
+use crate::model::token_list::{self, TokenLine};
+use crate::model::user_list::{self, UserLine};
 use crate::rest::payload::pairs;
 use crate::site::Site;
 
@@ -25,15 +29,13 @@ const BATCH: usize = 1000;
 /// From here on the password is asked for again.
 const MANY: i64 = 10_000;
 
-/// A row: its cells, and where it stands in the order.
-type Line = (Vec<Cell>, Place);
-
 /// A cell, as the list has it.
 enum Cell {
     Text(String),
     Number(i64),
-    Time(Option<Timestamp>),
+    Time(Timestamp),
     Flag(bool),
+    Nothing,
 }
 
 impl From<&str> for Cell {
@@ -42,13 +44,45 @@ impl From<&str> for Cell {
     }
 }
 
-/// What a list writes down: its name, the codes of its fields, how many rows there are, and a page of them.
-struct Sheet<C, L> {
+impl From<i64> for Cell {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<Timestamp> for Cell {
+    fn from(at: Timestamp) -> Self {
+        Self::Time(at)
+    }
+}
+
+impl From<bool> for Cell {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Nothing, Into::into)
+    }
+}
+
+/// A column: the code of its field, and a row's cell in it as it stands at a moment.
+type Column<R> = (&'static str, fn(&R, Timestamp) -> Cell);
+
+/// What a list writes down.
+struct Sheet<Q, R: 'static> {
     name: &'static str,
-    header: &'static [&'static str],
+    columns: &'static [Column<R>],
     asked: Asked,
-    count: C,
-    load: L,
+    query: Q,
+    /// How many rows there are.
+    count: fn(&mut Conn, &Q, Timestamp) -> Result<i64>,
+    /// A page of them.
+    page: fn(&mut Conn, &Q, &Keyset, Timestamp) -> Result<Page<R>>,
+    /// Where a row stands in the order.
+    place: fn(&R, &SortColumn) -> Place,
 }
 
 /// Quotes a cell where it must be (RFC 4180 §2), and defuses it where a spreadsheet would take it for a formula: after a
@@ -65,49 +99,51 @@ fn iso(at: Timestamp) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn written(cells: &[Cell]) -> String {
-    let cell = |cell: &Cell| match cell {
-        Cell::Text(text) => quoted(text),
+fn written<R>(columns: &[Column<R>], row: &R, now: Timestamp) -> String {
+    let cell = |(_, cell): &Column<R>| match cell(row, now) {
+        Cell::Text(text) => quoted(&text),
         Cell::Number(number) => number.to_string(),
-        Cell::Time(at) => at.map(iso).unwrap_or_default(),
+        Cell::Time(at) => iso(at),
         Cell::Flag(flag) => flag.to_string(),
+        Cell::Nothing => String::new(),
     };
-    cells.iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n"
+    columns.iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
-async fn send<N, C, L>(site: web::Data<Site>, staff: &Staff<N>, sheet: Sheet<C, L>) -> Result<HttpResponse, PageError>
+async fn send<N, Q, R>(site: web::Data<Site>, staff: &Staff<N>, sheet: Sheet<Q, R>) -> Result<HttpResponse, PageError>
 where
     N: Need,
-    C: FnOnce(&mut Conn) -> Result<i64> + Send + 'static,
-    L: Fn(&mut Conn, &Keyset) -> Result<Page<Line>> + Clone + Send + 'static,
+    Q: Clone + Send + 'static,
+    R: Send,
 {
     let Some(keyset) = sheet.asked.keyset() else { return Err(Error::internal("a list sorts by no column").into()) };
-    let rows = site.db.read(sheet.count).await?;
+    let Sheet { name, columns, asked, query, count, page, place } = sheet;
+    let now = site.clock.now();
+    let counted = query.clone();
+    let rows = site.db.read(move |conn| count(conn, &counted, now)).await?;
     if rows > MANY {
         // The way back is the list: from there it is one click again.
-        staff.recently(&site, &sheet.asked.here())?;
+        staff.recently(&site, &asked.here())?;
     }
-    let now = site.clock.now();
-    let told = [Change::fact("rows", rows), Change::fact("query", sheet.asked.export())];
-    let object = Object { kind: "list", id: sheet.name.to_owned(), name: sheet.name.to_owned() };
+    let told = [Change::fact("rows", rows), Change::fact("query", asked.export())];
+    let object = Object { kind: "list", id: name.to_owned(), name: name.to_owned() };
     let audit = staff.audits(&site, "list.export").on(object).with(told);
     staff.write(&site, move |conn| audit.append(conn)).await?;
 
-    let stamp = now.utc().format("%Y%m%dT%H%M%SZ");
-    let name = format!("attachment; filename=\"portcullis-{}-{stamp}.csv\"", sheet.name);
-    let head = Bytes::from(sheet.header.join(",") + "\r\n");
+    let file = format!("attachment; filename=\"portcullis-{name}-{}.csv\"", now.utc().format("%Y%m%dT%H%M%SZ"));
+    let codes: Vec<&str> = columns.iter().map(|(code, _)| *code).collect();
+    let head = Bytes::from(codes.join(",") + "\r\n");
     let from = Keyset { from: None, backwards: false, rows: BATCH, ..keyset };
-    let load = sheet.load;
     let body = stream::unfold(Some((head, Some(from))), move |state| {
-        let (site, load) = (site.clone(), load.clone());
+        let (site, query) = (site.clone(), query.clone());
         async move {
             let (ready, next) = state?;
             let Some(keyset) = next else { return Some((Ok(ready), None)) };
             let wanted = keyset.clone();
-            match site.db.read(move |conn| load(conn, &wanted)).await {
+            match site.db.read(move |conn| page(conn, &query, &wanted, now)).await {
                 Ok(page) => {
-                    let text: String = page.rows.iter().map(|(cells, _)| written(cells)).collect();
-                    let last = page.rows.last().map(|(_, place)| place.clone());
+                    let text: String = page.rows.iter().map(|row| written(columns, row, now)).collect();
+                    let last = page.rows.last().map(|row| place(row, &keyset.by));
                     let next = last.filter(|_| page.has_after).map(|place| Keyset { from: Some(place), ..keyset });
                     Some((Ok(ready), Some((Bytes::from(text), next))))
                 }
@@ -118,22 +154,8 @@ where
     });
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
-        .insert_header(("Content-Disposition", name))
+        .insert_header(("Content-Disposition", file))
         .streaming(body))
-}
-
-/// The lines of a page.
-fn lines<R>(
-    page: Page<R>,
-    keyset: &Keyset,
-    place: impl Fn(&R, &Keyset) -> Place,
-    cells: impl Fn(R) -> Vec<Cell>,
-) -> Page<Line> {
-    let line = |row: R| {
-        let place = place(&row, keyset);
-        (cells(row), place)
-    };
-    Page { rows: page.rows.into_iter().map(line).collect(), has_before: page.has_before, has_after: page.has_after }
 }
 
 fn asked_pairs(request: &HttpRequest) -> Vec<(String, String)> {
@@ -146,45 +168,26 @@ pub async fn users(
     staff: Staff<Export<Users>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let roles = site.db.read(crate::model::role::all).await?;
+    let roles = site.db.read(role::all).await?;
     let asked = users::asked(&asked_pairs(&request), None, &roles);
-    let (query, counted) = (users::query(&asked), users::query(&asked));
     let sheet = Sheet {
         name: "users",
-        header: &[
-            "id",
-            "username",
-            "email",
-            "email_verified",
-            "is_active",
-            "is_staff",
-            "is_superuser",
-            "last_login",
-            "date_joined",
+        columns: &[
+            ("id", |user: &UserLine, _| user.id.into()),
+            ("username", |user, _| user.username.as_str().into()),
+            ("email", |user, _| user.email.as_str().into()),
+            ("email_verified", |user, _| user.email_verified.into()),
+            ("is_active", |user, _| user.is_active.into()),
+            ("is_staff", |user, _| user.is_staff.into()),
+            ("is_superuser", |user, _| user.is_superuser.into()),
+            ("last_login", |user, _| user.last_login.into()),
+            ("date_joined", |user, _| user.date_joined.into()),
         ],
+        query: users::query(&asked),
         asked,
-        count: move |conn: &mut Conn| user_list::count(conn, &counted, i64::MAX),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = user_list::page(conn, &query, keyset)?;
-            Ok(lines(
-                page,
-                keyset,
-                |user, keyset| user.place(&keyset.by),
-                |user| {
-                    vec![
-                        Cell::Number(user.id),
-                        Cell::Text(user.username),
-                        Cell::Text(user.email),
-                        Cell::Flag(user.email_verified),
-                        Cell::Flag(user.is_active),
-                        Cell::Flag(user.is_staff),
-                        Cell::Flag(user.is_superuser),
-                        Cell::Time(user.last_login),
-                        Cell::Time(Some(user.date_joined)),
-                    ]
-                },
-            ))
-        },
+        count: |conn, query, _| user_list::count(conn, query, i64::MAX),
+        page: |conn, query, keyset, _| user_list::page(conn, query, keyset),
+        place: UserLine::place,
     };
     send(site, &staff, sheet).await
 }
@@ -196,33 +199,23 @@ pub async fn tokens(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let asked = tokens::asked(&asked_pairs(&request), None, &tokens::kids(&site));
-    let (query, counted, now) = (tokens::query(&asked), tokens::query(&asked), site.clock.now());
     let sheet = Sheet {
         name: "tokens",
-        header: &["jti", "user_id", "username", "state", "session", "created_at", "expires_at", "kid"],
+        columns: &[
+            ("jti", |token: &TokenLine, _| token.jti.as_str().into()),
+            ("user_id", |token, _| token.user.into()),
+            ("username", |token, _| token.username.as_deref().into()),
+            ("state", |token, now| tokens::state_code(token.state(now)).into()),
+            ("session", |token, _| token.session_id.as_str().into()),
+            ("created_at", |token, _| token.created_at.into()),
+            ("expires_at", |token, _| token.expires_at.into()),
+            ("kid", |token, _| token.kid.as_deref().into()),
+        ],
+        query: tokens::query(&asked),
         asked,
-        count: move |conn: &mut Conn| token_list::count(conn, &counted, i64::MAX, now),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = token_list::page(conn, &query, keyset, now)?;
-            Ok(lines(
-                page,
-                keyset,
-                |line, keyset| line.place(&keyset.by),
-                |line| {
-                    let state = tokens::state_code(line.state(now));
-                    vec![
-                        Cell::Text(line.jti),
-                        line.user.map_or_else(|| Cell::from(""), Cell::Number),
-                        Cell::Text(line.username.unwrap_or_default()),
-                        Cell::from(state),
-                        Cell::Text(line.session_id),
-                        Cell::Time(Some(line.created_at)),
-                        Cell::Time(Some(line.expires_at)),
-                        Cell::Text(line.kid.unwrap_or_default()),
-                    ]
-                },
-            ))
-        },
+        count: |conn, query, now| token_list::count(conn, query, i64::MAX, now),
+        page: token_list::page,
+        place: TokenLine::place,
     };
     send(site, &staff, sheet).await
 }
@@ -234,31 +227,21 @@ pub async fn articles(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let asked = content::articles::asked(&asked_pairs(&request), None);
-    let now = site.clock.now();
-    let (query, counted) = (content::articles::query(&asked, now), content::articles::query(&asked, now));
     let sheet = Sheet {
         name: "articles",
-        header: &["id", "title", "author_id", "author", "created_at", "updated_at"],
+        columns: &[
+            ("id", |article: &ArticleLine, _| article.id.into()),
+            ("title", |article, _| article.title.as_str().into()),
+            ("author_id", |article, _| article.author_id.into()),
+            ("author", |article, _| article.author.as_str().into()),
+            ("created_at", |article, _| article.created_at.into()),
+            ("updated_at", |article, _| article.updated_at.into()),
+        ],
+        query: content::articles::query(&asked, site.clock.now()),
         asked,
-        count: move |conn: &mut Conn| pieces::count_articles(conn, &counted, i64::MAX),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = pieces::articles(conn, &query, keyset)?;
-            Ok(lines(
-                page,
-                keyset,
-                |one, keyset| one.place(&keyset.by),
-                |one| {
-                    vec![
-                        Cell::Number(one.id),
-                        Cell::Text(one.title),
-                        Cell::Number(one.author_id),
-                        Cell::Text(one.author),
-                        Cell::Time(Some(one.created_at)),
-                        Cell::Time(Some(one.updated_at)),
-                    ]
-                },
-            ))
-        },
+        count: |conn, query, _| pieces::count_articles(conn, query, i64::MAX),
+        page: |conn, query, keyset, _| pieces::articles(conn, query, keyset),
+        place: ArticleLine::place,
     };
     send(site, &staff, sheet).await
 }
@@ -270,33 +253,90 @@ pub async fn tasks(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let asked = content::tasks::asked(&asked_pairs(&request), None);
-    let now = site.clock.now();
-    let (query, counted) = (content::tasks::query(&asked, now), content::tasks::query(&asked, now));
     let sheet = Sheet {
         name: "tasks",
-        header: &["id", "title", "completed", "due_date", "user_id", "owner", "created_at", "updated_at"],
+        columns: &[
+            ("id", |task: &TaskLine, _| task.id.into()),
+            ("title", |task, _| task.title.as_str().into()),
+            ("completed", |task, _| task.completed.into()),
+            ("due_date", |task, _| task.due_date.map(|day| day.to_string()).as_deref().into()),
+            ("user_id", |task, _| task.user_id.into()),
+            ("owner", |task, _| task.owner.as_str().into()),
+            ("created_at", |task, _| task.created_at.into()),
+            ("updated_at", |task, _| task.updated_at.into()),
+        ],
+        query: content::tasks::query(&asked, site.clock.now()),
         asked,
-        count: move |conn: &mut Conn| pieces::count_tasks(conn, &counted, i64::MAX),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = pieces::tasks(conn, &query, keyset)?;
-            Ok(lines(
-                page,
-                keyset,
-                |one, keyset| one.place(&keyset.by),
-                |one| {
-                    vec![
-                        Cell::Number(one.id),
-                        Cell::Text(one.title),
-                        Cell::Flag(one.completed),
-                        Cell::Text(one.due_date.map(|day| day.to_string()).unwrap_or_default()),
-                        Cell::Number(one.user_id),
-                        Cell::Text(one.owner),
-                        Cell::Time(Some(one.created_at)),
-                        Cell::Time(Some(one.updated_at)),
-                    ]
-                },
-            ))
-        },
+        count: |conn, query, _| pieces::count_tasks(conn, query, i64::MAX),
+        page: |conn, query, keyset, _| pieces::tasks(conn, query, keyset),
+        place: TaskLine::place,
+    };
+    send(site, &staff, sheet).await
+}
+
+/// The audit log as CSV, with the names of the fields that changed.
+pub async fn audit(
+    site: web::Data<Site>,
+    staff: Staff<Export<AuditLog>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let pairs = asked_pairs(&request);
+    let asked = site.db.read(move |conn| audit::asked(conn, &pairs, None)).await?;
+    let sheet = Sheet {
+        name: "audit",
+        columns: &[
+            ("id", |entry: &Entry, _| entry.id.into()),
+            ("at", |entry, _| entry.at.into()),
+            ("actor_id", |entry, _| entry.actor_id.into()),
+            ("actor", |entry, _| entry.actor.as_str().into()),
+            ("ip", |entry, _| entry.ip.as_str().into()),
+            ("action", |entry, _| entry.action.as_str().into()),
+            ("object_kind", |entry, _| entry.object_kind.as_str().into()),
+            ("object_id", |entry, _| entry.object_id.as_str().into()),
+            ("object", |entry, _| entry.object.as_str().into()),
+            ("fields", |entry, _| entry.fields.as_str().into()),
+            ("result", |entry, _| entry.result.as_str().into()),
+        ],
+        query: audit::query(&asked, site.clock.now()),
+        asked,
+        count: |conn, query, _| entries::count(conn, query, i64::MAX),
+        page: |conn, query, keyset, _| entries::page(conn, query, keyset),
+        place: |entry, _| entry.place(),
+    };
+    send(site, &staff, sheet).await
+}
+
+/// The attempts to sign in as CSV. A name that nobody has is a digest here, too.
+pub async fn sign_ins(
+    site: web::Data<Site>,
+    staff: Staff<Export<SignIns>>,
+    request: HttpRequest,
+) -> Result<HttpResponse, PageError> {
+    let (asked, attempts) = (sign_ins::asked(&asked_pairs(&request), None), site.sign_in.attempts().clone());
+    let now = site.clock.now();
+    let query = move |conn: &mut Conn| {
+        let query = sign_ins::query(conn, &asked, &attempts, now)?;
+        Ok((asked, query))
+    };
+    let (asked, query) = site.db.read(query).await?;
+    let sheet = Sheet {
+        name: "sign-ins",
+        columns: &[
+            ("id", |attempt: &Attempt, _| attempt.id.into()),
+            ("at", |attempt, _| attempt.at.into()),
+            ("user_id", |attempt, _| attempt.user_id.into()),
+            ("name_digest", |attempt, _| attempt.name_digest.as_str().into()),
+            ("outcome", |attempt, _| attempt.outcome.as_str().into()),
+            ("how", |attempt, _| attempt.how.as_str().into()),
+            ("ip", |attempt, _| attempt.ip.as_str().into()),
+            ("user_agent", |attempt, _| attempt.user_agent.as_str().into()),
+            ("times", |attempt, _| i64::from(attempt.times).into()),
+        ],
+        query,
+        asked,
+        count: |conn, query, _| sign_in::count(conn, query, i64::MAX),
+        page: |conn, query, keyset, _| sign_in::page(conn, query, keyset),
+        place: |attempt, _| attempt.place(),
     };
     send(site, &staff, sheet).await
 }

@@ -152,6 +152,7 @@ struct Page {
     list: ListView,
     rows: Vec<Row>,
     may_see_users: bool,
+    may_export: bool,
 }
 
 fn filters() -> Vec<Filter> {
@@ -187,6 +188,24 @@ fn sought(conn: &mut Conn, attempts: &Attempts, q: &str) -> Result<Option<Sought
     Ok(Some(Sought::Name(attempts.digest(q))))
 }
 
+/// The list as a URL asks for it.
+pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
+    Asked::new(&SIGN_INS, pairs, usual_rows, filters())
+}
+
+/// What the list is narrowed to.
+///
+/// # Errors
+/// The database's, which is asked whose name is searched for.
+pub fn query(conn: &mut Conn, asked: &Asked, attempts: &Attempts, now: Timestamp) -> Result<Query> {
+    Ok(Query {
+        sought: sought(conn, attempts, asked.q())?,
+        outcome: asked.choice("outcome").map(str::to_owned),
+        how: asked.choice("how").map(str::to_owned),
+        since: since(asked, now),
+    })
+}
+
 fn load(
     conn: &mut Conn,
     asked: &[(String, String)],
@@ -194,14 +213,9 @@ fn load(
     attempts: &Attempts,
     now: Timestamp,
 ) -> Result<(Asked, Found, Vec<Row>)> {
-    let asked = Asked::new(&SIGN_INS, asked, usual_rows, filters());
+    let asked = self::asked(asked, usual_rows);
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sign-ins sort by no column")) };
-    let query = Query {
-        sought: sought(conn, attempts, asked.q())?,
-        outcome: asked.choice("outcome").map(str::to_owned),
-        how: asked.choice("how").map(str::to_owned),
-        since: since(&asked, now),
-    };
+    let query = query(conn, &asked, attempts, now)?;
     let page = sign_in::page(conn, &query, &keyset)?;
     let total = sign_in::total(conn)?;
     let matching = if asked.is_narrowed() { sign_in::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
@@ -224,6 +238,7 @@ pub async fn index(
         list: asked.view(&found, &[]).when_empty("Attempts to sign in, good and failed, appear here.", None),
         rows,
         may_see_users: staff.may("users", Verb::View),
+        may_export: staff.may("sign-ins", Verb::Export),
     };
     staff.visit().remember_rows(html(StatusCode::OK, &page)?, asked.new_usual_rows())
 }

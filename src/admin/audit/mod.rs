@@ -156,6 +156,7 @@ struct Page {
     frame: Frame,
     list: ListView,
     rows: Vec<Row>,
+    may_export: bool,
 }
 
 /// The most of the staff that the filter offers.
@@ -181,7 +182,16 @@ fn filters(conn: &mut Conn, asked: &[(String, String)]) -> Result<Vec<Filter>> {
     ])
 }
 
-fn query(asked: &Asked, now: Timestamp) -> Query {
+/// The list as a URL asks for it.
+///
+/// # Errors
+/// The database's, which is asked who is of the staff.
+pub fn asked(conn: &mut Conn, pairs: &[(String, String)], usual_rows: Option<usize>) -> Result<Asked> {
+    Ok(Asked::new(&AUDIT, pairs, usual_rows, filters(conn, pairs)?))
+}
+
+/// What the list is narrowed to.
+pub fn query(asked: &Asked, now: Timestamp) -> Query {
     let choice = |name| asked.choice(name).map(str::to_owned);
     Query {
         search: asked.q().to_owned(),
@@ -204,7 +214,7 @@ fn load(
     sees: Sees,
     now: Timestamp,
 ) -> Result<(Asked, Found, Vec<Row>)> {
-    let asked = Asked::new(&AUDIT, asked, usual_rows, filters(conn, asked)?);
+    let asked = self::asked(conn, asked, usual_rows)?;
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("the audit log sorts by no column")) };
     let query = query(&asked, now);
     let page = list::page(conn, &query, &keyset)?;
@@ -228,6 +238,7 @@ pub async fn index(
         frame: staff.frame(&[("Audit log", "")]),
         list: asked.view(&found, &[]).when_empty("Whatever the staff and the command line change appears here.", None),
         rows,
+        may_export: staff.may("audit", Verb::Export),
     };
     staff.visit().remember_rows(html(StatusCode::OK, &page)?, asked.new_usual_rows())
 }

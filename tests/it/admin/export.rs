@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use portcullis::db::schema::users;
+use portcullis::ops::limits;
 
 use crate::support::panel::{PASSWORD, Panel};
 
@@ -40,12 +41,42 @@ async fn a_list_is_taken_along_with_its_search_filters_and_order() {
     }
 }
 
+/// Codes, not sentences; and no name that nobody has.
+#[actix_web::test]
+async fn the_logs_are_taken_along_in_codes() {
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    panel.wait(1);
+    panel.browser().sign_in("no-such-name", "wrong").await;
+    limits::write_down(&panel.app.site).await.unwrap();
+    let file = root.get("/admin/sign-ins/export.csv?sort=time").await.is(200);
+    let lines: Vec<Vec<&str>> = file.text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines[0], ["id", "at", "user_id", "name_digest", "outcome", "how", "ip", "user_agent", "times"]);
+    assert_eq!((&lines[1][1..6], lines[1][8]), (&["2026-01-01T12:00:00Z", "1", "", "ok", "admin"][..], "1"));
+    assert_eq!((&lines[2][1..3], &lines[2][4..6]), (&["2026-01-01T12:00:01Z", ""][..], &["unknown", "admin"][..]));
+    assert_eq!(lines[2][3].len(), 16, "a digest");
+    assert!(!file.text.contains("no-such-name"));
+
+    let file = root.get("/admin/audit/export.csv?action=list.export").await.is(200);
+    let lines: Vec<&str> = file.text.lines().collect();
+    assert_eq!(lines[0], "id,at,actor_id,actor,ip,action,object_kind,object_id,object,fields,result");
+    assert!(
+        lines[1].ends_with(",root,127.0.0.1,list.export,list,sign-ins,sign-ins,\"rows,query\",done"),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(lines.len(), 3, "the export of the sign-ins, and this one, which is written first");
+}
+
 #[actix_web::test]
 async fn whoever_may_not_export_takes_nothing_and_is_offered_nothing() {
     let panel = Panel::new().await;
-    panel.staff("looks", &["users.view", "tokens.view", "articles.view", "tasks.view"]).await;
-    let looks = panel.signed_in("looks").await;
-    for list in ["users", "tokens", "articles", "tasks"] {
+    panel
+        .staff("looks", &["users.view", "tokens.view", "articles.view", "tasks.view", "audit.view", "sign-ins.view"])
+        .await;
+    let (root, looks) = (panel.signed_in("root").await, panel.signed_in("looks").await);
+    for list in ["users", "tokens", "articles", "tasks", "audit", "sign-ins"] {
+        assert!(root.get(&format!("/admin/{list}/")).await.is(200).link("Export CSV").is_some());
         looks.get(&format!("/admin/{list}/")).await.is(200).is_silent_on("Export CSV");
         looks.get(&format!("/admin/{list}/export.csv")).await.is(403);
         panel.browser().get(&format!("/admin/{list}/export.csv")).await.is(303);

@@ -26,3 +26,4 @@ pub mod server;
 pub mod settings;
 pub mod site;
 pub mod throttle;
+pub mod zone;

@@ -34,6 +34,7 @@ use crate::model::audit::Chain;
 use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::{Origin, Settings};
 use crate::throttle::{Shared, Throttle};
+use crate::zone::Zone;
 
 /// Everything that a request can reach.
 pub struct Site {
@@ -93,6 +94,11 @@ const ROOT_SECRET: &str = "root.secret";
 const READERS: usize = 4;
 
 impl Site {
+    /// The zone in which times are shown to those who chose none.
+    pub fn zone(&self) -> Zone {
+        self.settings.admin.time_zone.unwrap_or(Zone::UTC)
+    }
+
     /// Opens the data folder, the database (its schema brought up to date) and the keys, and replays what was ended.
     ///
     /// # Errors

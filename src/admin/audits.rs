@@ -22,7 +22,7 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 42] = [
+pub const ACTS: [(&str, &str, &str); 43] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
@@ -59,6 +59,7 @@ pub const ACTS: [(&str, &str, &str); 42] = [
     ("/confirm/", "panel.bulk", ""),
     ("/again/", "panel.password_again", "user"),
     ("/me/password/", "user.password", "user"),
+    ("/me/preferences/", "user.preferences", "user"),
     ("/me/sessions/sign-out/", "session.end", "user"),
     ("/me/sessions/sign-out-others/", "session.end_others", "user"),
     ("/me/two-factor/start/", "user.two_factor_begin", "user"),

@@ -1,7 +1,6 @@
 //! Blacklisted tokens: the list, and revoking by session, by a token's id or by the token itself.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,7 +15,7 @@ use crate::admin::staff::{Add, Blacklist, Delete, Staff, View};
 use crate::admin::tokens::short;
 use crate::admin::users::{Actor, Badge, Target};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{Now, When, count_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
@@ -110,7 +109,7 @@ struct Page {
 }
 
 impl Row {
-    fn new(line: BlacklistLine, names: &HashMap<i64, String>, now: Timestamp) -> Self {
+    fn new(line: BlacklistLine, names: &HashMap<i64, String>, now: Now) -> Self {
         let named = |id: i64| names.get(&id).map(|name| (id, name.clone()));
         let known = REASONS.iter().find(|(why, _)| why.as_str() == line.reason);
         Self {
@@ -135,7 +134,7 @@ fn load(
     conn: &mut Conn,
     asked: &[(String, String)],
     usual_rows: Option<usize>,
-    now: Timestamp,
+    now: Now,
 ) -> Result<(Asked, Found, Vec<Row>)> {
     let reasons: Vec<(&str, &str)> = REASONS.iter().map(|(why, label)| (why.as_str(), *label)).collect();
     let when: Vec<(&str, &str)> = WHEN.iter().map(|(value, label, _)| (*value, *label)).collect();
@@ -151,7 +150,7 @@ fn load(
         search: asked.q().to_owned(),
         reason: asked.choice("reason").map(str::to_owned),
         by_somebody: asked.choice("by").map(|by| by == "staff"),
-        since: since.map(|(_, _, seconds)| now - Duration::from_secs(*seconds)),
+        since: since.map(|(_, _, seconds)| now.back(*seconds)),
     };
     let page = blacklist::page(conn, &query, &keyset)?;
     let total = blacklist::total(conn)?;
@@ -170,7 +169,7 @@ pub async fn index(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let now = site.clock.now();
+    let now = staff.now();
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, now)).await?;
     let (may_add, may_sweep) = (staff.may("blacklist", Verb::Add), staff.may("blacklist", Verb::Delete));
     let restores = may_sweep && staff.state().superuser;

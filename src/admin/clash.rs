@@ -7,7 +7,7 @@ use askama::Template;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, TOKEN, label};
 use crate::admin::layout::{Frame, html};
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::clock::Timestamp;
 
 /// What precedes a field's name in the answer.
@@ -94,7 +94,7 @@ impl Clash {
     ///
     /// # Errors
     /// 500 if it cannot be rendered.
-    pub fn page(self, frame: Frame, now: Timestamp) -> Result<HttpResponse, PageError> {
+    pub fn page(self, frame: Frame, now: Now) -> Result<HttpResponse, PageError> {
         let page = Page {
             frame: frame.without_flash(),
             name: self.name,

@@ -237,7 +237,7 @@ pub async fn articles(
             ("created_at", |article, _| article.created_at.into()),
             ("updated_at", |article, _| article.updated_at.into()),
         ],
-        query: content::articles::query(&asked, site.clock.now()),
+        query: content::articles::query(&asked, staff.now()),
         asked,
         count: |conn, query, _| pieces::count_articles(conn, query, i64::MAX),
         page: |conn, query, keyset, _| pieces::articles(conn, query, keyset),
@@ -265,7 +265,7 @@ pub async fn tasks(
             ("created_at", |task, _| task.created_at.into()),
             ("updated_at", |task, _| task.updated_at.into()),
         ],
-        query: content::tasks::query(&asked, site.clock.now()),
+        query: content::tasks::query(&asked, staff.now()),
         asked,
         count: |conn, query, _| pieces::count_tasks(conn, query, i64::MAX),
         page: |conn, query, keyset, _| pieces::tasks(conn, query, keyset),
@@ -297,7 +297,7 @@ pub async fn audit(
             ("fields", |entry, _| entry.fields.as_str().into()),
             ("result", |entry, _| entry.result.as_str().into()),
         ],
-        query: audit::query(&asked, site.clock.now()),
+        query: audit::query(&asked, staff.now()),
         asked,
         count: |conn, query, _| entries::count(conn, query, i64::MAX),
         page: |conn, query, keyset, _| entries::page(conn, query, keyset),
@@ -313,7 +313,7 @@ pub async fn sign_ins(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let (asked, attempts) = (sign_ins::asked(&asked_pairs(&request), None), site.sign_in.attempts().clone());
-    let now = site.clock.now();
+    let now = staff.now();
     let query = move |conn: &mut Conn| {
         let query = sign_ins::query(conn, &asked, &attempts, now)?;
         Ok((asked, query))

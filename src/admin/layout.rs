@@ -58,6 +58,8 @@ pub struct Viewer {
     pub initials: String,
     /// The colour of the circle.
     pub hue: i64,
+    /// The zone in which times are shown to them: "Europe/Oslo (UTC+1)".
+    pub zone: String,
 }
 
 /// A group of the navigation.

@@ -14,10 +14,9 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{SignIns, Staff, View};
 use crate::admin::users::Badge;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::attempts::Attempts;
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -101,7 +100,7 @@ pub struct Row {
 const SHOWN: usize = 4;
 
 impl Row {
-    fn new(line: Line, names: &HashMap<i64, String>, now: Timestamp) -> Self {
+    fn new(line: Line, names: &HashMap<i64, String>, now: Now) -> Self {
         let user = line.user_id.and_then(|id| Some((id, names.get(&id)?.clone())));
         let short: String = line.name_digest.chars().take(SHOWN).collect();
         let nobody = match (&user, line.user_id, short.is_empty()) {
@@ -139,7 +138,7 @@ impl Row {
 }
 
 /// Attempts as rows; the users of them are asked for once.
-pub fn rows(conn: &mut Conn, lines: Vec<Line>, now: Timestamp) -> Result<Vec<Row>> {
+pub fn rows(conn: &mut Conn, lines: Vec<Line>, now: Now) -> Result<Vec<Row>> {
     let ids: Vec<i64> = lines.iter().filter_map(|line| line.user_id).collect();
     let names = user_list::names(conn, &ids)?;
     Ok(lines.into_iter().map(|line| Row::new(line, &names, now)).collect())
@@ -197,7 +196,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
 ///
 /// # Errors
 /// The database's, which is asked whose name is searched for.
-pub fn query(conn: &mut Conn, asked: &Asked, attempts: &Attempts, now: Timestamp) -> Result<Query> {
+pub fn query(conn: &mut Conn, asked: &Asked, attempts: &Attempts, now: Now) -> Result<Query> {
     Ok(Query {
         sought: sought(conn, attempts, asked.q())?,
         outcome: asked.choice("outcome").map(str::to_owned),
@@ -211,7 +210,7 @@ fn load(
     asked: &[(String, String)],
     usual_rows: Option<usize>,
     attempts: &Attempts,
-    now: Timestamp,
+    now: Now,
 ) -> Result<(Asked, Found, Vec<Row>)> {
     let asked = self::asked(asked, usual_rows);
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sign-ins sort by no column")) };
@@ -231,7 +230,7 @@ pub async fn index(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let (attempts, now) = (site.sign_in.attempts().clone(), site.clock.now());
+    let (attempts, now) = (site.sign_in.attempts().clone(), staff.now());
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, &attempts, now)).await?;
     let page = Page {
         frame: staff.frame(&[("Sign-ins", "")]),

@@ -11,10 +11,9 @@ use crate::admin::layout::{Frame, html, see_other, segment};
 use crate::admin::staff::{Add, Delete, SigningKeys, Staff, View};
 use crate::admin::users::Badge;
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, thousands};
+use crate::admin::when::{Now, When, thousands};
 use crate::auth::key_changes;
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Change as Changed, Object};
@@ -59,16 +58,16 @@ struct Page {
     may_retire: bool,
 }
 
-fn keys(conn: &mut Conn, now: Timestamp) -> Result<Vec<(SigningKey, i64)>> {
+fn keys(conn: &mut Conn, now: Now) -> Result<Vec<(SigningKey, i64)>> {
     let keys = signing_key::all(conn)?.into_iter().rev();
-    keys.map(|key| Ok((token::count_live_of_key(conn, &key, now)?, key)))
+    keys.map(|key| Ok((token::count_live_of_key(conn, &key, now.at)?, key)))
         .map(|one| one.map(|(n, key)| (key, n)))
         .collect()
 }
 
 /// The list of signing keys.
 pub async fn index(site: web::Data<Site>, staff: Staff<View<SigningKeys>>) -> Result<HttpResponse, PageError> {
-    let now = site.clock.now();
+    let now = staff.now();
     let last = site.settings.jwt.refresh_token_lifetime;
     let found = site.db.read(move |conn| keys(conn, now)).await?;
     let row = |(key, tokens): (SigningKey, i64)| Row {

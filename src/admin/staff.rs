@@ -16,6 +16,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, Viewer};
 use crate::admin::visit::{Flash, Visit};
+use crate::admin::when::Now;
 use crate::auth::permissions::{Permission, Verb};
 use crate::auth::principals::UserState;
 use crate::db::Conn;
@@ -83,6 +84,7 @@ pub struct Seen {
     /// What is known of the user.
     pub state: Arc<UserState>,
     name: String,
+    now: Now,
 }
 
 impl Seen {
@@ -109,6 +111,7 @@ impl Seen {
             rank: if self.state.superuser { "Superuser" } else { "Staff" },
             initials,
             hue,
+            zone: self.now.zone_words(),
         }
     }
 
@@ -163,7 +166,8 @@ async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>>
     match state {
         Some(state) if state.active && state.staff && generation == Some(state.generation) => {
             let name = visit.session().get(NAME_KEY).ok().flatten().unwrap_or_default();
-            Ok(Some(Seen { id, state, name }))
+            let now = Now { at: site.clock.now(), zone: state.zone.unwrap_or(site.zone()) };
+            Ok(Some(Seen { id, state, name, now }))
         }
         _ => {
             visit.session().purge();
@@ -213,6 +217,11 @@ impl<N> Staff<N> {
     /// What is known of the user.
     pub fn state(&self) -> &Arc<UserState> {
         &self.seen.state
+    }
+
+    /// The present, as the viewer's clock shows it.
+    pub fn now(&self) -> Now {
+        self.seen.now
     }
 
     /// The visit that this request is.

@@ -11,10 +11,9 @@ use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::{SettingUp, Staff};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{Now, When, count_words};
 use crate::auth::sign_in;
 use crate::auth::two_factor::{Act, Enrolment};
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
@@ -53,7 +52,7 @@ struct Page {
 /// The number of recovery codes from which on new ones are advised.
 const FEW: i64 = 3;
 
-fn state(conn: &mut Conn, user: i64, now: Timestamp) -> Result<State> {
+fn state(conn: &mut Conn, user: i64, now: Now) -> Result<State> {
     let since = two_factor::of(conn, user)?.and_then(|row| row.confirmed_at);
     let Some(since) = since else { return Ok(State::Off) };
     let left = two_factor::codes_left(conn, user)?;
@@ -82,7 +81,7 @@ async fn show(
 }
 
 async fn present(site: &Site, staff: &Staff<SettingUp>) -> Result<State> {
-    let (id, now) = (staff.id(), site.clock.now());
+    let (id, now) = (staff.id(), staff.now());
     site.db.read(move |conn| state(conn, id, now)).await
 }
 

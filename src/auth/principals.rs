@@ -11,6 +11,7 @@ use crate::auth::permissions::PermissionSet;
 use crate::db::{Conn, Db};
 use crate::error::Result;
 use crate::model::user;
+use crate::zone::Zone;
 
 /// What a request needs to know of its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct UserState {
     pub generation: i32,
     /// The generation that began with the last change of the password.
     pub password_generation: i32,
+    /// Where the user reads the clock, if they said so.
+    pub zone: Option<Zone>,
 }
 
 impl UserState {
@@ -51,6 +54,7 @@ impl UserState {
             permissions,
             generation: user.generation,
             password_generation: user.password_generation,
+            zone: user.time_zone.as_deref().and_then(Zone::named),
         }))
     }
 }

@@ -21,6 +21,8 @@ diesel::table! {
         date_joined -> BigInt,
         last_login -> Nullable<BigInt>,
         updated_at -> BigInt,
+        time_zone -> Nullable<Text>,
+        is_service -> Bool,
     }
 }
 
@@ -363,6 +365,13 @@ diesel::table! {
         ip -> Text,
         user_agent -> Text,
         times -> Integer,
+    }
+}
+
+diesel::table! {
+    facts (name) {
+        name -> Text,
+        value -> Text,
     }
 }
 

@@ -51,6 +51,10 @@ pub struct User {
     pub last_login: Option<Timestamp>,
     /// The last change of the account itself: the row's version.
     pub updated_at: Timestamp,
+    /// The name of the zone in which times are shown to the user; `None` is the server's.
+    pub time_zone: Option<String>,
+    /// No person but a program: it has API keys and no password.
+    pub is_service: bool,
 }
 
 /// Of a user, what decides whether a token is good.
@@ -120,6 +124,8 @@ pub struct UserChanges {
     pub is_superuser: Option<bool>,
     /// Premium flag.
     pub is_premium: Option<bool>,
+    /// The zone of the user; `Some(None)` is the server's.
+    pub time_zone: Option<Option<String>>,
     /// The moment of the change: the row's new version.
     pub updated_at: Timestamp,
 }

@@ -32,6 +32,8 @@ pub use sockets::Sockets;
 pub use throttle::Throttle;
 pub use value::{ObtainMember, Rate, Registration, Secret, Store, TokenClaim, TokenClass};
 
+use crate::zone::Zone;
+
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -244,11 +246,13 @@ pub struct Admin {
     /// Whether staff must have two-factor sign-in: until they do, the panel shows them the page to set it up and no other.
     /// Off: a first try needs no telephone.
     pub require_two_factor: bool,
+    /// The zone in which the panel shows times to those who chose none: `Europe/Oslo`. UTC if it is not given.
+    pub time_zone: Option<Zone>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { session_idle: 30 * MINUTE, session_lifetime: 12 * HOUR, require_two_factor: false }
+        Self { session_idle: 30 * MINUTE, session_lifetime: 12 * HOUR, require_two_factor: false, time_zone: None }
     }
 }
 

@@ -366,6 +366,7 @@ mod tests {
     fn every_bad_value_is_told_at_once_with_its_place_and_what_would_be_right() {
         let told = from_env(&[
             ("PORTCULLIS_ACCOUNTS__REGISTRATION", "invite"),
+            ("PORTCULLIS_ADMIN__TIME_ZONE", "Oslo"),
             ("PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME", "5x"),
             ("PORTCULLIS_JWT__LEEWAY", "2m"),
             ("PORTCULLIS_PASSWORDS__RULES", "maybe"),
@@ -375,6 +376,7 @@ mod tests {
         ]);
         let expected = [
             "accounts.registration in the environment (PORTCULLIS_ACCOUNTS__REGISTRATION): \"invite\" is not one of `open`, `closed`, `invitation`",
+            "admin.time_zone in the environment (PORTCULLIS_ADMIN__TIME_ZONE): \"Oslo\" is not a time zone; choose one such as Europe/Oslo",
             "jwt.access_token_lifetime in the environment (PORTCULLIS_JWT__ACCESS_TOKEN_LIFETIME): \"5x\" is not a duration; write 5m, 24h, 7d or a number of seconds",
             "passwords.rules in the environment (PORTCULLIS_PASSWORDS__RULES): \"maybe\" is not on or off",
             "server.bind in the environment (PORTCULLIS_SERVER__BIND): \"8000\" is not an address and port; write 127.0.0.1:8000, 0.0.0.0:8000 or [::]:8000",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors from the ground up. A module imports only from floors below its own, and from its own folder.
 const FLOORS: [&[&str]; 10] = [
-    &["error", "problem", "metrics", "clock", "settings", "data_dir", "device", "logging"],
+    &["error", "problem", "metrics", "clock", "zone", "settings", "data_dir", "device", "logging"],
     &["db", "model"],
     &["auth", "throttle", "mail", "hub", "assets"],
     &["site", "follower"],
@@ -18,12 +18,15 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// The steps sideways that the plan allows, each one way: who, of whom.
-const SIDEWAYS: [(&str, &str); 3] = [
+const SIDEWAYS: [(&str, &str); 5] = [
     ("model", "db"),
     // Signing in is where guesses are counted and refused.
     ("auth", "throttle"),
     // The site holds what follows the change log, as it holds every other part.
     ("site", "follower"),
+    // A zone is asked about moments, and is a setting.
+    ("zone", "clock"),
+    ("settings", "zone"),
 ];
 
 /// What Cargo runs before the house stands, and the map of it.

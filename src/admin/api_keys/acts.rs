@@ -12,9 +12,8 @@ use crate::admin::form::Form;
 use crate::admin::layout::see_other;
 use crate::admin::staff::{ApiKeys, Change, Revoke, Staff};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{Now, When, count_words};
 use crate::auth::api_keys;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::api_key;
@@ -72,9 +71,9 @@ pub async fn rotate(
     show_secret(&site, &staff, &key, &owner, &secret, note)
 }
 
-fn asked(line: &KeyLine, now: Timestamp) -> Confirmation {
+fn asked(line: &KeyLine, now: Now) -> Confirmation {
     let used = line.key.last_used_at;
-    let is_in_use = used.is_some_and(|at| at + LATELY > now);
+    let is_in_use = used.is_some_and(|at| at + LATELY > now.at);
     Confirmation {
         heading: format!("Revoke the API key {}?", line.key.name),
         words: "Whatever comes with it is refused from now on. It cannot be taken back.".to_owned(),
@@ -112,7 +111,7 @@ pub async fn ask(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let line = load(&site, &staff, *id).await?;
-    asked(&line, site.clock.now()).page(staff.frame(&[("API keys", LIST), (&line.key.name, ""), ("Revoke", "")]))
+    asked(&line, staff.now()).page(staff.frame(&[("API keys", LIST), (&line.key.name, ""), ("Revoke", "")]))
 }
 
 /// Revokes a key, with all its secrets.
@@ -122,7 +121,7 @@ pub async fn revoke(
     id: web::Path<i64>,
     form: Form<Confirmed>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let line = load(&site, &staff, id).await?;
     let ask = asked(&line, now);
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
@@ -136,7 +135,7 @@ pub async fn revoke(
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        api_keys::changed_in(conn, id, now)?;
+        api_keys::changed_in(conn, id, now.at)?;
         api_key::delete(conn, id)?;
         let told = [Changed::fact("owner", &line.owner)];
         audit.on(Object::new("api key", id, &line.key.name)).with(told).append(conn)?;

@@ -15,7 +15,7 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{ApiKeys, Staff, View};
 use crate::admin::users::{Badge, Target};
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -89,10 +89,10 @@ pub struct Row {
 
 impl Row {
     /// A row of a list at `now`.
-    pub fn new(line: KeyLine, now: Timestamp) -> Self {
+    pub fn new(line: KeyLine, now: Now) -> Self {
         let key = line.key;
         let when = |at: Timestamp| When::new(at, now);
-        let state = if key.expires_at.is_some_and(|at| at <= now) {
+        let state = if key.expires_at.is_some_and(|at| at <= now.at) {
             Badge { kind: "", text: "Expired".to_owned(), icon: "clock" }
         } else {
             Badge { kind: "ok", text: "Active".to_owned(), icon: "ok" }
@@ -121,12 +121,12 @@ struct Page {
     may_see_users: bool,
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Timestamp) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("API keys sort by no column")) };
     let query = KeyQuery {
         search: asked.q().to_owned(),
-        is_good: asked.choice("state").map(|state| (state == "active", now)),
-        unused_since: asked.choice("unused").map(|_| now - UNUSED),
+        is_good: asked.choice("state").map(|state| (state == "active", now.at)),
+        unused_since: asked.choice("unused").map(|_| now.at - UNUSED),
     };
     let page = api_key_list::page(conn, &query, &keyset)?;
     let total = api_key_list::total(conn)?;
@@ -148,7 +148,7 @@ pub async fn index(
     ];
     let pairs = pairs(request.query_string().as_bytes());
     let asked = Asked::new(&KEYS, &pairs, staff.visit().usual_rows(), filters);
-    let now = site.clock.now();
+    let now = staff.now();
     let read = move |conn: &mut Conn| {
         let loaded = load(conn, &asked, now)?;
         Ok((asked, loaded))
@@ -193,7 +193,7 @@ pub async fn page(
     staff: Staff<View<ApiKeys>>,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let (line, target) = site.db.read(move |conn| find(conn, id)).await?;
     let within_reach = staff.actor().out_of_reach(&target).is_none();
     let page = Detail {

@@ -41,7 +41,7 @@ pub async fn page(
     staff: Staff<View<AuditLog>>,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, sees, now) = (*id, Sees::of(&staff), site.clock.now());
+    let (id, sees, now) = (*id, Sees::of(&staff), staff.now());
     let load = move |conn: &mut Conn| {
         let entry = list::by_id(conn, id)?.ok_or(Error::not_found())?;
         let row = rows(conn, vec![entry.line.clone()], sees, now)?.pop().ok_or(Error::not_found())?;

@@ -4,7 +4,6 @@ pub mod detail;
 pub mod words;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,7 +15,7 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{AuditLog, Staff, View};
 use crate::admin::users::Badge;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -63,9 +62,9 @@ pub const WHEN: [(&str, &str, u64); 4] = [
 ];
 
 /// From when on, as the filter says.
-pub fn since(asked: &Asked, now: Timestamp) -> Option<Timestamp> {
+pub fn since(asked: &Asked, now: Now) -> Option<Timestamp> {
     let chosen = asked.choice("when")?;
-    WHEN.iter().find(|(value, ..)| *value == chosen).map(|(_, _, seconds)| now - Duration::from_secs(*seconds))
+    WHEN.iter().find(|(value, ..)| *value == chosen).map(|(_, _, seconds)| now.back(*seconds))
 }
 
 /// The filter by time.
@@ -117,7 +116,7 @@ impl Sees {
 }
 
 impl Row {
-    fn new(line: Line, here: &HashMap<i64, String>, sees: Sees, now: Timestamp) -> Self {
+    fn new(line: Line, here: &HashMap<i64, String>, sees: Sees, now: Now) -> Self {
         let is_here = |id: &i64| sees.users && here.contains_key(id);
         let object_path = match line.object_kind.as_str() {
             "user" if line.object_id.parse().is_ok_and(|id| is_here(&id)) => {
@@ -143,7 +142,7 @@ impl Row {
 }
 
 /// Entries as rows; who of them is still here is asked once.
-pub fn rows(conn: &mut Conn, lines: Vec<Line>, sees: Sees, now: Timestamp) -> Result<Vec<Row>> {
+pub fn rows(conn: &mut Conn, lines: Vec<Line>, sees: Sees, now: Now) -> Result<Vec<Row>> {
     let about = |line: &Line| (line.object_kind == "user").then(|| line.object_id.parse().ok()).flatten();
     let ids: Vec<i64> = lines.iter().flat_map(|line| [line.actor_id, about(line)]).flatten().collect();
     let here = user_list::names(conn, &ids)?;
@@ -191,7 +190,7 @@ pub fn asked(conn: &mut Conn, pairs: &[(String, String)], usual_rows: Option<usi
 }
 
 /// What the list is narrowed to.
-pub fn query(asked: &Asked, now: Timestamp) -> Query {
+pub fn query(asked: &Asked, now: Now) -> Query {
     let choice = |name| asked.choice(name).map(str::to_owned);
     Query {
         search: asked.q().to_owned(),
@@ -212,7 +211,7 @@ fn load(
     asked: &[(String, String)],
     usual_rows: Option<usize>,
     sees: Sees,
-    now: Timestamp,
+    now: Now,
 ) -> Result<(Asked, Found, Vec<Row>)> {
     let asked = self::asked(conn, asked, usual_rows)?;
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("the audit log sorts by no column")) };
@@ -232,7 +231,7 @@ pub async fn index(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let (sees, now) = (Sees::of(&staff), site.clock.now());
+    let (sees, now) = (Sees::of(&staff), staff.now());
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, sees, now)).await?;
     let page = Page {
         frame: staff.frame(&[("Audit log", "")]),

@@ -4,13 +4,14 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 51] = [
+pub const ACTIONS: [(&str, &str); 52] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
     ("user.deactivate", "User deactivated"),
     ("user.delete", "User deleted"),
     ("user.password", "Password set"),
+    ("user.preferences", "Preferences changed"),
     ("user.sign_out", "Signed out everywhere"),
     ("user.create_superuser", "Superuser made"),
     ("user.two_factor_begin", "Two-factor sign-in begun"),

@@ -9,7 +9,7 @@ use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::{Add, Articles, Change, Delete, Need, Staff, View};
 use crate::admin::users::form_page::Save;
 use crate::admin::visit::Flash;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -74,7 +74,7 @@ fn show<N: Need>(
     of: Option<&Article>,
     form: Filled,
     status: StatusCode,
-    now: Timestamp,
+    now: Now,
 ) -> Result<HttpResponse, PageError> {
     let title = of.map_or_else(|| "Add article".to_owned(), |one| one.title.clone());
     let frame = staff.frame(&[("Articles", LIST), (&title, "")]);
@@ -107,13 +107,13 @@ pub async fn page(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let one = existing(&site, *id).await?;
-    show(&staff, Some(&one), filled(&one), StatusCode::OK, site.clock.now())
+    show(&staff, Some(&one), filled(&one), StatusCode::OK, staff.now())
 }
 
 /// The page of a new article.
-pub async fn new_page(site: web::Data<Site>, staff: Staff<Add<Articles>>) -> Result<HttpResponse, PageError> {
+pub async fn new_page(_site: web::Data<Site>, staff: Staff<Add<Articles>>) -> Result<HttpResponse, PageError> {
     let form = Filled::default().with("author", staff.state().username.to_string());
-    show(&staff, None, form, StatusCode::OK, site.clock.now())
+    show(&staff, None, form, StatusCode::OK, staff.now())
 }
 
 /// Makes an article.
@@ -122,7 +122,7 @@ pub async fn make(
     staff: Staff<Add<Articles>>,
     form: Form<Given>,
 ) -> Result<HttpResponse, PageError> {
-    let now = site.clock.now();
+    let now = staff.now();
     let (given, sent) = match form.checked() {
         Ok(checked) => checked,
         Err(form) => return show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now),
@@ -132,7 +132,7 @@ pub async fn make(
     let make = move |conn: &mut Conn| {
         let Some(author_id) = owner(conn, &given.author)? else { return Ok(None) };
         let new = ArticleFields { title: given.title, body: given.body, author_id };
-        let id = content::insert_article(conn, &new, now)?;
+        let id = content::insert_article(conn, &new, now.at)?;
         let made = content::article(conn, id)?.ok_or(Error::not_found())?;
         audit.on(Object::new("article", id, &made.title)).with(told(&kept(&made))).append(conn)?;
         Ok(Some(id))
@@ -151,7 +151,7 @@ pub async fn save(
     id: web::Path<i64>,
     form: Form<Given>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let found = existing(&site, id).await?;
     let form = if Clash::is_answered(&form.sent) {
         let mut mine = form.sent;
@@ -173,7 +173,7 @@ pub async fn save(
         }
         let Some(author_id) = owner(conn, &given.author)? else { return Ok(Saved::Nobody) };
         let new = ArticleFields { title: given.title, body: given.body, author_id };
-        let version = now.max(before.updated_at + std::time::Duration::from_micros(1));
+        let version = now.at.max(before.updated_at + std::time::Duration::from_micros(1));
         content::update_article(conn, id, &new, version)?;
         let after = content::article(conn, id)?.ok_or(Error::not_found())?;
         audit.on(Object::new("article", id, &after.title)).with(changed(&kept(&before), &kept(&after))).append(conn)?;

@@ -10,9 +10,8 @@ use crate::admin::content::{MADE, since, words};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Articles, Staff, View};
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::content::{self, Article, ContentQuery};
@@ -99,7 +98,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
 }
 
 /// What the list is narrowed to.
-pub fn query(asked: &Asked, now: Timestamp) -> ContentQuery {
+pub fn query(asked: &Asked, now: Now) -> ContentQuery {
     ContentQuery {
         words: words(asked.q()),
         owner: asked.choice("author").unwrap_or_default().to_owned(),
@@ -108,7 +107,7 @@ pub fn query(asked: &Asked, now: Timestamp) -> ContentQuery {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Timestamp) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("articles sort by no column")) };
     let query = query(asked, now);
     let page = content::articles(conn, &query, &keyset)?;
@@ -133,7 +132,7 @@ pub async fn index(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let now = site.clock.now();
+    let now = staff.now();
     let read = move |conn: &mut Conn| {
         let loaded = load(conn, &asked, now)?;
         Ok((asked, loaded))

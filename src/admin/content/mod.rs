@@ -6,8 +6,7 @@ pub mod bulk;
 pub mod task;
 pub mod tasks;
 
-use std::time::Duration;
-
+use crate::admin::when::Now;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
@@ -25,9 +24,9 @@ pub const MADE: [(&str, &str, u64); 3] = [
 ];
 
 /// The moment that a choice among [`MADE`] stands for.
-pub fn since(choice: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+pub fn since(choice: Option<&str>, now: Now) -> Option<Timestamp> {
     let (.., seconds) = MADE.iter().find(|(value, ..)| Some(*value) == choice)?;
-    Some(now - Duration::from_secs(*seconds))
+    Some(now.back(*seconds))
 }
 
 /// The words of a search.

@@ -9,7 +9,7 @@ use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::{Add, Change, Delete, Need, Staff, Tasks, View};
 use crate::admin::users::form_page::Save;
 use crate::admin::visit::Flash;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -91,7 +91,7 @@ fn show<N: Need>(
     of: Option<&Task>,
     form: Filled,
     status: StatusCode,
-    now: Timestamp,
+    now: Now,
 ) -> Result<HttpResponse, PageError> {
     let title = of.map_or_else(|| "Add task".to_owned(), |one| one.title.clone());
     let frame = staff.frame(&[("Tasks", LIST), (&title, "")]);
@@ -124,13 +124,13 @@ pub async fn page(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let one = existing(&site, *id).await?;
-    show(&staff, Some(&one), filled(&one), StatusCode::OK, site.clock.now())
+    show(&staff, Some(&one), filled(&one), StatusCode::OK, staff.now())
 }
 
 /// The page of a new task.
-pub async fn new_page(site: web::Data<Site>, staff: Staff<Add<Tasks>>) -> Result<HttpResponse, PageError> {
+pub async fn new_page(_site: web::Data<Site>, staff: Staff<Add<Tasks>>) -> Result<HttpResponse, PageError> {
     let form = Filled::default().with("owner", staff.state().username.to_string());
-    show(&staff, None, form, StatusCode::OK, site.clock.now())
+    show(&staff, None, form, StatusCode::OK, staff.now())
 }
 
 /// Makes an task.
@@ -139,7 +139,7 @@ pub async fn make(
     staff: Staff<Add<Tasks>>,
     form: Form<Given>,
 ) -> Result<HttpResponse, PageError> {
-    let now = site.clock.now();
+    let now = staff.now();
     let (given, sent) = match form.checked() {
         Ok(checked) => checked,
         Err(form) => return show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now),
@@ -155,7 +155,7 @@ pub async fn make(
             due_date: given.due_date,
             user_id,
         };
-        let id = content::insert_task(conn, &new, now)?;
+        let id = content::insert_task(conn, &new, now.at)?;
         let made = content::task(conn, id)?.ok_or(Error::not_found())?;
         audit.on(Object::new("task", id, &made.title)).with(told(&kept(&made))).append(conn)?;
         Ok(Some(id))
@@ -174,7 +174,7 @@ pub async fn save(
     id: web::Path<i64>,
     form: Form<Given>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let found = existing(&site, id).await?;
     let form = if Clash::is_answered(&form.sent) {
         let mut mine = form.sent;
@@ -202,7 +202,7 @@ pub async fn save(
             due_date: given.due_date,
             user_id,
         };
-        let version = now.max(before.updated_at + std::time::Duration::from_micros(1));
+        let version = now.at.max(before.updated_at + std::time::Duration::from_micros(1));
         content::update_task(conn, id, &new, version)?;
         let after = content::task(conn, id)?.ok_or(Error::not_found())?;
         audit.on(Object::new("task", id, &after.title)).with(changed(&kept(&before), &kept(&after))).append(conn)?;

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use chrono::{Days, NaiveDate};
+use chrono::Days;
 
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
@@ -12,9 +12,8 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Staff, Tasks, View};
 use crate::admin::users::Badge;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::content::{self, ContentQuery, Task};
@@ -86,10 +85,6 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     Asked::new(&TASKS, pairs, usual_rows, filters)
 }
 
-fn today(now: Timestamp) -> NaiveDate {
-    now.utc().date_naive()
-}
-
 fn badge(completed: bool, is_overdue: bool) -> Badge {
     let (kind, text, icon) = match (completed, is_overdue) {
         (true, _) => ("ok", "Done", "ok"),
@@ -100,7 +95,7 @@ fn badge(completed: bool, is_overdue: bool) -> Badge {
 }
 
 /// What the list is narrowed to.
-pub fn query(asked: &Asked, now: Timestamp) -> ContentQuery {
+pub fn query(asked: &Asked, now: Now) -> ContentQuery {
     ContentQuery {
         words: words(asked.q()),
         owner: asked.choice("owner").unwrap_or_default().to_owned(),
@@ -108,17 +103,17 @@ pub fn query(asked: &Asked, now: Timestamp) -> ContentQuery {
             Some("overdue") => Some(false),
             _ => asked.choice("done").map(|done| done == "yes"),
         },
-        due_from: (asked.choice("due") == Some("7d")).then(|| today(now)),
+        due_from: (asked.choice("due") == Some("7d")).then(|| now.today()),
         due_before: match asked.choice("due") {
-            Some("overdue") => Some(today(now)),
-            Some("7d") => today(now).checked_add_days(Days::new(8)),
+            Some("overdue") => Some(now.today()),
+            Some("7d") => now.today().checked_add_days(Days::new(8)),
             _ => None,
         },
         ..ContentQuery::default()
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Timestamp) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("tasks sort by no column")) };
     let query = query(asked, now);
     let page = content::tasks(conn, &query, &keyset)?;
@@ -130,7 +125,7 @@ fn load(conn: &mut Conn, asked: &Asked, now: Timestamp) -> Result<(Found, Vec<Ro
         id: one.id,
         title: one.title,
         owner: (one.user_id, one.owner),
-        state: badge(one.completed, one.due_date.is_some_and(|day| day < today(now))),
+        state: badge(one.completed, one.due_date.is_some_and(|day| day < now.today())),
         due: one.due_date.map(|day| day.format("%-d %b %Y").to_string()).unwrap_or_default(),
         created: When::new(one.created_at, now),
     };
@@ -144,7 +139,7 @@ pub async fn index(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let now = site.clock.now();
+    let now = staff.now();
     let read = move |conn: &mut Conn| {
         let loaded = load(conn, &asked, now)?;
         Ok((asked, loaded))

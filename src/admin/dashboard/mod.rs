@@ -5,6 +5,8 @@ mod attention;
 mod charts;
 mod figures;
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -16,9 +18,8 @@ use crate::admin::dashboard::figures::{Figures, Period, Slot};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::Staff;
-use crate::admin::when::{When, count_words, distance, thousands};
+use crate::admin::when::{Now, When, count_words, distance, thousands};
 use crate::auth::permissions::{Permission, Verb};
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::keyset::Keyset;
 use crate::error::Result;
@@ -26,6 +27,9 @@ use crate::metrics::Count;
 use crate::model::audit::list as audit_list;
 use crate::rest::payload::pairs;
 use crate::site::Site;
+use crate::zone::Zone;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Users, as the rollup counts them.
 const USERS: &str = "users";
@@ -112,13 +116,13 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     let pairs = pairs(staff.visit().request().query_string().as_bytes());
     let asked = pairs.iter().rfind(|(name, _)| name == "period").map(|(_, value)| value.as_str());
     let period = Period::ALL.into_iter().find(|period| Some(period.code()) == asked).unwrap_or(Period::Day);
-    let (now, permissions) = (site.clock.now(), staff.state().permissions);
+    let (now, permissions) = (staff.now(), staff.state().permissions);
     let dangers = site.settings.dangers();
     let read = move |conn: &mut Conn| {
         let may = |area: &str, verb| Permission::of(area, verb).is_some_and(|needed| permissions.holds(needed));
-        let figures = Figures::read(conn, period, &[USERS, SESSIONS], now)?;
-        let addresses = if may("sign-ins", Verb::View) { attention::addresses(conn, now)? } else { Vec::new() };
-        let alerts = attention::alerts(conn, &addresses, &dangers, may, now)?;
+        let figures = Figures::read(conn, period, &[USERS, SESSIONS], now.at)?;
+        let addresses = if may("sign-ins", Verb::View) { attention::addresses(conn, now.at)? } else { Vec::new() };
+        let alerts = attention::alerts(conn, &addresses, &dangers, may, now.at)?;
         let recent = if may("audit", Verb::View) { Some(recent(conn, now)?) } else { None };
         Ok((figures, addresses, alerts, recent))
     };
@@ -127,11 +131,11 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     let page = Page {
         frame: staff.frame(&[("Dashboard", "")]),
         period,
-        now: When::new(now, now),
+        now: When::new(now.at, now),
         alerts,
         tiles: tiles(&figures, sees),
-        signing: sees("sign-ins").then(|| signing(&figures, period)),
-        times: sees("settings").then(|| times(&figures, period)),
+        signing: sees("sign-ins").then(|| signing(&figures, period, now.zone)),
+        times: sees("settings").then(|| times(&figures, period, now.zone)),
         addresses: sees("sign-ins").then_some(addresses),
         reasons: sees("sign-ins").then(|| reasons(&figures)),
         recent,
@@ -140,7 +144,7 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     html(StatusCode::OK, &page)
 }
 
-fn recent(conn: &mut Conn, now: Timestamp) -> Result<Vec<Recent>> {
+fn recent(conn: &mut Conn, now: Now) -> Result<Vec<Recent>> {
     let newest = Keyset { by: audit_list::BY_TIME, descending: true, from: None, backwards: false, rows: 5 };
     let entries = audit_list::page(conn, &audit_list::Query::default(), &newest)?.rows;
     let shown = |entry: audit_list::Line| Recent {
@@ -229,22 +233,27 @@ fn tiles(figures: &Figures, sees: impl Fn(&str) -> bool) -> Vec<Tile> {
 }
 
 /// What stands beneath a chart: seven moments, the last of them now.
-fn below(figures: &Figures, period: Period) -> Vec<String> {
+fn below(figures: &Figures, period: Period, zone: Zone) -> Vec<String> {
     let count = figures.slots.len();
-    let mut labels: Vec<String> = (0..6)
-        .filter_map(|number| figures.slots.get(number * count / 6))
-        .map(|slot| slot.at.utc().format(if period == Period::Week { "%-d %b" } else { period.format() }).to_string())
-        .collect();
+    let format = if period == Period::Week { "%-d %b" } else { period.format() };
+    let slots = (0..6).filter_map(|number| figures.slots.get(number * count / 6));
+    let mut labels: Vec<String> = slots.map(|slot| moment(slot, period, format, zone)).collect();
     labels.push("now".to_owned());
     labels
 }
 
-fn label(slot: &Slot, period: Period) -> String {
-    slot.at.utc().format(period.format()).to_string()
+fn label(slot: &Slot, period: Period, zone: Zone) -> String {
+    moment(slot, period, period.format(), zone)
 }
 
-fn signing(figures: &Figures, period: Period) -> Signing {
-    let one = |slot: &Slot| (label(slot, period), slot.count(Count::SignedIn), slot.failed());
+/// When a slot begins, on the viewer's clock. A day of UTC is called by the viewer's day that has most of it.
+fn moment(slot: &Slot, period: Period, format: &str, zone: Zone) -> String {
+    let noon = if period == Period::Month { 12 * HOUR } else { Duration::ZERO };
+    zone.local(slot.at + noon).format(format).to_string()
+}
+
+fn signing(figures: &Figures, period: Period, zone: Zone) -> Signing {
+    let one = |slot: &Slot| (label(slot, period, zone), slot.count(Count::SignedIn), slot.failed());
     let values: Vec<_> = figures.slots.iter().map(one).collect();
     let (bars, top) = charts::mirrored(&values);
     let peak = |of: fn(&(String, i64, i64)) -> i64| values.iter().max_by_key(|value| of(value));
@@ -259,10 +268,10 @@ fn signing(figures: &Figures, period: Period) -> Signing {
         _ => "Nobody has tried to sign in.".to_owned(),
     };
     let scale = [top, top / 2.0, 0.0, top / 2.0].map(short);
-    Signing { width: bars.len() * 10, bars, scale, below: below(figures, period), words }
+    Signing { width: bars.len() * 10, bars, scale, below: below(figures, period, zone), words }
 }
 
-fn times(figures: &Figures, period: Period) -> Times {
+fn times(figures: &Figures, period: Period, zone: Zone) -> Times {
     let of = |part: f64| figures.slots.iter().map(|slot| slot.quantile(part)).collect::<Vec<_>>();
     let (p95, median) = (of(0.95), of(0.5));
     let highest = p95.iter().flatten().copied().fold(0.0, f64::max);
@@ -270,7 +279,7 @@ fn times(figures: &Figures, period: Period) -> Times {
     let draw = |values: &[Option<f64>]| charts::line(values, top, (240.0, 90.0), 0.0);
     let told = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{} ms", short(value)));
     let rows = figures.slots.iter().zip(p95.iter().zip(&median));
-    let rows = rows.map(|(slot, (p95, median))| (label(slot, period), told(p95), told(median))).collect();
+    let rows = rows.map(|(slot, (p95, median))| (label(slot, period, zone), told(p95), told(median))).collect();
     let words = if highest > 0.0 {
         format!(
             "Over the whole time the 95th percentile is {}, its highest {} milliseconds, and the median {}.",
@@ -282,7 +291,7 @@ fn times(figures: &Figures, period: Period) -> Times {
         "No request has been answered.".to_owned()
     };
     let scale = [format!("{} ms", short(top)), short(top * 2.0 / 3.0), short(top / 3.0), "0".to_owned()];
-    Times { p95: draw(&p95), median: draw(&median), scale, below: below(figures, period), words, rows }
+    Times { p95: draw(&p95), median: draw(&median), scale, below: below(figures, period, zone), words, rows }
 }
 
 fn reasons(figures: &Figures) -> Vec<Reason> {
@@ -305,7 +314,7 @@ fn reasons(figures: &Figures) -> Vec<Reason> {
     reasons.into_iter().map(shown).collect()
 }
 
-fn server(site: &Site, now: Timestamp) -> Server {
+fn server(site: &Site, now: Now) -> Server {
     let up = distance(site.opened, now).trim_end_matches(" ago").to_owned();
     let key = site.signer.ring().active().kid().map_or_else(|| "as set".to_owned(), str::to_owned);
     Server {

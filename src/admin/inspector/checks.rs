@@ -1,6 +1,6 @@
 //! The checks that a token is put to, in the server's order: what passed, what failed, and what was then not asked any more.
 
-use crate::admin::when::{When, distance};
+use crate::admin::when::{Now, When, distance};
 use crate::auth::inspect::Verdict;
 use crate::auth::token::{Claims, Kind, Refresh};
 use crate::auth::verdict::Reject;
@@ -99,11 +99,11 @@ fn failing(reject: Reject, is_past_exp: bool, is_refresh: bool, facts: &Facts) -
 }
 
 /// The checks of this verdict.
-pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<Check> {
+pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> Vec<Check> {
     let is_refresh = facts.kind == Refresh::TYPE;
     let exp = verdict.claims.as_ref().and_then(|claims| claims.moment("exp"));
     let leeway = site.settings.jwt.leeway;
-    let is_past_exp = exp.is_some_and(|exp| Timestamp::from_seconds(exp.seconds()) <= now - leeway);
+    let is_past_exp = exp.is_some_and(|exp| Timestamp::from_seconds(exp.seconds()) <= now.at - leeway);
     let failed = verdict.refused.map(|reject| (reject, failing(reject, is_past_exp, is_refresh, facts)));
     let then: &[Ask] = if is_refresh { &REFRESH } else { &BEARER };
     let jwt = &site.settings.jwt;
@@ -133,7 +133,7 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<
     checks
 }
 
-fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Timestamp) -> String {
+fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Now) -> String {
     match reject {
         Reject::Blacklisted | Reject::SessionEnded => facts.end(now),
         Reject::UnknownKey if facts.is_unsigned => "none: it is not signed at all".to_owned(),
@@ -144,12 +144,12 @@ fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Timestamp) -> 
     }
 }
 
-fn exp(claims: Option<&Claims>, now: Timestamp) -> String {
+fn exp(claims: Option<&Claims>, now: Now) -> String {
     let exp = claims.and_then(|claims| claims.moment("exp"));
     exp.map_or_else(String::new, |exp| format!("{}, {}", When::new(exp, now).full, distance(exp, now)))
 }
 
-fn said_yes(ask: Ask, site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> String {
+fn said_yes(ask: Ask, site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> String {
     let said = |name: &str| said(verdict, name).to_owned();
     let jwt = &site.settings.jwt;
     match ask {

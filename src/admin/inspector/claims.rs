@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::admin::when::{When, distance};
+use crate::admin::when::{Now, When, distance};
 use crate::auth::inspect::Verdict;
 use crate::auth::token::{Access, Claims, Kind, Refresh, Sliding};
-use crate::clock::Timestamp;
 use crate::site::Site;
 
 use super::facts::Facts;
@@ -21,7 +20,7 @@ pub struct Claim {
 }
 
 /// The claims of what was inspected, as it says them.
-pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<Claim> {
+pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> Vec<Claim> {
     let Some(payload) = &verdict.said.payload else { return Vec::new() };
     let claims = Claims::new(payload.clone());
     let one = |(name, value): (&String, &Value)| Claim {
@@ -32,14 +31,14 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Timestamp) -> Vec<
     payload.iter().map(one).collect()
 }
 
-fn meaning(site: &Site, name: &str, value: &Value, claims: &Claims, facts: &Facts, now: Timestamp) -> String {
+fn meaning(site: &Site, name: &str, value: &Value, claims: &Claims, facts: &Facts, now: Now) -> String {
     let jwt = &site.settings.jwt;
     let moment = |word: &str| {
         let at = claims.moment(name);
         at.map_or_else(String::new, |at| format!("{word} {}, {}", When::new(at, now).full, distance(at, now)))
     };
     match name {
-        "exp" if claims.moment("exp").is_some_and(|exp| exp <= now) => moment("Expired"),
+        "exp" if claims.moment("exp").is_some_and(|exp| exp <= now.at) => moment("Expired"),
         "exp" => moment("Expires"),
         "iat" => moment("Issued"),
         "nbf" => moment("Good from"),

@@ -3,7 +3,7 @@
 use crate::admin::layout::{Face, segment};
 use crate::admin::staff::{Inspector, Staff, View};
 use crate::admin::users::{Badge, Target, status};
-use crate::admin::when::{When, distance};
+use crate::admin::when::{Now, When, distance};
 use crate::auth::inspect::Verdict;
 use crate::auth::permissions::Verb;
 use crate::auth::token::{Access, Claims, Kind, Refresh, Sliding};
@@ -205,7 +205,7 @@ impl Facts {
     }
 
     /// The verdict in a sentence.
-    pub fn sentence(&self, verdict: &Verdict, now: Timestamp) -> String {
+    pub fn sentence(&self, verdict: &Verdict, now: Now) -> String {
         let Some(reject) = verdict.refused else { return self.good_for(verdict, now) };
         let at = |at: Timestamp| When::new(at, now).full;
         match (reject, &verdict.claims) {
@@ -213,12 +213,12 @@ impl Facts {
                 "Its header says that it is not signed at all (alg none), which no key of this server allows."
                     .to_owned()
             }
-            (Reject::Expired, Some(claims)) if claims.moment("exp").is_some_and(|exp| exp <= now) => {
-                let since = claims.moment("exp").unwrap_or(now);
+            (Reject::Expired, Some(claims)) if claims.moment("exp").is_some_and(|exp| exp <= now.at) => {
+                let since = claims.moment("exp").unwrap_or(now.at);
                 format!("It expired {}, {}.", at(since), distance(since, now))
             }
             (Reject::NotYetValid, Some(claims)) => {
-                let from = ["nbf", "iat"].iter().filter_map(|name| claims.moment(name)).max().unwrap_or(now);
+                let from = ["nbf", "iat"].iter().filter_map(|name| claims.moment(name)).max().unwrap_or(now.at);
                 format!("It is good from {} on, {}: one of the clocks is wrong.", at(from), distance(from, now))
             }
             (Reject::UnknownKey, _) if self.is_of_retired_key() => {
@@ -238,7 +238,7 @@ impl Facts {
     }
 
     /// How the token or its session came to an end: when, by whom, why.
-    pub fn end(&self, now: Timestamp) -> String {
+    pub fn end(&self, now: Now) -> String {
         let told = |what: &str, at: Timestamp, by: Option<&String>, why: &str| {
             let by = by.map_or_else(String::new, |name| format!(" by {name}"));
             format!("{what} {}{by}. The reason on record: {}.", When::new(at, now).full, why_words(why))
@@ -255,7 +255,7 @@ impl Facts {
         }
     }
 
-    fn good_for(&self, verdict: &Verdict, now: Timestamp) -> String {
+    fn good_for(&self, verdict: &Verdict, now: Now) -> String {
         let of = self.user.as_ref().map_or_else(String::new, |user| format!(" of {}", user.username));
         let until = verdict.claims.as_ref().and_then(|claims| claims.moment("exp")).map_or_else(
             || "for ever".to_owned(),

@@ -100,8 +100,8 @@ pub async fn inspect(
             return show(&staff, StatusCode::UNPROCESSABLE_ENTITY, Filled::default().refused(complaints), None);
         }
     };
-    let now = site.clock.now();
-    let verdict = inspect::inspect(&site.gate, &site.grants, &text, now).await?;
+    let now = staff.now();
+    let verdict = inspect::inspect(&site.gate, &site.grants, &text, now.at).await?;
     let facts = Facts::gather(&site, &staff, &verdict).await?;
     let facts_owner = facts.user.as_ref().map(|user| user.username.clone());
     let pretty = |object: &Option<serde_json::Map<String, serde_json::Value>>| {

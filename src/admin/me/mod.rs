@@ -33,7 +33,7 @@ struct Page {
 
 /// The page of one's own account.
 pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, PageError> {
-    let (id, now) = (staff.id(), site.clock.now());
+    let (id, now) = (staff.id(), staff.now());
     let load = move |conn: &mut Conn| {
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         Ok((user, user::role_names(conn, id)?, two_factor::is_on(conn, id)?))

@@ -1,27 +1,38 @@
-//! How the panel looks and what keys it listens to. Kept in cookies of the browser: a telephone may differ from a desk.
+//! How the panel looks to the viewer: theme and single-key shortcuts, kept in the browser, and the time zone, kept with the account.
 
-use actix_web::HttpResponse;
+use std::time::Duration;
+
 use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::Staff;
+use crate::admin::users::input::{zone, zone_hint};
 use crate::admin::visit::{Flash, KEYS_COOKIE, THEME_COOKIE};
-use crate::error::Error;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::model::audit::{Change, Object};
+use crate::model::user::{self, UserChanges};
 use crate::rest::fields::{Fields, Input};
+use crate::site::Site;
+use crate::zone::Zone;
+
+const PATH: &str = "/admin/me/preferences/";
 
 /// What is chosen.
 pub struct Chosen {
     theme: String,
     keys: bool,
+    zone: Option<Zone>,
 }
 
 impl Input for Chosen {
     fn read(f: &mut Fields) -> Self {
-        Self { theme: f.text("theme").blank().value(), keys: f.boolean("keys").value() }
+        Self { theme: f.text("theme").blank().value(), keys: f.boolean("keys").value(), zone: zone(f) }
     }
 }
 
@@ -30,20 +41,34 @@ impl Input for Chosen {
 struct Page {
     frame: Frame,
     form: Filled,
+    zone_hint: String,
+}
+
+fn show(site: &Site, staff: &Staff, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
+    let frame = staff.frame(&[("Your account", "/admin/me/"), ("Preferences", "")]);
+    let frame = if form.is_refused() { frame.without_flash() } else { frame };
+    html(status, &Page { frame, form, zone_hint: zone_hint(site) })
 }
 
 /// The page of the preferences.
-pub async fn page(staff: Staff) -> Result<HttpResponse, PageError> {
+pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, PageError> {
     let visit = staff.visit();
-    let form = Filled::default().with("theme", visit.theme()).with_box("keys", visit.has_keys());
-    html(StatusCode::OK, &Page { frame: staff.frame(&[("Your account", "/admin/me/"), ("Preferences", "")]), form })
+    let form = Filled::default()
+        .with("theme", visit.theme())
+        .with_box("keys", visit.has_keys())
+        .with("time_zone", staff.state().zone.map_or("", Zone::name));
+    show(&site, &staff, StatusCode::OK, form)
 }
 
-/// Keeps them in this browser.
-pub async fn save(staff: Staff, form: Form<Chosen>) -> Result<HttpResponse, PageError> {
-    let Ok((chosen, _)) = form.checked() else { return Ok(see_other("/admin/me/preferences/")) };
+/// Keeps the zone with the account, the rest in this browser.
+pub async fn save(site: web::Data<Site>, staff: Staff, form: Form<Chosen>) -> Result<HttpResponse, PageError> {
+    let chosen = match form.checked() {
+        Ok((chosen, _)) => chosen,
+        Err(form) => return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form),
+    };
+    keep_zone(&site, &staff, chosen.zone).await?;
     let visit = staff.visit();
-    let mut response = see_other("/admin/me/preferences/");
+    let mut response = see_other(PATH);
     let theme = match chosen.theme.as_str() {
         theme @ ("light" | "dark") => visit.preference(THEME_COOKIE, theme.to_owned()),
         _ => gone(visit.preference(THEME_COOKIE, String::new())),
@@ -55,8 +80,36 @@ pub async fn save(staff: Staff, form: Form<Chosen>) -> Result<HttpResponse, Page
     for cookie in [theme, keys] {
         response.add_cookie(&cookie).map_err(|error| Error::internal(error.to_string()))?;
     }
-    visit.flash(&Flash::done("Your preferences are kept in this browser."));
+    let shown_in = chosen.zone.unwrap_or(site.zone());
+    let flash = Flash::done("Your preferences are kept.");
+    visit.flash(&flash.adding(format!("Times are shown in {shown_in}.")));
     Ok(response)
+}
+
+/// Writes the zone to the viewer's account, if it is another one.
+async fn keep_zone(site: &Site, staff: &Staff, zone: Option<Zone>) -> Result<()> {
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let audit = staff.audits(site, "user.preferences");
+    let keep = move |conn: &mut Conn| {
+        let user = user::by_id(conn, actor.id)?.ok_or(Error::not_found())?;
+        let wanted = zone.map(|zone| zone.name().to_owned());
+        if user.time_zone == wanted {
+            return Ok(());
+        }
+        let name = |zone: &Option<String>| zone.clone().unwrap_or_default();
+        let change = Change::of("time_zone", name(&user.time_zone), name(&wanted));
+        let changes = UserChanges {
+            time_zone: Some(wanted),
+            // A new version: a form about this account that was opened before must not put the old zone back.
+            updated_at: now.max(user.updated_at + Duration::from_micros(1)),
+            ..UserChanges::default()
+        };
+        // The name stays, so it cannot be somebody else's.
+        let _ = user::update(conn, user.id, &changes)?;
+        grants.changed_in(conn, user.id, now)?;
+        audit.on(Object::user(user.id, user.username)).with(change).append(conn)
+    };
+    staff.write(site, keep).await
 }
 
 /// The cookie, to be forgotten.

@@ -29,8 +29,8 @@ struct Page {
 
 /// The page of one's own sessions.
 pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, PageError> {
-    let (id, now, token) = (staff.id(), site.clock.now(), staff.visit().token());
-    let idle_since = now - site.settings.admin.session_idle;
+    let (id, now, token) = (staff.id(), staff.now(), staff.visit().token());
+    let idle_since = now.at - site.settings.admin.session_idle;
     let load = move |conn: &mut Conn| {
         let me = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         living(conn, id, me.generation, &token, idle_since, now)
@@ -67,8 +67,8 @@ pub async fn sign_out(site: web::Data<Site>, staff: Staff, form: Form<Which>) ->
 
 /// Ends all of one's own sessions but this one.
 pub async fn sign_out_others(site: web::Data<Site>, staff: Staff, _: Form<Button>) -> Result<HttpResponse, PageError> {
-    let (actor, grants, now, token) = (staff.actor(), site.grants.clone(), site.clock.now(), staff.visit().token());
-    let idle_since = now - site.settings.admin.session_idle;
+    let (actor, grants, now, token) = (staff.actor(), site.grants.clone(), staff.now(), staff.visit().token());
+    let idle_since = now.at - site.settings.admin.session_idle;
     let audit = staff.audits(&site, "session.end_others");
     let end = move |conn: &mut Conn| {
         let ended = end_others(conn, &grants, &actor, &token, idle_since, now)?;

@@ -13,7 +13,7 @@ use crate::admin::staff::{Add, Change, Need, Roles, Staff, View};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::Save;
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{Now, When, count_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, PermissionSet, Verb};
 use crate::clock::Timestamp;
@@ -134,7 +134,7 @@ fn show<N: Need>(
     of: Option<&Existing>,
     form: Filled,
     status: StatusCode,
-    now: Timestamp,
+    now: Now,
 ) -> Result<HttpResponse, PageError> {
     let actor = staff.actor();
     let title = of.map_or("Add role", |one| one.role.name.as_str()).to_owned();
@@ -178,7 +178,7 @@ pub async fn page(
     let id = *id;
     let found = site.db.read(move |conn| existing(conn, id)).await?;
     let form = filled(&found.role, &found.permissions);
-    show(&staff, Some(&found), form, StatusCode::OK, site.clock.now())
+    show(&staff, Some(&found), form, StatusCode::OK, staff.now())
 }
 
 /// The page to add a role; with `from`, as another one is.
@@ -200,7 +200,7 @@ pub async fn new_page(
         }
         _ => Filled::default(),
     };
-    show(&staff, None, form, StatusCode::OK, site.clock.now())
+    show(&staff, None, form, StatusCode::OK, staff.now())
 }
 
 /// What came of a try to save.
@@ -217,7 +217,7 @@ pub async fn make(
     staff: Staff<Add<Roles>>,
     form: Form<RoleInput>,
 ) -> Result<HttpResponse, PageError> {
-    let now = site.clock.now();
+    let now = staff.now();
     let (typed, sent) = match form.checked() {
         Ok(checked) => checked,
         Err(form) => return show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now),
@@ -228,7 +228,7 @@ pub async fn make(
     }
     let audit = staff.audits(&site, "role.create");
     let make = move |conn: &mut Conn| {
-        let made = role::insert(conn, &typed.name, &typed.description, &names(wanted), now)?;
+        let made = role::insert(conn, &typed.name, &typed.description, &names(wanted), now.at)?;
         if let Ok(role) = &made {
             let fields = role_fields(conn, role)?;
             audit.on(Object::new("role", role.id, &role.name)).with(told(&fields)).append(conn)?;
@@ -254,7 +254,7 @@ pub async fn save(
     id: web::Path<i64>,
     form: Form<RoleInput>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let found = site.db.read(move |conn| existing(conn, id)).await?;
     let form = match Clash::is_answered(&form.sent) {
         true => {
@@ -274,7 +274,7 @@ pub async fn save(
     let write = move |conn: &mut Conn| {
         let before = existing(conn, id)?.role;
         let fields = role_fields(conn, &before)?;
-        let saved = change(conn, &grants, &actor, id, &typed, wanted, now)?;
+        let saved = change(conn, &grants, &actor, id, &typed, wanted, now.at)?;
         if let Saved::Done { .. } = saved {
             let after = existing(conn, id)?.role;
             let changes = changed(&fields, &role_fields(conn, &after)?);

@@ -13,9 +13,8 @@ use crate::admin::changelist::{Asked, Changelist, Column, Sort, View as ListView
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Roles, Staff, View};
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::role;
@@ -115,7 +114,7 @@ struct Page {
 }
 
 /// Roles are few: all are read, and sorted here.
-fn load(conn: &mut Conn, asked: &[(String, String)], now: Timestamp) -> Result<(Asked, Found, Vec<Row>)> {
+fn load(conn: &mut Conn, asked: &[(String, String)], now: Now) -> Result<(Asked, Found, Vec<Row>)> {
     let asked = Asked::new(&ROLES, asked, None, Vec::new());
     let all = role::all(conn)?;
     let total = all.len();
@@ -150,7 +149,7 @@ pub async fn index(
     staff: Staff<View<Roles>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let (asked, now) = (pairs(request.query_string().as_bytes()), site.clock.now());
+    let (asked, now) = (pairs(request.query_string().as_bytes()), staff.now());
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, now)).await?;
     let may_add = staff.may("roles", Verb::Add);
     let first_act = may_add.then_some(("Add role", "/admin/roles/new/"));

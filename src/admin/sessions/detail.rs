@@ -10,7 +10,7 @@ use crate::admin::sessions::{Row, ended_words, moment};
 use crate::admin::staff::{Sessions, Staff, View};
 use crate::admin::tokens;
 use crate::admin::users::Target;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{Now, When, count_words};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -78,7 +78,7 @@ fn load(conn: &mut Conn, id: &str, at: Moment) -> Result<Loaded> {
     Ok(Loaded { line, session, ended_by, tokens, target })
 }
 
-fn timeline(loaded: &Loaded, now: Timestamp) -> Vec<Event> {
+fn timeline(loaded: &Loaded, now: Now) -> Vec<Event> {
     let line = &loaded.line;
     let event = |at: Timestamp, what: String| Event { when: When::new(at, now), what };
     let from = if line.ip.is_empty() { String::new() } else { format!(" from {}", line.ip) };
@@ -96,8 +96,8 @@ fn timeline(loaded: &Loaded, now: Timestamp) -> Vec<Event> {
             let by = loaded.ended_by.as_ref().map_or_else(String::new, |name| format!(", by {name}"));
             events.push(event(at, format!("Ended: {}{by}", ended_words(why))));
         }
-        (None, Some("expired")) => events.push(event(line.expires_at.min(now), "Expired".to_owned())),
-        (None, Some(why)) => events.push(event(now, format!("Over: {}", ended_words(why)))),
+        (None, Some("expired")) => events.push(event(line.expires_at.min(now.at), "Expired".to_owned())),
+        (None, Some(why)) => events.push(event(now.at, format!("Over: {}", ended_words(why)))),
         (_, None) => {}
     }
     events
@@ -110,17 +110,18 @@ pub async fn page(
     id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let (id, at) = (id.into_inner(), moment(&site));
+    let now = staff.now();
     let is_panel = id.starts_with(PANEL);
     let loaded = site.db.read(move |conn| load(conn, &id, at)).await?;
     let within_reach = loaded.target.as_ref().is_none_or(|target| staff.actor().out_of_reach(target).is_none());
-    let row = Row::new(loaded.line.clone(), at.now);
+    let row = Row::new(loaded.line.clone(), now);
     let page = Page {
         frame: staff.frame(&[("Sessions", "/admin/sessions/"), (&row.device.name, "")]),
         agent: loaded.line.user_agent.clone(),
         is_panel,
-        timeline: timeline(&loaded, at.now),
-        expires: When::new(loaded.line.expires_at, at.now),
-        tokens: loaded.tokens.into_iter().map(|line| tokens::Row::new(line, at.now)).collect(),
+        timeline: timeline(&loaded, now),
+        expires: When::new(loaded.line.expires_at, now),
+        tokens: loaded.tokens.into_iter().map(|line| tokens::Row::new(line, now)).collect(),
         may_see_users: staff.may("users", Verb::View),
         may_see_tokens: staff.may("tokens", Verb::View),
         may_revoke: within_reach && row.is_live && staff.may("sessions", Verb::Revoke),

@@ -78,7 +78,7 @@ pub async fn sign_out(
     if !ask.is_met(typed) {
         return ask.refused(staff.frame(&[("Sessions", "/admin/sessions/"), ("Sign out all users", "")]), form.sent);
     }
-    let (at, me, token) = (moment(&site), staff.id(), staff.visit().token());
+    let (at, now, me, token) = (moment(&site), staff.now(), staff.id(), staff.visit().token());
     let (mut users, mut sessions, mut after, mut is_first) = (0, 0, 0, true);
     loop {
         let (grants, actor, token) = (site.grants.clone(), staff.actor(), token.clone());
@@ -97,7 +97,7 @@ pub async fn sign_out(
             let mut ended = 0;
             for id in &ids {
                 ended += if *id == me {
-                    end_others(conn, &grants, &actor, &token, at.idle_since, at.now)?
+                    end_others(conn, &grants, &actor, &token, at.idle_since, now)?
                 } else {
                     end_all(conn, &grants, *id, at.now)?
                 };

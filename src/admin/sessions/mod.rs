@@ -5,8 +5,6 @@ pub mod bulk;
 pub mod detail;
 pub mod everybody;
 
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -18,9 +16,8 @@ use crate::admin::inspector::why_words;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Sessions, Staff, View};
 use crate::admin::users::Badge;
-use crate::admin::when::{When, ago};
+use crate::admin::when::{Now, When, ago};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -106,7 +103,7 @@ pub struct Row {
 
 impl Row {
     /// A row of a list at `now`.
-    pub fn new(line: SessionLine, now: Timestamp) -> Self {
+    pub fn new(line: SessionLine, now: Now) -> Self {
         let state = match line.ended.as_deref() {
             None => Badge { kind: "ok", text: "Live".to_owned(), icon: "ok" },
             Some("expired") => Badge { kind: "", text: "Expired".to_owned(), icon: "clock" },
@@ -162,26 +159,26 @@ fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     Asked::new(&SESSIONS, pairs, usual_rows, filters)
 }
 
-fn query(asked: &Asked, now: Timestamp) -> SessionQuery {
+fn query(asked: &Asked, now: Now) -> SessionQuery {
     let kind = asked.choice("kind").and_then(|value| KINDS.iter().find(|(_, one, _)| *one == value));
     let seen = asked.choice("seen").and_then(|value| SEEN.iter().find(|(one, ..)| *one == value));
     SessionQuery {
         search: asked.q().to_owned(),
         kind: kind.map(|(kind, ..)| *kind),
         is_live: asked.choice("state").map(|state| state == "live"),
-        seen_since: seen.map(|(_, _, seconds)| now - Duration::from_secs(*seconds)),
+        seen_since: seen.map(|(_, _, seconds)| now.back(*seconds)),
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, at: Moment) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, asked: &Asked, at: Moment, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sessions sort by no column")) };
-    let query = query(asked, at.now);
+    let query = query(asked, now);
     let page = session_list::page(conn, &query, &keyset, at)?;
     let total = session_list::total(conn)?;
     let most = COUNTED.saturating_add(1);
     let matching = if asked.is_narrowed() { session_list::count(conn, &query, most, at)? } else { total };
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
-    Ok((found, page.rows.into_iter().map(|line| Row::new(line, at.now)).collect()))
+    Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
 
 /// The list of sessions.
@@ -191,9 +188,9 @@ pub async fn index(
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let at = moment(&site);
+    let (at, now) = (moment(&site), staff.now());
     let read = move |conn: &mut Conn| {
-        let loaded = load(conn, &asked, at)?;
+        let loaded = load(conn, &asked, at, now)?;
         Ok((asked, loaded))
     };
     let (asked, (found, rows)) = site.db.read(read).await?;

@@ -12,10 +12,9 @@ use crate::admin::tokens::detail::Token;
 use crate::admin::tokens::restore;
 use crate::admin::users::Actor;
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
+use crate::admin::when::{Now, count_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, Verb};
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Audit, Object};
@@ -56,7 +55,7 @@ pub async fn restore(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpR
 }
 
 async fn handle(site: &Site, staff: &Staff, answer: Answer, act: Act) -> Result<HttpResponse, PageError> {
-    let (actor, ids, now) = (staff.actor(), answer.ids.clone(), site.clock.now());
+    let (actor, ids, now) = (staff.actor(), answer.ids.clone(), staff.now());
     let loaded = site.db.read(move |conn| rows(conn, &actor, act, &ids, now)).await?;
     let rows: Vec<Row> = loaded.into_iter().map(|(_, row)| row).collect();
     let (list, verb) = match act {
@@ -105,7 +104,7 @@ async fn handle(site: &Site, staff: &Staff, answer: Answer, act: Act) -> Result<
 
 /// The tokens ticked, each with the reason why it will be left out. A list of outstanding tokens names them by their place
 /// there, the blacklist by theirs on it.
-fn rows(conn: &mut Conn, actor: &Actor, act: Act, ids: &[i64], now: Timestamp) -> Result<Vec<(Token, Row)>> {
+fn rows(conn: &mut Conn, actor: &Actor, act: Act, ids: &[i64], now: Now) -> Result<Vec<(Token, Row)>> {
     let mut rows = Vec::new();
     for id in ids {
         let jti = match act {
@@ -137,7 +136,7 @@ fn carry_out(
     act: Act,
     ids: &[i64],
     audit: &Audit,
-    now: Timestamp,
+    now: Now,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut sessions = HashSet::new();
@@ -152,7 +151,7 @@ fn carry_out(
                 // Of two tokens of one session the second goes with the first.
                 let is_new = sessions.insert(token.row.session_id.clone());
                 let (sid, user) = (token.row.sid()?, token.row.user_id);
-                if is_new && grants.end_in(conn, sid, user, Ended::ByAdmin, Some(actor.id), now)? {
+                if is_new && grants.end_in(conn, sid, user, Ended::ByAdmin, Some(actor.id), now.at)? {
                     outcome.also += 1;
                 }
                 true

@@ -10,9 +10,8 @@ use crate::admin::layout::{Frame, html, segment};
 use crate::admin::staff::{Blacklist, Need, Staff, Tokens, View};
 use crate::admin::tokens::{Row, short};
 use crate::admin::users::Target;
-use crate::admin::when::{When, distance};
+use crate::admin::when::{Now, When, distance};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -44,7 +43,7 @@ impl Token {
     ///
     /// # Errors
     /// 404 if there is none.
-    pub fn load(conn: &mut Conn, jti: &str, now: Timestamp) -> Result<Self> {
+    pub fn load(conn: &mut Conn, jti: &str, now: Now) -> Result<Self> {
         let row = token::by_jti(conn, jti)?.ok_or(Error::not_found())?;
         let line = token_list::line(conn, row.id)?.ok_or(Error::not_found())?;
         let session = session::by_id(conn, row.sid()?)?.ok_or(Error::not_found())?;
@@ -72,7 +71,7 @@ impl Token {
     }
 
     /// Why it is what it is, in a sentence; empty for a live one.
-    fn why(&self, now: Timestamp) -> String {
+    fn why(&self, now: Now) -> String {
         let by = |name: &str| if name.is_empty() { String::new() } else { format!(" by {name}") };
         if let Some(listed) = &self.listed {
             let at = When::new(listed.at, now).full;
@@ -87,7 +86,9 @@ impl Token {
                 format!("Exchanged {}. A copy that comes back late ends the session.", When::new(at, now).full)
             }
             (true, None) => String::new(),
-            (false, _) if self.row.expires_at <= now => "It can be exchanged no more. The sweep removes it.".to_owned(),
+            (false, _) if self.row.expires_at <= now.at => {
+                "It can be exchanged no more. The sweep removes it.".to_owned()
+            }
             (false, _) => "Its user was signed out everywhere since.".to_owned(),
         }
     }
@@ -123,7 +124,7 @@ async fn show<N: Need>(
     jti: String,
     list: (&str, &str),
 ) -> Result<HttpResponse, PageError> {
-    let now = site.clock.now();
+    let now = staff.now();
     let token = site.db.read(move |conn| Token::load(conn, &jti, now)).await?;
     let within_reach = token.target.as_ref().is_none_or(|target| staff.actor().out_of_reach(target).is_none());
     let sees = |area| staff.may(area, Verb::View);
@@ -161,7 +162,7 @@ pub async fn blacklisted(
     staff: Staff<View<Blacklist>>,
     jti: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (jti.clone(), site.clock.now());
+    let (id, now) = (jti.clone(), staff.now());
     if site.db.read(move |conn| Ok(Token::load(conn, &id, now)?.listed.is_none())).await? {
         return Err(Error::not_found().into());
     }
@@ -180,7 +181,7 @@ impl Token {
     }
 
     /// Why the token cannot be taken off the blacklist again.
-    pub fn cannot_be_restored(&self, now: Timestamp) -> Option<String> {
+    pub fn cannot_be_restored(&self, now: Now) -> Option<String> {
         let listed = self.listed.as_ref();
         let words = if listed.is_none() {
             "It is not on the blacklist."
@@ -190,7 +191,7 @@ impl Token {
             "It was revoked with its session, and a session that has ended does not begin again."
         } else if self.row.kind == "sliding" {
             "A sliding token that was revoked stays revoked: every server knows it as dead."
-        } else if self.row.expires_at <= now {
+        } else if self.row.expires_at <= now.at {
             "It has expired."
         } else {
             return None;

@@ -17,9 +17,8 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html, segment};
 use crate::admin::staff::{Staff, Tokens, View};
 use crate::admin::users::Badge;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::token_list::{self, TokenLine, TokenQuery, TokenState};
@@ -128,8 +127,8 @@ pub struct Row {
 
 impl Row {
     /// A row of a list at `now`.
-    pub fn new(line: TokenLine, now: Timestamp) -> Self {
-        let state = line.state(now);
+    pub fn new(line: TokenLine, now: Now) -> Self {
+        let state = line.state(now.at);
         Self {
             id: line.id,
             short: short(&line.jti),
@@ -189,13 +188,13 @@ pub fn kids(site: &Site) -> Vec<String> {
     site.signer.ring().keys().filter_map(|key| key.kid().map(str::to_owned)).collect()
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Timestamp) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("tokens sort by no column")) };
     let query = query(asked);
-    let page = token_list::page(conn, &query, &keyset, now)?;
+    let page = token_list::page(conn, &query, &keyset, now.at)?;
     let total = token_list::total(conn)?;
     let most = COUNTED.saturating_add(1);
-    let matching = if asked.is_narrowed() { token_list::count(conn, &query, most, now)? } else { total };
+    let matching = if asked.is_narrowed() { token_list::count(conn, &query, most, now.at)? } else { total };
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
@@ -208,7 +207,7 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let pairs = pairs(request.query_string().as_bytes());
     let asked = asked(&pairs, staff.visit().usual_rows(), &kids(&site));
-    let now = site.clock.now();
+    let now = staff.now();
     let (asked, (found, rows)) = site
         .db
         .read(move |conn| {

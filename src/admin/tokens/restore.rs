@@ -10,8 +10,7 @@ use crate::admin::layout::{Frame, segment};
 use crate::admin::staff::{Blacklist, Delete, Staff};
 use crate::admin::tokens::detail::Token;
 use crate::admin::visit::Flash;
-use crate::admin::when::When;
-use crate::clock::Timestamp;
+use crate::admin::when::{Now, When};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::audit::Object;
@@ -29,7 +28,7 @@ pub fn superuser<N>(staff: &Staff<N>) -> Result<(), PageError> {
     Err(PageError::Refused("Only a superuser restores a token that was revoked.".to_owned()))
 }
 
-fn asked(token: &Token, now: Timestamp) -> Confirmation {
+fn asked(token: &Token, now: Now) -> Confirmation {
     let or = |text: String| if text.is_empty() { "nobody here".to_owned() } else { text };
     let listed = token.listed.as_ref();
     Confirmation {
@@ -54,13 +53,13 @@ fn asked(token: &Token, now: Timestamp) -> Confirmation {
 }
 
 /// Why it cannot be restored, as a page.
-fn refusal(token: &Token, now: Timestamp) -> Option<PageError> {
+fn refusal(token: &Token, now: Now) -> Option<PageError> {
     token.cannot_be_restored(now).map(|words| PageError::Rule(format!("This token cannot be restored. {words}")))
 }
 
 async fn load(site: &Site, staff: &Staff<Delete<Blacklist>>, jti: &str) -> Result<Token, PageError> {
     superuser(staff)?;
-    let (jti, now) = (jti.to_owned(), site.clock.now());
+    let (jti, now) = (jti.to_owned(), staff.now());
     let token = site.db.read(move |conn| Token::load(conn, &jti, now)).await?;
     if let Some(refusal) = refusal(&token, now) {
         return Err(refusal);
@@ -81,7 +80,7 @@ pub async fn ask(
     jti: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let token = load(&site, &staff, &jti).await?;
-    asked(&token, site.clock.now()).page(frame(&staff, &token))
+    asked(&token, staff.now()).page(frame(&staff, &token))
 }
 
 /// Takes a token off the blacklist.
@@ -92,12 +91,12 @@ pub async fn restore(
     form: Form<Confirmed>,
 ) -> Result<HttpResponse, PageError> {
     let token = load(&site, &staff, &jti).await?;
-    let ask = asked(&token, site.clock.now());
+    let ask = asked(&token, staff.now());
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
         return ask.refused(frame(&staff, &token), form.sent);
     }
-    let (jti, now) = (jti.into_inner(), site.clock.now());
+    let (jti, now) = (jti.into_inner(), staff.now());
     let audit = staff.audits(&site, "token.restore").because(form.sent.value("reason"));
     let restore = move |conn: &mut Conn| {
         let token = Token::load(conn, &jti, now)?;

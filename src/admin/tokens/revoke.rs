@@ -10,7 +10,7 @@ use crate::admin::staff::{Revoke, Staff, Tokens};
 use crate::admin::tokens::detail::Token;
 use crate::admin::users::sessions::{after_end_of_all, end_all};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words, distance};
+use crate::admin::when::{Now, When, count_words, distance};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
@@ -63,8 +63,8 @@ fn choices(token: &Token, staff: &Staff<Revoke<Tokens>>) -> Vec<(String, String)
     open.map(|what| (what.name().to_owned(), label(what))).collect()
 }
 
-fn asked(token: &Token, staff: &Staff<Revoke<Tokens>>, site: &Site, now: Timestamp) -> Confirmation {
-    let lifetime = distance(now + site.settings.jwt.access_token_lifetime, now);
+fn asked(token: &Token, staff: &Staff<Revoke<Tokens>>, site: &Site, now: Now) -> Confirmation {
+    let lifetime = distance(now.at + site.settings.jwt.access_token_lifetime, now);
     let lifetime = lifetime.trim_start_matches("in ");
     let or = |text: String| if text.is_empty() { "nobody here".to_owned() } else { text };
     Confirmation {
@@ -92,7 +92,7 @@ fn asked(token: &Token, staff: &Staff<Revoke<Tokens>>, site: &Site, now: Timesta
 }
 
 async fn load(site: &Site, staff: &Staff<Revoke<Tokens>>, jti: &str) -> Result<Token, PageError> {
-    let (jti, now) = (jti.to_owned(), site.clock.now());
+    let (jti, now) = (jti.to_owned(), staff.now());
     let token = site.db.read(move |conn| Token::load(conn, &jti, now)).await?;
     if let Some(target) = &token.target {
         staff.actor().reach(target)?;
@@ -111,7 +111,7 @@ pub async fn ask(
     jti: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let token = load(&site, &staff, &jti).await?;
-    asked(&token, &staff, &site, site.clock.now()).page(frame(&staff, &token))
+    asked(&token, &staff, &site, staff.now()).page(frame(&staff, &token))
 }
 
 /// Revokes a token.
@@ -126,16 +126,16 @@ pub async fn revoke(
     let offered = choices(&token, &staff).into_iter().any(|(name, _)| name == chosen);
     let Some(what) = What::ALL.into_iter().find(|what| what.name() == chosen).filter(|_| offered) else {
         let sent = form.sent.refused_for("what", "Choose what to revoke.");
-        return asked(&token, &staff, &site, site.clock.now()).shown_again(frame(&staff, &token), sent);
+        return asked(&token, &staff, &site, staff.now()).shown_again(frame(&staff, &token), sent);
     };
-    let (actor, grants, now, jti) = (staff.actor(), site.grants.clone(), site.clock.now(), jti.into_inner());
+    let (actor, grants, now, jti) = (staff.actor(), site.grants.clone(), staff.now(), jti.into_inner());
     let audit = staff.audits(&site, "token.revoke").because(form.sent.value("reason"));
     let revoke = move |conn: &mut Conn| {
         let token = Token::load(conn, &jti, now)?;
         if let Some(refusal) = token.target.as_ref().and_then(|target| actor.reach(target).err()).or(dead(&token)) {
             return Ok(Err(refusal));
         }
-        let ended = carry_out(conn, &grants, &token, what, actor.id, now)?;
+        let ended = carry_out(conn, &grants, &token, what, actor.id, now.at)?;
         let object = Object::new("token", &token.row.jti, token.owner());
         let told = [Change::fact("revoked", what.name()), Change::fact("sessions_ended", ended)];
         audit.on(object).with(told).append(conn)?;

@@ -12,6 +12,7 @@ use crate::admin::staff::{AuditLog, SignIns, Staff, View};
 use crate::admin::users::head::Head;
 use crate::admin::users::sessions::living;
 use crate::admin::users::{Actor, Target};
+use crate::admin::when::Now;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -33,15 +34,15 @@ struct Asking {
     id: i64,
     actor: Actor,
     idle_since: Timestamp,
-    now: Timestamp,
+    now: Now,
     must_be_verified: bool,
 }
 
 impl Asking {
     fn of<N>(site: &Site, staff: &Staff<N>, id: i64) -> Self {
-        let now = site.clock.now();
+        let now = staff.now();
         let must_be_verified = site.settings.accounts.require_verified_email;
-        Self { id, actor: staff.actor(), idle_since: now - site.settings.admin.session_idle, now, must_be_verified }
+        Self { id, actor: staff.actor(), idle_since: now.at - site.settings.admin.session_idle, now, must_be_verified }
     }
 
     fn head(&self, conn: &mut Conn, tab: &'static str) -> Result<Head> {

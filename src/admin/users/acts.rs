@@ -10,8 +10,7 @@ use crate::admin::staff::{Change, Delete, Need, Revoke, Sessions, Staff, Users};
 use crate::admin::users::sessions::{after_end_of_all, end_all, living};
 use crate::admin::users::{Actor, Target};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
-use crate::clock::Timestamp;
+use crate::admin::when::{Now, When, count_words};
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Change as Changed, Object};
@@ -31,13 +30,13 @@ struct Account {
 }
 
 async fn account<N: Need>(site: &Site, staff: &Staff<N>, id: i64) -> Result<Account, PageError> {
-    let now = site.clock.now();
-    let idle_since = now - site.settings.admin.session_idle;
+    let now = staff.now();
+    let idle_since = now.at - site.settings.admin.session_idle;
     let load = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         let sessions = living(conn, id, user.generation, "", idle_since, now)?.len();
-        let (roles, belongings) = (user::role_names(conn, id)?, belongings::of(conn, id, now)?);
+        let (roles, belongings) = (user::role_names(conn, id)?, belongings::of(conn, id, now.at)?);
         Ok(Account { user, target, roles, sessions, belongings })
     };
     let account = site.db.read(load).await?;
@@ -53,7 +52,7 @@ impl Account {
         staff.frame(&[("Users", "/admin/users/"), (&self.user.username, &self.path()), (act, "")])
     }
 
-    fn facts(&self, now: Timestamp) -> Vec<(&'static str, String)> {
+    fn facts(&self, now: Now) -> Vec<(&'static str, String)> {
         let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
         let last = self.user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
         vec![
@@ -65,7 +64,7 @@ impl Account {
         ]
     }
 
-    fn asked(&self, act: &str, now: Timestamp) -> Confirmation {
+    fn asked(&self, act: &str, now: Now) -> Confirmation {
         Confirmation {
             heading: format!("{act} {}?", self.user.username),
             action: format!("{}{}/", self.path(), act.to_lowercase()),
@@ -88,7 +87,7 @@ impl Account {
     }
 }
 
-fn ask_sign_out(account: &Account, now: Timestamp) -> Confirmation {
+fn ask_sign_out(account: &Account, now: Now) -> Confirmation {
     Confirmation {
         heading: format!("Sign {} out everywhere?", account.user.username),
         words: "Every device has to sign in again. Access tokens already handed out end at once.".to_owned(),
@@ -107,7 +106,7 @@ pub async fn ask_to_sign_out(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let account = account(&site, &staff, *id).await?;
-    ask_sign_out(&account, site.clock.now()).page(account.frame(&staff, "Sign out everywhere"))
+    ask_sign_out(&account, staff.now()).page(account.frame(&staff, "Sign out everywhere"))
 }
 
 /// Ends every session of a user.
@@ -169,7 +168,7 @@ pub async fn ask_to_reset_two_factor(
         action: format!("{}two-factor/", account.path()),
         act: "Reset two-factor sign-in".to_owned(),
         way_out: ("Keep it".to_owned(), account.path()),
-        ..account.asked("Reset", site.clock.now())
+        ..account.asked("Reset", staff.now())
     };
     ask.page(account.frame(&staff, "Reset two-factor sign-in"))
 }
@@ -215,7 +214,7 @@ pub async fn ask_to_deactivate(
         words: format!("The user cannot sign in until the account is active again. It keeps {own}."),
         effects: vec![account.sessions_end(), account.keys_rest()],
         act: "Deactivate".to_owned(),
-        ..account.asked("Deactivate", site.clock.now())
+        ..account.asked("Deactivate", staff.now())
     };
     ask.page(account.frame(&staff, "Deactivate"))
 }
@@ -251,7 +250,7 @@ pub async fn deactivate(
     Ok(see_other(&format!("/admin/users/{id}/")))
 }
 
-fn ask_delete(account: &Account, may_deactivate: bool, now: Timestamp) -> Confirmation {
+fn ask_delete(account: &Account, may_deactivate: bool, now: Now) -> Confirmation {
     let effect =
         |what, how_many: i64, happens, is_loss| Effect { what, how_many: how_many.to_string(), happens, is_loss };
     let own = &account.belongings;
@@ -288,7 +287,7 @@ async fn asked_to_delete(
         return Err(PageError::Rule(rule));
     }
     let may_deactivate = staff.may("users", crate::auth::permissions::Verb::Change);
-    let ask = ask_delete(&account, may_deactivate, site.clock.now());
+    let ask = ask_delete(&account, may_deactivate, staff.now());
     Ok((account, ask))
 }
 

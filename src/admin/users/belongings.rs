@@ -11,7 +11,7 @@ use crate::admin::tokens;
 use crate::admin::users::Target;
 use crate::admin::users::head::Head;
 use crate::admin::users::sessions::living;
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::{Permission, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -34,8 +34,8 @@ async fn with_head<N: Need, T: Send + 'static>(
     tab: &'static str,
     load: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
 ) -> Result<(Head, T), PageError> {
-    let (actor, now) = (staff.actor(), site.clock.now());
-    let idle_since = now - site.settings.admin.session_idle;
+    let (actor, now) = (staff.actor(), staff.now());
+    let idle_since = now.at - site.settings.admin.session_idle;
     let must_be_verified = site.settings.accounts.require_verified_email;
     let read = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
@@ -69,7 +69,7 @@ pub async fn tokens(
     staff: Staff<View<Tokens>>,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let load = move |conn: &mut Conn| {
         let keyset = Keyset {
             by: token_list::BY_ISSUED,
@@ -79,7 +79,7 @@ pub async fn tokens(
             rows: MOST.try_into().unwrap_or(1),
         };
         let query = TokenQuery { user: Some(id), ..TokenQuery::default() };
-        token_list::page(conn, &query, &keyset, now)
+        token_list::page(conn, &query, &keyset, now.at)
     };
     let (head, page) = with_head(&site, &staff, id, "tokens", load).await?;
     let page = TokensPage {
@@ -105,7 +105,7 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    fn new(key: ApiKey, now: Timestamp) -> Self {
+    fn new(key: ApiKey, now: Now) -> Self {
         let when = |at: Timestamp| When::new(at, now);
         Self {
             id: key.id,
@@ -113,7 +113,7 @@ impl KeyRow {
             prefix: key.prefix,
             scopes: if key.scopes == "*" { "all that the owner may".to_owned() } else { key.scopes },
             created: when(key.created_at),
-            is_expired: key.expires_at.is_some_and(|at| at <= now),
+            is_expired: key.expires_at.is_some_and(|at| at <= now.at),
             expires: key.expires_at.map(when),
             used: key.last_used_at.map(when),
         }
@@ -134,7 +134,7 @@ pub async fn api_keys(
     staff: Staff<View<ApiKeys>>,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let load = move |conn: &mut Conn| api_key::all_of(conn, id);
     let (head, keys) = with_head(&site, &staff, id, "api-keys", load).await?;
     let rows = keys.into_iter().map(|key| KeyRow::new(key, now)).collect();
@@ -158,7 +158,7 @@ struct ContentPage {
 
 /// The tab with what a user has written, as far as the viewer may see it.
 pub async fn content(site: web::Data<Site>, staff: Staff, id: web::Path<i64>) -> Result<HttpResponse, PageError> {
-    let (id, now) = (*id, site.clock.now());
+    let (id, now) = (*id, staff.now());
     let (articles, tasks) = (staff.may("articles", Verb::View), staff.may("tasks", Verb::View));
     if let (false, false, Some(needed)) = (articles, tasks, Permission::of("articles", Verb::View)) {
         staff.require(&site, needed).await?;

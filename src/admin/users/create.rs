@@ -9,7 +9,7 @@ use crate::admin::layout::{html, see_other};
 use crate::admin::staff::{Add, Staff, Users};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::{Locks, New, NoHead, Save, role_boxes};
-use crate::admin::users::input::{NewAccount, PASSWORD_HINT};
+use crate::admin::users::input::{NewAccount, PASSWORD_HINT, zone_hint};
 use crate::admin::visit::Flash;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
@@ -36,6 +36,7 @@ async fn show(
         head: NoHead { id: 0, username: "the new user", may_set_password: false },
         is_new: true,
         email_hint: String::new(),
+        zone_hint: zone_hint(site),
         active_hint: "May sign in.".to_owned(),
         password_hint: if site.settings.passwords.rules { PASSWORD_HINT } else { "" },
         locks: locks(&actor),
@@ -107,6 +108,7 @@ pub async fn make(
             is_active: Some(profile.is_active),
             is_premium: Some(profile.is_premium),
             email_verified: Some(profile.email_verified),
+            time_zone: Some(profile.zone_name()),
             updated_at: now,
             ..UserChanges::default()
         };

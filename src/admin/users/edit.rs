@@ -10,11 +10,11 @@ use crate::admin::layout::html;
 use crate::admin::staff::{Change, Need, Staff, Users, View};
 use crate::admin::users::form_page::{Edit, Locks, Save, allowed, filled, role_boxes};
 use crate::admin::users::head::Head;
-use crate::admin::users::input::Profile;
+use crate::admin::users::input::{Profile, zone_hint};
 use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
 use crate::admin::users::{Actor, Target};
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words};
+use crate::admin::when::{Now, When, count_words};
 use crate::auth::by_letter;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
@@ -45,16 +45,17 @@ async fn show<N: Need>(
     status: StatusCode,
     form: Option<Filled>,
 ) -> Result<HttpResponse, PageError> {
-    let (actor, now) = (staff.actor(), site.clock.now());
-    let (idle_since, own_token) = (now - site.settings.admin.session_idle, staff.visit().token());
+    let (actor, now) = (staff.actor(), staff.now());
+    let (idle_since, own_token) = (now.at - site.settings.admin.session_idle, staff.visit().token());
     let must_be_verified = site.settings.accounts.require_verified_email;
+    let zone_hint = zone_hint(site);
     let frame = staff.frame(&[("Users", "/admin/users/")]);
     let load = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         let held = role::of_user(conn, id)?;
         let sessions = sessions::living(conn, id, user.generation, &own_token, idle_since, now)?;
-        let own = belongings::of(conn, id, now)?;
+        let own = belongings::of(conn, id, now.at)?;
         let has_two_factor = two_factor::is_on(conn, id)?;
         let (allowed, count) = allowed(conn, &held)?;
         let head = Head::new(&user, &target, &actor, "profile", sessions.len(), must_be_verified, now);
@@ -64,6 +65,7 @@ async fn show<N: Need>(
             form: filled(&user, &held),
             is_new: false,
             email_hint: email_hint(&user),
+            zone_hint,
             active_hint: active_hint(sessions.len()),
             password_hint: "",
             locks: locks(&actor, &target),
@@ -149,7 +151,7 @@ fn facts(
     has_two_factor: bool,
     sessions: usize,
     live_tokens: i64,
-    now: Timestamp,
+    now: Now,
 ) -> Vec<(&'static str, String)> {
     let last = user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
     vec![
@@ -191,7 +193,7 @@ pub async fn save(
         Err(form) => return show(&site, &staff, id, StatusCode::UNPROCESSABLE_ENTITY, Some(form)).await,
     };
     let wanted: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
-    let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
+    let (actor, grants, now) = (staff.actor(), site.grants.clone(), staff.now());
     let username = typed.username.clone();
     let verify = site.settings.mail.verify_new_addresses;
     let has_shown_password = staff.has_shown_password(&site);
@@ -202,11 +204,11 @@ pub async fn save(
         if before.is_superuser != typed.is_superuser && actor.state.superuser && !has_shown_password {
             return Ok(Saved::PasswordFirst);
         }
-        let saved = change(conn, &grants, &actor, id, &typed, &wanted, now)?;
+        let saved = change(conn, &grants, &actor, id, &typed, &wanted, now.at)?;
         if let Saved::Done { ended, .. } = &saved {
             let after = user::by_id(conn, id)?.ok_or(Error::not_found())?;
             if before.email != typed.email {
-                by_letter::address_changed(conn, &before.email, &after, verify, now)?;
+                by_letter::address_changed(conn, &before.email, &after, verify, now.at)?;
             }
             let changes = changed(&fields, &user_fields(conn, &after)?);
             let ended = (*ended > 0).then(|| audit::Change::fact("sessions_ended", ended));
@@ -307,6 +309,7 @@ fn change(
         is_staff: Some(new.is_staff),
         is_superuser: Some(new.is_superuser),
         is_premium: Some(new.is_premium),
+        time_zone: Some(new.zone_name()),
         // Later than the version that the form was made from, whatever the clock says: no two versions are alike.
         updated_at: now.max(user.updated_at + std::time::Duration::from_micros(1)),
         ..UserChanges::default()

@@ -27,6 +27,8 @@ pub struct Edit {
     pub is_new: bool,
     /// What is said at the address.
     pub email_hint: String,
+    /// What is said at *Time zone*.
+    pub zone_hint: String,
     /// What is said at *Active*.
     pub active_hint: String,
     /// Nothing here: a password is set on a page of its own.
@@ -79,6 +81,8 @@ pub struct New {
     pub is_new: bool,
     /// What is said at the address.
     pub email_hint: String,
+    /// What is said at *Time zone*.
+    pub zone_hint: String,
     /// What is said at *Active*.
     pub active_hint: String,
     /// What a password must be.
@@ -167,6 +171,7 @@ pub fn filled(user: &User, roles: &[Role]) -> Filled {
         .with("email", &user.email)
         .with("first_name", &user.first_name)
         .with("last_name", &user.last_name)
+        .with("time_zone", user.time_zone.clone().unwrap_or_default())
         .with_box("is_active", user.is_active)
         .with_box("is_staff", user.is_staff)
         .with_box("is_superuser", user.is_superuser)

@@ -2,9 +2,8 @@
 
 use crate::admin::layout::Face;
 use crate::admin::users::{Actor, Badge, Target, rank, status};
-use crate::admin::when::When;
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::model::user::User;
 
 /// What the head shows.
@@ -50,7 +49,7 @@ impl Head {
         tab: &'static str,
         live: usize,
         must_be_verified: bool,
-        now: Timestamp,
+        now: Now,
     ) -> Self {
         let within_reach = actor.out_of_reach(target).is_none();
         let may = |area, verb| within_reach && actor.may(area, verb);

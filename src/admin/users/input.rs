@@ -6,6 +6,8 @@ use crate::error::{Error, FieldErrors};
 use crate::model::user::User;
 use crate::rest::fields::{Fields, Input};
 use crate::settings::{Passwords, Secret};
+use crate::site::Site;
+use crate::zone::Zone;
 
 /// What is said beside a new password while the rules are on.
 pub const PASSWORD_HINT: &str =
@@ -19,6 +21,20 @@ pub fn username(f: &mut Fields) -> String {
 /// The e-mail address of an account, in its stored form; may be empty.
 pub fn email(f: &mut Fields) -> String {
     lower_domain(&f.email("email").blank().value())
+}
+
+/// A time zone by its name; `None` where nothing is given.
+pub fn zone(f: &mut Fields) -> Option<Zone> {
+    let name = f.text("time_zone").blank().max(64).value();
+    if name.is_empty() {
+        return None;
+    }
+    name.parse().map_err(|complaint: String| f.reject("time_zone", complaint)).ok()
+}
+
+/// What is said beside a time zone that may be left out.
+pub fn zone_hint(site: &Site) -> String {
+    format!("In which times are shown, such as Europe/Oslo. Without one it is the server's, {}.", site.zone())
 }
 
 /// A new password, typed twice alike.
@@ -60,6 +76,8 @@ pub struct Profile {
     pub first_name: String,
     /// Family name.
     pub last_name: String,
+    /// Where they read the clock.
+    pub zone: Option<Zone>,
     /// May sign in.
     pub is_active: bool,
     /// May open the panel.
@@ -81,6 +99,7 @@ impl Input for Profile {
             email: email(f),
             first_name: f.text("first_name").blank().max(150).value(),
             last_name: f.text("last_name").blank().max(150).value(),
+            zone: zone(f),
             is_active: f.boolean("is_active").value(),
             is_staff: f.boolean("is_staff").value(),
             is_superuser: f.boolean("is_superuser").value(),
@@ -95,6 +114,11 @@ impl Profile {
     /// What the user is known by, and a password must not be like.
     pub fn own(&self) -> Own<'_> {
         Own { username: &self.username, first_name: &self.first_name, last_name: &self.last_name, email: &self.email }
+    }
+
+    /// The time zone as a row has it.
+    pub fn zone_name(&self) -> Option<String> {
+        self.zone.map(|zone| zone.name().to_owned())
     }
 
     /// The flags that give something.

@@ -24,7 +24,7 @@ use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort,
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, html};
 use crate::admin::staff::{Staff, Users, View};
-use crate::admin::when::{When, thousands};
+use crate::admin::when::{Now, When, thousands};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -129,7 +129,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(user: UserLine, roles: Vec<String>, sessions: i64, must_be_verified: bool, now: Timestamp) -> Self {
+    fn new(user: UserLine, roles: Vec<String>, sessions: i64, must_be_verified: bool, now: Now) -> Self {
         let mut badges = rank(user.is_staff, user.is_superuser);
         badges.extend(roles.into_iter().map(|role| Badge { kind: "", text: role, icon: "" }));
         let more = badges.split_off(BADGES.min(badges.len()));
@@ -205,7 +205,7 @@ fn load(
     usual_rows: Option<usize>,
     must_be_verified: bool,
     idle_since: Timestamp,
-    now: Timestamp,
+    now: Now,
 ) -> Result<Loaded> {
     let asked = self::asked(asked, usual_rows, &role::all(conn)?);
     let Some(keyset) = asked.keyset() else { return Err(crate::error::Error::internal("users sort by no column")) };
@@ -215,8 +215,8 @@ fn load(
     let matching = if asked.is_narrowed() { user_list::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
     let found = Found::of(&page, total, matching, |user| user.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().map(|user| user.id).collect();
-    let (mut roles, sessions) = (user_list::role_names(conn, &ids)?, user_list::session_counts(conn, &ids, now)?);
-    let in_panel = panel_session::live_counts(conn, &ids, now, idle_since)?;
+    let (mut roles, sessions) = (user_list::role_names(conn, &ids)?, user_list::session_counts(conn, &ids, now.at)?);
+    let in_panel = panel_session::live_counts(conn, &ids, now.at, idle_since)?;
     let row = |user: UserLine| {
         let held = roles.remove(&user.id).unwrap_or_default();
         let live = [&sessions, &in_panel].into_iter().filter_map(|counts| counts.get(&user.id)).sum();
@@ -232,8 +232,8 @@ pub async fn index(
     request: actix_web::HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let (must_be_verified, now) = (site.settings.accounts.require_verified_email, site.clock.now());
-    let idle_since = now - site.settings.admin.session_idle;
+    let (must_be_verified, now) = (site.settings.accounts.require_verified_email, staff.now());
+    let idle_since = now.at - site.settings.admin.session_idle;
     let loaded = site.db.read(move |conn| load(conn, &asked, usual_rows, must_be_verified, idle_since, now)).await?;
     let may_add = staff.may("users", Verb::Add);
     let first_act = may_add.then_some(("Add user", "/admin/users/new/"));

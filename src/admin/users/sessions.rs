@@ -12,7 +12,7 @@ use crate::admin::staff::{Revoke, Sessions, Staff, View};
 use crate::admin::users::head::Head;
 use crate::admin::users::{Actor, Target};
 use crate::admin::visit::{Flash, Visit};
-use crate::admin::when::{When, ago};
+use crate::admin::when::{Now, When, ago};
 use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -64,9 +64,9 @@ pub fn living(
     generation: i32,
     own_token: &str,
     idle_since: Timestamp,
-    now: Timestamp,
+    now: Now,
 ) -> Result<Vec<Line>> {
-    let api = session::live_of(conn, user, now)?.into_iter().map(|session| Line {
+    let api = session::live_of(conn, user, now.at)?.into_iter().map(|session| Line {
         device: Device::from_agent(&session.user_agent),
         kind: if session.kind == "sliding" { "Sliding token" } else { "API" },
         ip: session.ip,
@@ -77,7 +77,7 @@ pub fn living(
         seen_at: session.last_seen_at,
         id: session.id,
     });
-    let panel = panel_session::live_of(conn, user, now, idle_since)?.into_iter().filter_map(|session| {
+    let panel = panel_session::live_of(conn, user, now.at, idle_since)?.into_iter().filter_map(|session| {
         let held: Held = serde_json::from_str(&session.state).ok()?;
         (held.generation == generation.to_string()).then(|| Line {
             device: Device::from_agent(&session.user_agent),
@@ -110,8 +110,8 @@ pub async fn page(
     staff: Staff<View<Sessions>>,
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
-    let (id, actor, now) = (*id, staff.actor(), site.clock.now());
-    let (idle_since, own_token) = (now - site.settings.admin.session_idle, staff.visit().token());
+    let (id, actor, now) = (*id, staff.actor(), staff.now());
+    let (idle_since, own_token) = (now.at - site.settings.admin.session_idle, staff.visit().token());
     let must_be_verified = site.settings.accounts.require_verified_email;
     let load = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
@@ -217,12 +217,12 @@ pub fn end_others(
     actor: &Actor,
     own_token: &str,
     idle_since: Timestamp,
-    now: Timestamp,
+    now: Now,
 ) -> Result<usize> {
     let me = user::by_id(conn, actor.id)?.ok_or(Error::Forbidden)?;
     let mut ended = 0;
     for line in living(conn, me.id, me.generation, own_token, idle_since, now)? {
-        if !line.is_this && end_one(conn, grants, &line.id, me.id, actor, now)?.is_some() {
+        if !line.is_this && end_one(conn, grants, &line.id, me.id, actor, now.at)?.is_some() {
             ended += 1;
         }
     }

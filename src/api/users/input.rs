@@ -78,6 +78,7 @@ impl Account {
             is_staff: self.is_staff,
             is_superuser: self.is_superuser,
             is_premium: self.is_premium,
+            time_zone: None,
             // Later than any version that a form of the panel was made from, whatever the clock says.
             updated_at: now.max(before.updated_at + std::time::Duration::from_micros(1)),
         }

@@ -24,6 +24,7 @@ pub fn user_fields(conn: &mut Conn, user: &User) -> Result<Fields> {
         ("is_staff", user.is_staff.to_string()),
         ("is_superuser", user.is_superuser.to_string()),
         ("is_premium", user.is_premium.to_string()),
+        ("time_zone", user.time_zone.clone().unwrap_or_default()),
         ("roles", roles.join(", ")),
     ])
 }

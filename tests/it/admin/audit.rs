@@ -101,6 +101,14 @@ const WALK: &Walk = &[
     ("/roles/{id}/", "/admin/roles/1/", "/admin/roles/1/", &[("name", "Helpers")], "role.change", "Helpers"),
     ("/roles/{id}/delete/", "/admin/roles/1/delete/", "/admin/roles/1/delete/", &[], "role.delete", "Helpers"),
     ("/again/", "/admin/again/", "/admin/again/", &[("password", PASSWORD)], "panel.password_again", "root"),
+    (
+        "/me/preferences/",
+        "/admin/me/preferences/",
+        "/admin/me/preferences/",
+        &[("time_zone", "Europe/Oslo")],
+        "user.preferences",
+        "root",
+    ),
 ];
 
 /// Those that take more than a form with fixed fields.
@@ -140,7 +148,7 @@ const BY_HAND: [&str; 31] = [
 ];
 
 /// What changes nothing that the server keeps.
-const NO_ACT: [&str; 2] = ["/preferences/theme/", "/me/preferences/"];
+const NO_ACT: [&str; 1] = ["/preferences/theme/"];
 
 #[test]
 fn every_route_that_changes_something_has_a_code_and_a_story() {

@@ -23,6 +23,7 @@ mod signing_keys;
 mod tokens;
 mod two_factor;
 mod users;
+mod zones;
 
 /// Every path of the panel's route table that is asked for by this kind of route, its holes filled.
 fn paths(kind: &str) -> Vec<String> {

@@ -8,6 +8,7 @@ use futures_util::stream;
 
 use crate::admin::changelist::Asked;
 use crate::admin::error::PageError;
+use crate::admin::sessions::moment;
 use crate::admin::staff::{Articles, Export, Need, Staff, Tasks, Tokens, Users};
 use crate::admin::{content, tokens, users};
 use crate::clock::Timestamp;
@@ -79,7 +80,7 @@ async fn send<N, C, L>(site: web::Data<Site>, staff: &Staff<N>, sheet: Sheet<C, 
 where
     N: Need,
     C: FnOnce(&mut Conn) -> Result<i64> + Send + 'static,
-    L: Fn(&mut Conn, &Keyset) -> Result<Page<Line>> + Clone + Send + 'static,
+    L: Fn(&mut Conn, &Keyset, i64) -> Result<Page<Line>> + Clone + Send + 'static,
 {
     let Some(keyset) = sheet.asked.keyset() else { return Err(Error::internal("a list sorts by no column").into()) };
     let rows = site.db.read(sheet.count).await?;
@@ -104,7 +105,7 @@ where
             let (ready, next) = state?;
             let Some(keyset) = next else { return Some((Ok(ready), None)) };
             let wanted = keyset.clone();
-            match site.db.read(move |conn| load(conn, &wanted)).await {
+            match site.db.read(move |conn| load(conn, &wanted, rows)).await {
                 Ok(page) => {
                     let text: String = page.rows.iter().map(|(cells, _)| written(cells)).collect();
                     let last = page.rows.last().map(|(_, place)| place.clone());
@@ -146,9 +147,10 @@ pub async fn users(
     staff: Staff<Export<Users>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let roles = site.db.read(crate::model::role::all).await?;
+    let roles = site.db.read(|conn| user_list::held(conn, &[])).await?.roles;
     let asked = users::asked(&asked_pairs(&request), None, &roles);
-    let (query, counted) = (users::query(&asked), users::query(&asked));
+    let (query, at) = (users::query(&site, &asked).await?, moment(&site));
+    let counted = query.clone();
     let sheet = Sheet {
         name: "users",
         header: &[
@@ -163,9 +165,9 @@ pub async fn users(
             "date_joined",
         ],
         asked,
-        count: move |conn: &mut Conn| user_list::count(conn, &counted, i64::MAX),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = user_list::page(conn, &query, keyset)?;
+        count: move |conn: &mut Conn| Ok(user_list::counts(conn, &counted, i64::MAX)?.1),
+        load: move |conn: &mut Conn, keyset: &Keyset, matching: i64| {
+            let page = user_list::page(conn, &query, keyset, matching, at)?;
             Ok(lines(
                 page,
                 keyset,
@@ -201,9 +203,9 @@ pub async fn tokens(
         name: "tokens",
         header: &["jti", "user_id", "username", "state", "session", "created_at", "expires_at", "kid"],
         asked,
-        count: move |conn: &mut Conn| token_list::count(conn, &counted, i64::MAX, now),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = token_list::page(conn, &query, keyset, now)?;
+        count: move |conn: &mut Conn| Ok(token_list::counts(conn, &counted, i64::MAX, now)?.1),
+        load: move |conn: &mut Conn, keyset: &Keyset, matching: i64| {
+            let page = token_list::page(conn, &query, keyset, matching, now)?;
             Ok(lines(
                 page,
                 keyset,
@@ -240,9 +242,9 @@ pub async fn articles(
         name: "articles",
         header: &["id", "title", "author_id", "author", "created_at", "updated_at"],
         asked,
-        count: move |conn: &mut Conn| pieces::count_articles(conn, &counted, i64::MAX),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = pieces::articles(conn, &query, keyset)?;
+        count: move |conn: &mut Conn| Ok(pieces::count_articles(conn, &counted, i64::MAX)?.1),
+        load: move |conn: &mut Conn, keyset: &Keyset, matching: i64| {
+            let page = pieces::articles(conn, &query, keyset, matching)?;
             Ok(lines(
                 page,
                 keyset,
@@ -276,9 +278,9 @@ pub async fn tasks(
         name: "tasks",
         header: &["id", "title", "completed", "due_date", "user_id", "owner", "created_at", "updated_at"],
         asked,
-        count: move |conn: &mut Conn| pieces::count_tasks(conn, &counted, i64::MAX),
-        load: move |conn: &mut Conn, keyset: &Keyset| {
-            let page = pieces::tasks(conn, &query, keyset)?;
+        count: move |conn: &mut Conn| Ok(pieces::count_tasks(conn, &counted, i64::MAX)?.1),
+        load: move |conn: &mut Conn, keyset: &Keyset, matching: i64| {
+            let page = pieces::tasks(conn, &query, keyset, matching)?;
             Ok(lines(
                 page,
                 keyset,

@@ -153,8 +153,7 @@ fn load(
         since: since.map(|(_, _, seconds)| now.back(*seconds)),
     };
     let page = blacklist::page(conn, &query, &keyset)?;
-    let total = blacklist::total(conn)?;
-    let matching = if asked.is_narrowed() { blacklist::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+    let (total, matching) = blacklist::counts(conn, &query, COUNTED.saturating_add(1))?;
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().flat_map(|line| [line.user, line.by_user]).flatten().collect();
     let names = user_list::names(conn, &ids)?;

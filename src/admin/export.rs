@@ -8,6 +8,7 @@ use futures_util::stream;
 
 use crate::admin::changelist::Asked;
 use crate::admin::error::PageError;
+use crate::admin::sessions::moment;
 use crate::admin::staff::{Articles, AuditLog, Export, Need, SignIns, Staff, Tasks, Tokens, Users};
 use crate::admin::{audit, content, sign_ins, tokens, users};
 use crate::clock::Timestamp;
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::audit::list::{self as entries, Line as Entry};
 use crate::model::audit::{Change, Object};
 use crate::model::content::{self as pieces, Article as ArticleLine, Task as TaskLine};
-use crate::model::role;
+use crate::model::session_list::Moment;
 use crate::model::sign_in::{self, Line as Attempt};
 use crate::model::token_list::{self, TokenLine};
 use crate::model::user_list::{self, UserLine};
@@ -77,10 +78,10 @@ struct Sheet<Q, R: 'static> {
     columns: &'static [Column<R>],
     asked: Asked,
     query: Q,
-    /// How many rows there are.
-    count: fn(&mut Conn, &Q, Timestamp) -> Result<i64>,
-    /// A page of them.
-    page: fn(&mut Conn, &Q, &Keyset, Timestamp) -> Result<Page<R>>,
+    /// How many rows the list has, and how many are wanted, counted up to so many.
+    counts: fn(&mut Conn, &Q, i64, Moment) -> Result<(i64, i64)>,
+    /// A page of those wanted, whose number is given.
+    page: fn(&mut Conn, &Q, &Keyset, i64, Moment) -> Result<Page<R>>,
     /// Where a row stands in the order.
     place: fn(&R, &SortColumn) -> Place,
 }
@@ -117,10 +118,10 @@ where
     R: Send,
 {
     let Some(keyset) = sheet.asked.keyset() else { return Err(Error::internal("a list sorts by no column").into()) };
-    let Sheet { name, columns, asked, query, count, page, place } = sheet;
-    let now = site.clock.now();
+    let Sheet { name, columns, asked, query, counts, page, place } = sheet;
+    let at = moment(&site);
     let counted = query.clone();
-    let rows = site.db.read(move |conn| count(conn, &counted, now)).await?;
+    let (_, rows) = site.db.read(move |conn| counts(conn, &counted, i64::MAX, at)).await?;
     if rows > MANY {
         // The way back is the list: from there it is one click again.
         staff.recently(&site, &asked.here())?;
@@ -130,7 +131,7 @@ where
     let audit = staff.audits(&site, "list.export").on(object).with(told);
     staff.write(&site, move |conn| audit.append(conn)).await?;
 
-    let file = format!("attachment; filename=\"portcullis-{name}-{}.csv\"", now.utc().format("%Y%m%dT%H%M%SZ"));
+    let file = format!("attachment; filename=\"portcullis-{name}-{}.csv\"", at.now.utc().format("%Y%m%dT%H%M%SZ"));
     let codes: Vec<&str> = columns.iter().map(|(code, _)| *code).collect();
     let head = Bytes::from(codes.join(",") + "\r\n");
     let from = Keyset { from: None, backwards: false, rows: BATCH, ..keyset };
@@ -140,9 +141,9 @@ where
             let (ready, next) = state?;
             let Some(keyset) = next else { return Some((Ok(ready), None)) };
             let wanted = keyset.clone();
-            match site.db.read(move |conn| page(conn, &query, &wanted, now)).await {
+            match site.db.read(move |conn| page(conn, &query, &wanted, rows, at)).await {
                 Ok(page) => {
-                    let text: String = page.rows.iter().map(|row| written(columns, row, now)).collect();
+                    let text: String = page.rows.iter().map(|row| written(columns, row, at.now)).collect();
                     let last = page.rows.last().map(|row| place(row, &keyset.by));
                     let next = last.filter(|_| page.has_after).map(|place| Keyset { from: Some(place), ..keyset });
                     Some((Ok(ready), Some((Bytes::from(text), next))))
@@ -168,7 +169,7 @@ pub async fn users(
     staff: Staff<Export<Users>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let roles = site.db.read(role::all).await?;
+    let roles = site.db.read(|conn| user_list::held(conn, &[])).await?.roles;
     let asked = users::asked(&asked_pairs(&request), None, &roles);
     let sheet = Sheet {
         name: "users",
@@ -183,10 +184,10 @@ pub async fn users(
             ("last_login", |user, _| user.last_login.into()),
             ("date_joined", |user, _| user.date_joined.into()),
         ],
-        query: users::query(&asked),
+        query: users::query(&site, &asked, staff.now()).await?,
         asked,
-        count: |conn, query, _| user_list::count(conn, query, i64::MAX),
-        page: |conn, query, keyset, _| user_list::page(conn, query, keyset),
+        counts: |conn, query, most, _| user_list::counts(conn, query, most),
+        page: user_list::page,
         place: UserLine::place,
     };
     send(site, &staff, sheet).await
@@ -213,8 +214,8 @@ pub async fn tokens(
         ],
         query: tokens::query(&asked),
         asked,
-        count: |conn, query, now| token_list::count(conn, query, i64::MAX, now),
-        page: token_list::page,
+        counts: |conn, query, most, at| token_list::counts(conn, query, most, at.now),
+        page: |conn, query, keyset, matching, at| token_list::page(conn, query, keyset, matching, at.now),
         place: TokenLine::place,
     };
     send(site, &staff, sheet).await
@@ -239,8 +240,8 @@ pub async fn articles(
         ],
         query: content::articles::query(&asked, staff.now()),
         asked,
-        count: |conn, query, _| pieces::count_articles(conn, query, i64::MAX),
-        page: |conn, query, keyset, _| pieces::articles(conn, query, keyset),
+        counts: |conn, query, most, _| pieces::count_articles(conn, query, most),
+        page: |conn, query, keyset, matching, _| pieces::articles(conn, query, keyset, matching),
         place: ArticleLine::place,
     };
     send(site, &staff, sheet).await
@@ -267,8 +268,8 @@ pub async fn tasks(
         ],
         query: content::tasks::query(&asked, staff.now()),
         asked,
-        count: |conn, query, _| pieces::count_tasks(conn, query, i64::MAX),
-        page: |conn, query, keyset, _| pieces::tasks(conn, query, keyset),
+        counts: |conn, query, most, _| pieces::count_tasks(conn, query, most),
+        page: |conn, query, keyset, matching, _| pieces::tasks(conn, query, keyset, matching),
         place: TaskLine::place,
     };
     send(site, &staff, sheet).await
@@ -299,8 +300,8 @@ pub async fn audit(
         ],
         query: audit::query(&asked, staff.now()),
         asked,
-        count: |conn, query, _| entries::count(conn, query, i64::MAX),
-        page: |conn, query, keyset, _| entries::page(conn, query, keyset),
+        counts: |conn, query, most, _| entries::counts(conn, query, most),
+        page: |conn, query, keyset, _, _| entries::page(conn, query, keyset),
         place: |entry, _| entry.place(),
     };
     send(site, &staff, sheet).await
@@ -334,8 +335,8 @@ pub async fn sign_ins(
         ],
         query,
         asked,
-        count: |conn, query, _| sign_in::count(conn, query, i64::MAX),
-        page: |conn, query, keyset, _| sign_in::page(conn, query, keyset),
+        counts: |conn, query, most, _| sign_in::counts(conn, query, most),
+        page: |conn, query, keyset, _, _| sign_in::page(conn, query, keyset),
         place: |attempt, _| attempt.place(),
     };
     send(site, &staff, sheet).await

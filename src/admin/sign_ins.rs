@@ -216,8 +216,7 @@ fn load(
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sign-ins sort by no column")) };
     let query = query(conn, &asked, attempts, now)?;
     let page = sign_in::page(conn, &query, &keyset)?;
-    let total = sign_in::total(conn)?;
-    let matching = if asked.is_narrowed() { sign_in::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+    let (total, matching) = sign_in::counts(conn, &query, COUNTED.saturating_add(1))?;
     let found = Found::of(&page, total, matching, Line::place);
     let rows = rows(conn, page.rows, now)?;
     Ok((asked, found, rows))

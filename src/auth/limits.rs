@@ -191,6 +191,12 @@ impl Limits {
         counts.wait(limits, self.now()).is_none()
     }
 
+    /// Whether strangers' attempts at this account are held back now, wherever they come from.
+    pub async fn holds_back(&self, username: &str) -> bool {
+        let account = self.limit("account", &[&normal_username(username)], self.rates.login_account);
+        !self.allow(&Vec::from_iter(account)).await
+    }
+
     /// What the place where several servers count says; `None` if there is none, or it is away.
     async fn ask_shared(&self, limits: &[Limit], mode: Mode) -> Option<Taken> {
         let count = |limit: &Limit| Count::new(hex::encode(limit.key.0), limit.rate);

@@ -6,13 +6,12 @@
 
 use chrono::NaiveDate;
 use diesel::dsl::sql;
-use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, SqlLiteral, ValidGrouping, is_aggregate};
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Date, Text, Untyped};
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Untyped;
 use serde_json::Value as Json;
 
-use super::Backend;
+use super::rows::Rows;
+use super::way::Way;
 use crate::clock::Timestamp;
 use crate::error::Result;
 
@@ -192,6 +191,8 @@ pub struct Page<R> {
 pub struct Piece {
     rows: Rows,
     order: String,
+    /// How its rows are found.
+    pub way: Way,
     /// The most rows to load.
     pub limit: i64,
     /// The rows to leave out before.
@@ -201,10 +202,15 @@ pub struct Piece {
 impl Keyset {
     /// Loads the page. `load` runs the list's query with a piece's condition, order and limit; it is called once, or twice
     /// where the column may be null.
-    pub fn load<R>(&self, mut load: impl FnMut(&Piece) -> Result<Vec<R>>) -> Result<Page<R>> {
+    pub fn load<R>(&self, load: impl FnMut(&Piece) -> Result<Vec<R>>) -> Result<Page<R>> {
+        self.load_by(Way::Planned, load)
+    }
+
+    /// The same of a narrowed list, whose rows are found this way.
+    pub fn load_by<R>(&self, way: Way, mut load: impl FnMut(&Piece) -> Result<Vec<R>>) -> Result<Page<R>> {
         let wanted = self.rows.saturating_add(1); // one more tells whether there is more
         let mut rows = Vec::new();
-        for mut piece in self.pieces() {
+        for mut piece in self.pieces(way) {
             piece.limit = wanted.saturating_sub(rows.len()).try_into().unwrap_or(i64::MAX);
             if piece.limit > 0 {
                 rows.extend(load(&piece)?);
@@ -238,9 +244,9 @@ impl Keyset {
         Page { rows, has_before: before, has_after: after || surplus > 0 }
     }
 
-    fn pieces(&self) -> Vec<Piece> {
+    fn pieces(&self, by: Way) -> Vec<Piece> {
         let descending = self.descending != self.backwards;
-        let piece = |nulls, from: Option<&Place>| Piece::of(self.by, nulls, descending, from);
+        let piece = |nulls, from: Option<&Place>| Piece::of(self.by, nulls, descending, from, by);
         if !self.by.nullable {
             return vec![piece(false, self.from.as_ref())];
         }
@@ -267,12 +273,13 @@ impl Piece {
             nulls.into_iter().chain([format!("{column} {way}")])
         });
         let order = terms.collect::<Vec<_>>().join(", ");
-        Self { rows: Rows::all(), order, limit, offset }
+        Self { rows: Rows::all(), order, way: Way::Planned, limit, offset }
     }
 
     /// A range of one index, in reading order: backwards it is the list's turned round.
-    fn of(by: SortColumn, nulls: bool, descending: bool, from: Option<&Place>) -> Self {
-        let SortColumn { column, id, nullable, .. } = by;
+    fn of(by: SortColumn, nulls: bool, descending: bool, from: Option<&Place>, found: Way) -> Self {
+        let nullable = by.nullable;
+        let (column, id) = (found.sorting(by.column), found.sorting(by.id));
         let (beyond, way) = (if descending { "<" } else { ">" }, way(descending));
         let (values, ids) = (from.map(|at| at.value.clone()), from.map(|at| at.id.clone()));
         let rows = match (values, ids) {
@@ -296,7 +303,7 @@ impl Piece {
             _ => Rows::all(),
         };
         let order = if nulls || column == id { format!("{id} {way}") } else { format!("{column} {way}, {id} {way}") };
-        Self { rows, order, limit: 0, offset: 0 }
+        Self { rows, order, way: found, limit: 0, offset: 0 }
     }
 
     /// What the rows of this piece meet.
@@ -312,47 +319,4 @@ impl Piece {
 
 fn way(descending: bool) -> &'static str {
     if descending { "DESC" } else { "ASC" }
-}
-
-/// A condition on rows: SQL, each bit with the value that follows it. The columns are named in it, so it fits any table.
-#[derive(Clone, Debug)]
-pub struct Rows(Vec<(String, Option<Value>)>);
-
-impl Rows {
-    fn all() -> Self {
-        Self(vec![("1 = 1".to_owned(), None)])
-    }
-}
-
-impl Expression for Rows {
-    type SqlType = Bool;
-}
-
-impl<T> SelectableExpression<T> for Rows {}
-impl<T> AppearsOnTable<T> for Rows {}
-
-impl<G> ValidGrouping<G> for Rows {
-    type IsAggregate = is_aggregate::Never;
-}
-
-impl QueryId for Rows {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl QueryFragment<Backend> for Rows {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
-        for (text, value) in &self.0 {
-            out.push_sql(text);
-            match value {
-                None => {}
-                Some(Value::Null) => out.push_sql("NULL"),
-                Some(Value::Number(number)) => out.push_bind_param::<BigInt, _>(number)?,
-                Some(Value::Text(text)) => out.push_bind_param::<Text, _>(text)?,
-                Some(Value::Flag(flag)) => out.push_bind_param::<Bool, _>(flag)?,
-                Some(Value::Day(day)) => out.push_bind_param::<Date, _>(day)?,
-            }
-        }
-        Ok(())
-    }
 }

@@ -9,8 +9,11 @@ pub mod counts;
 pub mod foreign;
 pub mod keyset;
 pub mod migrate;
+mod rows;
 pub mod schema;
+pub mod search;
 pub mod sql;
+pub mod way;
 mod worker;
 
 use std::sync::{Arc, OnceLock};

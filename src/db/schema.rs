@@ -392,5 +392,5 @@ diesel::joinable!(social_accounts -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users, roles, role_permissions, user_roles, sessions, outstanding_tokens, blacklisted_tokens, panel_sessions,
     api_keys, api_key_secrets, changes, followers, signing_keys, invitations, outbox, used_letters, articles,
-    tasks, social_accounts, known_addresses, two_factor, recovery_codes,
+    tasks, social_accounts, known_addresses, two_factor, recovery_codes, sign_ins,
 );

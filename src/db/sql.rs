@@ -2,11 +2,13 @@
 
 use diesel::define_sql_function;
 use diesel::dsl::{Escape, Like};
-use diesel::expression::{AppearsOnTable, AsExpression, BoxableExpression, Expression, ValidGrouping, is_aggregate};
+use diesel::expression::{
+    AppearsOnTable, AsExpression, BoxableExpression, Expression, SelectableExpression, ValidGrouping, is_aggregate,
+};
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::{EscapeExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
+use diesel::{BoolExpressionMethods, EscapeExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
 
 use super::{Backend, Conn};
 
@@ -77,66 +79,46 @@ pub fn skip_ids(conn: &mut Conn, table: &str, last: i64) -> QueryResult<()> {
     Ok(())
 }
 
-/// `SELECT count(*)` of another query, which may have a limit of its own: so much is counted, and no more.
-#[derive(Debug)]
-pub struct CountOf<Q>(Q);
+/// A query that is counted; it may have a limit of its own: so much is counted, and no more.
+pub type Counted = Box<dyn QueryFragment<Backend>>;
 
-/// How many rows `query` has.
-pub fn count_of<Q>(query: Q) -> CountOf<Q> {
-    CountOf(query)
+/// Two sums of counts in one statement.
+pub struct CountsOf(Vec<Counted>, Vec<Counted>);
+
+/// How many rows the queries of `all` have together, and how many those of `matching`.
+pub fn counts_of(all: Vec<Counted>, matching: Vec<Counted>) -> CountsOf {
+    CountsOf(all, matching)
 }
 
-impl<Q> QueryId for CountOf<Q> {
+impl QueryId for CountsOf {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<Q> Query for CountOf<Q> {
-    type SqlType = BigInt;
+impl Query for CountsOf {
+    type SqlType = (BigInt, BigInt);
 }
 
-impl<Q> RunQueryDsl<Conn> for CountOf<Q> {}
+impl RunQueryDsl<Conn> for CountsOf {}
 
-impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for CountOf<Q> {
+impl QueryFragment<Backend> for CountsOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        out.push_sql("SELECT count(*) FROM (");
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(") AS counted");
+        for (start, queries) in [("SELECT 0", &self.0), (", 0", &self.1)] {
+            out.push_sql(start);
+            for query in queries {
+                out.push_sql(" + (SELECT count(*) FROM (");
+                query.walk_ast(out.reborrow())?;
+                out.push_sql(") AS counted)");
+            }
+        }
         Ok(())
     }
 }
 
-/// The counts of two queries, added up in one statement.
-#[derive(Debug)]
-pub struct CountOfBoth<A, B>(A, B);
-
-/// How many rows `one` and `other` have together.
-pub fn count_of_both<A, B>(one: A, other: B) -> CountOfBoth<A, B> {
-    CountOfBoth(one, other)
-}
-
-impl<A, B> QueryId for CountOfBoth<A, B> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<A, B> Query for CountOfBoth<A, B> {
-    type SqlType = BigInt;
-}
-
-impl<A, B> RunQueryDsl<Conn> for CountOfBoth<A, B> {}
-
-impl<A: QueryFragment<Backend>, B: QueryFragment<Backend>> QueryFragment<Backend> for CountOfBoth<A, B> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        out.push_sql("SELECT (SELECT count(*) FROM (");
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(") AS one) + (SELECT count(*) FROM (");
-        self.1.walk_ast(out.reborrow())?;
-        out.push_sql(") AS other)");
-        Ok(())
-    }
+/// All of these conditions; nothing if there are none.
+pub fn all<T: 'static>(conditions: Vec<Condition<T>>) -> Option<Condition<T>> {
+    conditions.into_iter().reduce(|one, other| Box::new(one.and(other)))
 }
 
 /// `key IN (SELECT …)`: a page of keys is found by an index, and only its rows are joined with others.
@@ -159,6 +141,7 @@ impl<Q> ValidGrouping<()> for Among<Q> {
     type IsAggregate = is_aggregate::Never;
 }
 
+impl<Q, T> SelectableExpression<T> for Among<Q> {}
 impl<Q, T> AppearsOnTable<T> for Among<Q> {}
 
 impl<Q> QueryId for Among<Q> {

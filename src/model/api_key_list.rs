@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{api_key_secrets, api_keys, users};
-use crate::db::sql::{among, count_of};
+use crate::db::sql::{among, counts_of};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::api_key::ApiKey;
@@ -37,6 +37,8 @@ impl KeyLine {
 pub struct KeyQuery {
     /// Exactly the prefix of a secret, or the name of the owner.
     pub search: String,
+    /// Of the user with exactly this name.
+    pub owner: Option<String>,
     /// Good at this moment, or no longer.
     pub is_good: Option<(bool, Timestamp)>,
     /// Not used since then.
@@ -51,6 +53,10 @@ fn matching(query: &KeyQuery) -> api_keys::BoxedQuery<'static, Backend> {
         let key = secret.select(api_key_secrets::key_id).single_value();
         let owned = api_keys::user_id.nullable().eq(owner).assume_not_null();
         rows = rows.filter(owned.or(api_keys::id.nullable().eq(key).assume_not_null()));
+    }
+    if let Some(owner) = &query.owner {
+        let owner = users::table.filter(users::username.eq(owner.clone())).select(users::id).single_value();
+        rows = rows.filter(api_keys::user_id.nullable().eq(owner).assume_not_null());
     }
     rows = match query.is_good {
         Some((true, now)) => {
@@ -85,12 +91,9 @@ pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<KeyLine>> {
     Ok(one.select((api_keys::all_columns, users::username)).first(conn).optional()?)
 }
 
-/// How many there are.
-pub fn total(conn: &mut Conn) -> Result<i64> {
-    Ok(api_keys::table.count().get_result(conn)?)
-}
-
-/// How many are wanted, counted up to `most`.
-pub fn count(conn: &mut Conn, query: &KeyQuery, most: i64) -> Result<i64> {
-    Ok(count_of(matching(query).select(api_keys::id).limit(most)).get_result(conn)?)
+/// How many there are, and how many are wanted, counted up to `most`.
+pub fn counts(conn: &mut Conn, query: &KeyQuery, most: i64) -> Result<(i64, i64)> {
+    let all = api_keys::table.select(api_keys::id);
+    let matching = matching(query).select(api_keys::id).limit(most);
+    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
 }

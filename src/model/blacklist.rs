@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, users};
-use crate::db::sql::count_of;
+use crate::db::sql::counts_of;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::token_list::SHORTEST_PREFIX;
@@ -129,7 +129,9 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
     Ok(blacklisted_tokens::table.count().get_result(conn)?)
 }
 
-/// How many are wanted, counted up to `most`.
-pub fn count(conn: &mut Conn, query: &BlacklistQuery, most: i64) -> Result<i64> {
-    Ok(count_of(matching(query).select(blacklisted_tokens::id).limit(most)).get_result(conn)?)
+/// How many there are, and how many are wanted, counted up to `most`.
+pub fn counts(conn: &mut Conn, query: &BlacklistQuery, most: i64) -> Result<(i64, i64)> {
+    let all = blacklisted_tokens::table.select(blacklisted_tokens::id);
+    let matching = matching(query).select(blacklisted_tokens::id).limit(most);
+    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
 }

@@ -6,7 +6,9 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
 use crate::db::schema::{articles, tasks, users};
-use crate::db::sql::{Condition, among, contains, count_of};
+use crate::db::search::search;
+use crate::db::sql::{self, Condition, among, counts_of};
+use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 
@@ -85,6 +87,8 @@ pub const ARTICLES_BY_UPDATED: SortColumn = SortColumn::new("articles.updated_at
 pub const ARTICLES_BY_CREATED: SortColumn = SortColumn::new("articles.created_at", Kind::Number, "articles.id");
 /// Articles by title.
 pub const ARTICLES_BY_TITLE: SortColumn = SortColumn::new("articles.title", Kind::Text, "articles.id");
+/// Tasks by the day they are due; those without one come last.
+pub const TASKS_BY_DUE: SortColumn = SortColumn::new("tasks.due_date", Kind::Day, "tasks.id").nullable();
 /// Tasks by when they were made.
 pub const TASKS_BY_CREATED: SortColumn = SortColumn::new("tasks.created_at", Kind::Number, "tasks.id");
 
@@ -101,9 +105,10 @@ impl Article {
 }
 
 impl Task {
-    /// Where it stands in the order of the list.
-    pub fn place(&self, _: &SortColumn) -> Place {
-        Place { value: self.created_at.into(), id: self.id.into() }
+    /// Where it stands in this order.
+    pub fn place(&self, by: &SortColumn) -> Place {
+        let value = if by.column == TASKS_BY_DUE.column { self.due_date.into() } else { self.created_at.into() };
+        Place { value, id: self.id.into() }
     }
 }
 
@@ -124,50 +129,61 @@ pub struct ContentQuery {
     pub due_before: Option<NaiveDate>,
 }
 
-fn wanted_articles(query: &ContentQuery) -> articles::BoxedQuery<'static, Backend> {
-    let mut rows = articles::table.into_boxed();
-    for word in &query.words {
-        let has: Condition<articles::table> = contains(articles::title, word);
-        rows = rows.filter(has);
+fn of_owner(name: &str) -> diesel::helper_types::SingleValue<OwnerOf> {
+    users::table.filter(users::username.eq(name.to_owned())).select(users::id).single_value()
+}
+type OwnerOf = diesel::helper_types::Select<
+    diesel::helper_types::Filter<users::table, diesel::helper_types::Eq<users::username, String>>,
+    users::id,
+>;
+
+/// What narrows the list; `matching` tells how many rows that lets through, where that is known.
+fn of_articles(conn: &Conn, query: &ContentQuery, matching: Option<i64>) -> Option<Condition<articles::table>> {
+    let mut all: Vec<Condition<articles::table>> = Vec::new();
+    if let Some(words) = search(conn, "articles", &query.words, false, matching) {
+        all.push(Box::new(words));
     }
     if !query.owner.is_empty() {
-        let owner = users::table.filter(users::username.eq(query.owner.clone())).select(users::id).single_value();
-        rows = rows.filter(articles::author_id.nullable().eq(owner).assume_not_null());
+        all.push(Box::new(articles::author_id.nullable().eq(of_owner(&query.owner)).assume_not_null()));
     }
-    match query.since {
-        Some(since) => rows.filter(articles::created_at.ge(since)),
-        None => rows,
+    if let Some(since) = query.since {
+        all.push(Box::new(articles::created_at.ge(since)));
     }
+    sql::all(all)
 }
 
-fn wanted_tasks(query: &ContentQuery) -> tasks::BoxedQuery<'static, Backend> {
-    let mut rows = tasks::table.into_boxed();
-    for word in &query.words {
-        let has: Condition<tasks::table> = contains(tasks::title, word);
-        rows = rows.filter(has);
+/// The same of tasks.
+fn of_tasks(conn: &Conn, query: &ContentQuery, matching: Option<i64>) -> Option<Condition<tasks::table>> {
+    let mut all: Vec<Condition<tasks::table>> = Vec::new();
+    if let Some(words) = search(conn, "tasks", &query.words, false, matching) {
+        all.push(Box::new(words));
     }
     if !query.owner.is_empty() {
-        let owner = users::table.filter(users::username.eq(query.owner.clone())).select(users::id).single_value();
-        rows = rows.filter(tasks::user_id.nullable().eq(owner).assume_not_null());
+        all.push(Box::new(tasks::user_id.nullable().eq(of_owner(&query.owner)).assume_not_null()));
     }
     if let Some(completed) = query.completed {
-        rows = rows.filter(tasks::completed.eq(completed));
+        all.push(Box::new(tasks::completed.eq(completed)));
     }
     if let Some(from) = query.due_from {
-        rows = rows.filter(tasks::due_date.ge(from).assume_not_null());
+        all.push(Box::new(tasks::due_date.ge(from).assume_not_null()));
     }
-    match query.due_before {
-        Some(before) => rows.filter(tasks::due_date.lt(before).assume_not_null()),
-        None => rows,
+    if let Some(before) = query.due_before {
+        all.push(Box::new(tasks::due_date.lt(before).assume_not_null()));
     }
+    sql::all(all)
 }
 
-/// One page of the articles that are wanted, without their texts.
-pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset) -> Result<Page<Article>> {
-    keyset.load(|piece| {
-        let ids = wanted_articles(query).filter(piece.condition()).order(piece.order());
+/// One page of the articles that are wanted, without their texts; `matching` tells how many they are.
+pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i64) -> Result<Page<Article>> {
+    keyset.load_by(Way::to(conn, matching), |piece| {
+        let mut ids = articles::table.filter(piece.condition()).into_boxed::<Backend>();
+        if let Some(condition) = of_articles(conn, query, Some(matching)) {
+            ids = ids.filter(piece.way.narrowing(condition));
+        }
         let rows = articles::table.inner_join(users::table).into_boxed::<Backend>();
-        let rows = rows.filter(among("articles.id", ids.limit(piece.limit).select(articles::id))).order(piece.order());
+        let rows = rows
+            .filter(among("articles.id", ids.order(piece.order()).limit(piece.limit).select(articles::id)))
+            .order(piece.order());
         let rows: Vec<(i64, String, i64, String, Timestamp, Timestamp)> = rows
             .select((
                 articles::id,
@@ -191,12 +207,17 @@ pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset) -> Resul
     })
 }
 
-/// One page of the tasks that are wanted, without their descriptions.
-pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset) -> Result<Page<Task>> {
-    keyset.load(|piece| {
-        let ids = wanted_tasks(query).filter(piece.condition()).order(piece.order());
+/// One page of the tasks that are wanted, without their descriptions; `matching` tells how many they are.
+pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i64) -> Result<Page<Task>> {
+    keyset.load_by(Way::to(conn, matching), |piece| {
+        let mut ids = tasks::table.filter(piece.condition()).into_boxed::<Backend>();
+        if let Some(condition) = of_tasks(conn, query, Some(matching)) {
+            ids = ids.filter(piece.way.narrowing(condition));
+        }
         let rows = tasks::table.inner_join(users::table).into_boxed::<Backend>();
-        let rows = rows.filter(among("tasks.id", ids.limit(piece.limit).select(tasks::id))).order(piece.order());
+        let rows = rows
+            .filter(among("tasks.id", ids.order(piece.order()).limit(piece.limit).select(tasks::id)))
+            .order(piece.order());
         type Columns = (i64, String, bool, Option<NaiveDate>, i64, String, Timestamp, Timestamp);
         let rows: Vec<Columns> = rows
             .select((
@@ -225,24 +246,24 @@ pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset) -> Result<P
     })
 }
 
-/// How many articles there are.
-pub fn total_articles(conn: &mut Conn) -> Result<i64> {
-    Ok(articles::table.count().get_result(conn)?)
+/// How many articles there are, and how many are wanted, counted up to `most`.
+pub fn count_articles(conn: &mut Conn, query: &ContentQuery, most: i64) -> Result<(i64, i64)> {
+    let Some(condition) = of_articles(conn, query, None) else {
+        let total = articles::table.count().get_result(conn)?;
+        return Ok((total, total));
+    };
+    let matching = articles::table.filter(condition).limit(most).select(articles::id);
+    Ok(counts_of(vec![Box::new(articles::table.select(articles::id))], vec![Box::new(matching)]).get_result(conn)?)
 }
 
-/// How many tasks there are.
-pub fn total_tasks(conn: &mut Conn) -> Result<i64> {
-    Ok(tasks::table.count().get_result(conn)?)
-}
-
-/// How many articles are wanted, counted up to `most`.
-pub fn count_articles(conn: &mut Conn, query: &ContentQuery, most: i64) -> Result<i64> {
-    Ok(count_of(wanted_articles(query).select(articles::id).limit(most)).get_result(conn)?)
-}
-
-/// How many tasks are wanted, counted up to `most`.
-pub fn count_tasks(conn: &mut Conn, query: &ContentQuery, most: i64) -> Result<i64> {
-    Ok(count_of(wanted_tasks(query).select(tasks::id).limit(most)).get_result(conn)?)
+/// How many tasks there are, and how many are wanted, counted up to `most`.
+pub fn count_tasks(conn: &mut Conn, query: &ContentQuery, most: i64) -> Result<(i64, i64)> {
+    let Some(condition) = of_tasks(conn, query, None) else {
+        let total = tasks::table.count().get_result(conn)?;
+        return Ok((total, total));
+    };
+    let matching = tasks::table.filter(condition).limit(most).select(tasks::id);
+    Ok(counts_of(vec![Box::new(tasks::table.select(tasks::id))], vec![Box::new(matching)]).get_result(conn)?)
 }
 
 /// The article of this id.

@@ -25,6 +25,9 @@ pub fn users(conn: &mut Conn, text: &str, most: i64) -> Result<Vec<Named>> {
 pub fn api_keys(conn: &mut Conn, prefix: &str, most: i64) -> Result<Vec<Named>> {
     let secrets = api_key_secrets::table.filter(api_key_secrets::prefix.eq(prefix)).select(api_key_secrets::key_id);
     let ids: Vec<i64> = secrets.limit(most).load(conn)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let keys = api_keys::table.inner_join(users::table.on(api_keys::user_id.eq(users::id)));
     let keys = keys.filter(api_keys::id.eq_any(ids)).order(api_keys::id);
     Ok(keys.select((api_keys::id, api_keys::name, users::username)).load(conn)?)

@@ -1,7 +1,5 @@
 //! The panel's own sign-ins. Only the digest of the cookie's key is kept, so that the table opens nothing.
 
-use std::collections::HashMap;
-
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -114,18 +112,6 @@ pub fn live_of(conn: &mut Conn, user: i64, now: Timestamp, idle_since: Timestamp
             panel_sessions::expires_at,
         ))
         .load(conn)?)
-}
-
-/// How many living sessions each of these users has; those with none are left out.
-pub fn live_counts(conn: &mut Conn, users: &[i64], now: Timestamp, idle_since: Timestamp) -> Result<HashMap<i64, i64>> {
-    let counts: Vec<(Option<i64>, i64)> = panel_sessions::table
-        .filter(panel_sessions::user_id.eq_any(users.to_vec()))
-        .filter(panel_sessions::expires_at.gt(now))
-        .filter(panel_sessions::last_seen_at.gt(idle_since))
-        .group_by(panel_sessions::user_id)
-        .select((panel_sessions::user_id, diesel::dsl::count_star()))
-        .load(conn)?;
-    Ok(counts.into_iter().filter_map(|(user, count)| Some((user?, count))).collect())
 }
 
 /// Ends one session of a user; `false` if it is not, or no longer, the user's.

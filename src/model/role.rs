@@ -125,13 +125,14 @@ pub fn names_with(conn: &mut Conn, permission: &str) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
-/// How many permissions each role holds; those with none are left out.
-pub fn permission_counts(conn: &mut Conn) -> Result<HashMap<i64, i64>> {
-    let counts: Vec<(i64, i64)> = role_permissions::table
-        .group_by(role_permissions::role_id)
-        .select((role_permissions::role_id, diesel::dsl::count_star()))
-        .load(conn)?;
-    Ok(counts.into_iter().collect())
+/// The permissions of every role, as `area.verb`; those with none are left out.
+pub fn all_permissions(conn: &mut Conn) -> Result<HashMap<i64, Vec<String>>> {
+    let columns = (role_permissions::role_id, role_permissions::permission);
+    let mut all: HashMap<i64, Vec<String>> = HashMap::new();
+    for (role, permission) in role_permissions::table.select(columns).load(conn)? {
+        all.entry(role).or_default().push(permission);
+    }
+    Ok(all)
 }
 
 /// The roles of a user, by name.

@@ -8,7 +8,8 @@ use diesel::sql_types::Untyped;
 use crate::clock::Timestamp;
 use crate::db::keyset::{self, Keyset, Page, Place, SortColumn};
 use crate::db::schema::{panel_sessions, sessions, users};
-use crate::db::sql::{Condition, among, count_of, count_of_both};
+use crate::db::sql::{Condition, Counted, among, counts_of};
+use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 
@@ -80,6 +81,8 @@ pub struct SessionQuery {
     pub kind: Option<Kind>,
     /// Living, or over.
     pub is_live: Option<bool>,
+    /// From exactly this address.
+    pub ip: Option<String>,
     /// Seen since then.
     pub seen_since: Option<Timestamp>,
 }
@@ -105,14 +108,15 @@ type OwnerOf = diesel::helper_types::Select<
 >;
 
 /// Whether the user was signed out everywhere since.
-fn stale() -> Condition<sessions::table> {
+pub(super) fn stale() -> Condition<sessions::table> {
     let later = users::table
         .filter(users::id.nullable().eq(sessions::user_id))
         .filter(users::generation.gt(sessions::generation));
     Box::new(diesel::dsl::exists(later.select(users::id)))
 }
 
-fn matching(query: &SessionQuery, at: Moment) -> Rows {
+/// Those that are wanted, whether they live or are over.
+fn in_any_state(query: &SessionQuery) -> Rows {
     let mut rows = sessions::table.into_boxed();
     if !query.search.is_empty() {
         let search = &query.search;
@@ -125,9 +129,23 @@ fn matching(query: &SessionQuery, at: Moment) -> Rows {
         Some(Kind::Sliding) => rows = rows.filter(sessions::kind.eq("sliding")),
         Some(Kind::Admin) | None => {}
     }
-    if let Some(since) = query.seen_since {
-        rows = rows.filter(sessions::last_seen_at.ge(since));
+    if let Some(ip) = &query.ip {
+        rows = rows.filter(sessions::ip.eq(ip.clone()));
     }
+    match query.seen_since {
+        Some(since) => rows.filter(sessions::last_seen_at.ge(since)),
+        None => rows,
+    }
+}
+
+/// Whether the user was ever signed out everywhere.
+pub(super) fn of_signed_out() -> Condition<sessions::table> {
+    let signed_out = users::table.filter(users::generation.gt(0)); // word for word the condition of an index (0018)
+    Box::new(among("sessions.user_id", signed_out.select(users::id)))
+}
+
+fn matching(query: &SessionQuery, at: Moment) -> Rows {
+    let rows = in_any_state(query);
     match query.is_live {
         Some(true) => {
             let open = sessions::expires_at.gt(at.now).and(sessions::ended_at.is_null());
@@ -136,6 +154,19 @@ fn matching(query: &SessionQuery, at: Moment) -> Rows {
         Some(false) => rows.filter(sessions::expires_at.le(at.now).or(sessions::ended_at.is_not_null()).or(stale())),
         None => rows,
     }
+}
+
+/// Those that are wanted, in parts of which each is found by an index: a session is over in one of three ways.
+fn parts(query: &SessionQuery, at: Moment) -> Vec<Rows> {
+    if query.is_live != Some(false) {
+        return vec![matching(query, at)];
+    }
+    let open = || in_any_state(query).filter(sessions::expires_at.gt(at.now));
+    vec![
+        in_any_state(query).filter(sessions::expires_at.le(at.now)),
+        open().filter(sessions::ended_at.is_not_null()),
+        open().filter(sessions::ended_at.is_null()).filter(of_signed_out()).filter(stale()),
+    ]
 }
 
 fn panel_matching(query: &SessionQuery, at: Moment) -> PanelRows {
@@ -147,6 +178,9 @@ fn panel_matching(query: &SessionQuery, at: Moment) -> PanelRows {
         let owned = panel_sessions::user_id.eq(owner(search)).assume_not_null();
         let digest = search.strip_prefix(PANEL).unwrap_or(search).to_owned();
         rows = rows.filter(owned.or(panel_sessions::key_digest.eq(digest)).or(begins));
+    }
+    if let Some(ip) = &query.ip {
+        rows = rows.filter(panel_sessions::ip.eq(ip.clone()));
     }
     if let Some(since) = query.seen_since {
         rows = rows.filter(panel_sessions::last_seen_at.ge(since));
@@ -242,13 +276,30 @@ fn panel_lines(conn: &mut Conn, ids: PanelRows, order: SqlLiteral<Untyped>, at: 
     Ok(rows.into_iter().map(line).collect())
 }
 
-/// One page of those that are wanted, the API's and the panel's in one order.
-pub fn page(conn: &mut Conn, query: &SessionQuery, keyset: &Keyset, at: Moment) -> Result<Page<SessionLine>> {
+/// One page of those that are wanted, the API's and the panel's in one order; `wanted` tells how many they are.
+pub fn page(
+    conn: &mut Conn,
+    query: &SessionQuery,
+    keyset: &Keyset,
+    wanted: i64,
+    at: Moment,
+) -> Result<Page<SessionLine>> {
     let nothing = Page { rows: Vec::new(), has_before: false, has_after: false };
+    let is_few = query.is_live == Some(false) && Way::to(conn, wanted) == Way::Few;
     let of_api = |conn: &mut Conn| {
         keyset.load(|piece| {
-            let ids = matching(query, at).filter(piece.condition()).order(piece.order());
-            lines(conn, ids.limit(piece.limit), piece.order(), at.now)
+            let mut ids = sessions::table.filter(piece.condition()).into_boxed();
+            if is_few {
+                let parts = parts(query, at).into_iter().map(|part| -> Condition<sessions::table> {
+                    Box::new(among("sessions.id", part.select(sessions::id)))
+                });
+                if let Some(any) = parts.reduce(|one, other| Box::new(one.or(other))) {
+                    ids = ids.filter(any);
+                }
+            } else {
+                ids = matching(query, at).filter(piece.condition());
+            }
+            lines(conn, ids.order(piece.order()).limit(piece.limit), piece.order(), at.now)
         })
     };
     let by = if keyset.by.column == BY_STARTED.column { PANEL_BY_STARTED } else { PANEL_BY_SEEN };
@@ -264,22 +315,21 @@ pub fn page(conn: &mut Conn, query: &SessionQuery, keyset: &Keyset, at: Moment) 
     Ok(keyset.merge(one, other, |line| line.place(&keyset.by)))
 }
 
-/// How many there are.
-pub fn total(conn: &mut Conn) -> Result<i64> {
+/// How many there are, and how many are wanted, each part of those counted up to `most`.
+pub fn counts(conn: &mut Conn, query: &SessionQuery, most: i64, at: Moment) -> Result<(i64, i64)> {
     let of_panel = panel_sessions::table.filter(panel_sessions::user_id.is_not_null());
-    let both = count_of_both(sessions::table.select(sessions::id), of_panel.select(panel_sessions::key_digest));
-    Ok(both.get_result(conn)?)
-}
-
-/// How many are wanted, counted up to `most` of the API's and `most` of the panel's.
-pub fn count(conn: &mut Conn, query: &SessionQuery, most: i64, at: Moment) -> Result<i64> {
-    let of_api = matching(query, at).select(sessions::id).limit(most);
-    let of_panel = panel_matching(query, at).select(panel_sessions::key_digest).limit(most);
-    Ok(match query.kind {
-        Some(Kind::Admin) => count_of(of_panel).get_result(conn)?,
-        Some(Kind::Pair | Kind::Sliding) => count_of(of_api).get_result(conn)?,
-        None => count_of_both(of_api, of_panel).get_result(conn)?,
-    })
+    let all: Vec<Counted> =
+        vec![Box::new(sessions::table.select(sessions::id)), Box::new(of_panel.select(panel_sessions::key_digest))];
+    let mut wanted: Vec<Counted> = Vec::new();
+    if query.kind != Some(Kind::Admin) {
+        wanted.extend(
+            parts(query, at).into_iter().map(|part| -> Counted { Box::new(part.select(sessions::id).limit(most)) }),
+        );
+    }
+    if !matches!(query.kind, Some(Kind::Pair | Kind::Sliding)) {
+        wanted.push(Box::new(panel_matching(query, at).select(panel_sessions::key_digest).limit(most)));
+    }
+    Ok(counts_of(all, wanted).get_result(conn)?)
 }
 
 /// One session of the panel.

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
-use crate::db::schema::sign_ins;
-use crate::db::sql::count_of;
+use crate::db::schema::{sign_ins, users};
+use crate::db::sql::counts_of;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::session::Device;
@@ -247,14 +247,11 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line
     })
 }
 
-/// How many there are.
-pub fn total(conn: &mut Conn) -> Result<i64> {
-    Ok(sign_ins::table.count().get_result(conn)?)
-}
-
-/// How many are wanted, counted up to `most`.
-pub fn count(conn: &mut Conn, query: &Query, most: i64) -> Result<i64> {
-    Ok(count_of(query.rows().select(sign_ins::id).limit(most)).get_result(conn)?)
+/// How many there are, and how many are wanted, counted up to `most`.
+pub fn counts(conn: &mut Conn, query: &Query, most: i64) -> Result<(i64, i64)> {
+    let all = sign_ins::table.select(sign_ins::id);
+    let matching = query.rows().select(sign_ins::id).limit(most);
+    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
 }
 
 /// The most failed attempts that are looked at for their addresses.
@@ -283,6 +280,25 @@ pub fn failing_addresses(conn: &mut Conn, since: Timestamp) -> Result<Vec<(Strin
     let mut all: Vec<_> = addresses.into_iter().map(|(ip, (failed, names))| (ip, failed, names.len())).collect();
     all.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     Ok(all)
+}
+
+/// The users, by id and name, at whose accounts at least so many attempts since `since` have failed. Of very many attempts the
+/// newest are looked at.
+///
+/// # Errors
+/// The database's.
+pub fn failing_users(conn: &mut Conn, since: Timestamp, failures: i64) -> Result<Vec<(i64, String)>> {
+    let failed = sign_ins::table
+        .inner_join(users::table.on(sign_ins::user_id.eq(users::id.nullable())))
+        .filter(sign_ins::at.ge(since))
+        .filter(sign_ins::outcome.ne_all([Outcome::In.as_str(), Outcome::CodeMissing.as_str()]));
+    let newest = failed.order((sign_ins::at.desc(), sign_ins::id.desc())).limit(LOOKED_AT);
+    let rows: Vec<(i64, String, i32)> = newest.select((users::id, users::username, sign_ins::times)).load(conn)?;
+    let mut users: HashMap<(i64, String), i64> = HashMap::new();
+    for (id, name, times) in rows {
+        *users.entry((id, name)).or_default() += i64::from(times);
+    }
+    Ok(users.into_iter().filter(|(_, failed)| *failed >= failures).map(|(user, _)| user).collect())
 }
 
 /// How many attempts since `since` came to this.

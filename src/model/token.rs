@@ -12,6 +12,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
+use crate::db::sql::counts_of;
 use crate::error::{Error, Result};
 use crate::model::session::{Course, Ended, SessionId};
 use crate::model::signing_key::SigningKey;
@@ -229,7 +230,8 @@ pub const SLACK: Duration = Duration::from_secs(3600);
 /// How many tokens expired before `before`, counted up to `most`.
 pub fn count_expired(conn: &mut Conn, before: Timestamp, most: i64) -> Result<i64> {
     let old = outstanding_tokens::table.filter(outstanding_tokens::expires_at.le(before));
-    Ok(crate::db::sql::count_of(old.select(outstanding_tokens::id).limit(most)).get_result(conn)?)
+    let old = old.select(outstanding_tokens::id).limit(most);
+    Ok(counts_of(Vec::new(), vec![Box::new(old)]).get_result::<(i64, i64)>(conn)?.1)
 }
 
 /// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist, and the sessions that

@@ -8,9 +8,11 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
-use crate::db::sql::{Condition, among, count_of};
+use crate::db::sql::{Condition, Counted, among, counts_of};
+use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
+use crate::model::session_list::{of_signed_out, stale};
 use crate::model::token::OutstandingToken;
 
 /// Sorted by when they were issued.
@@ -91,6 +93,8 @@ pub struct TokenQuery {
     pub search: String,
     /// Of this user.
     pub user: Option<i64>,
+    /// Of the user with exactly this name.
+    pub username: Option<String>,
     /// Standing so.
     pub state: Option<TokenState>,
     /// Expiring within this time.
@@ -124,7 +128,8 @@ fn revoked() -> Condition<outstanding_tokens::table> {
     Box::new(exists(listed.select(blacklisted_tokens::id)).or(exists(over.select(sessions::id))))
 }
 
-fn matching(query: &TokenQuery, now: Timestamp) -> Rows {
+/// Those that are wanted, however they stand.
+fn in_any_state(query: &TokenQuery, now: Timestamp) -> Rows {
     let mut rows = outstanding_tokens::table.into_boxed();
     if !query.search.is_empty() {
         rows = rows.filter(sought(&query.search));
@@ -132,18 +137,27 @@ fn matching(query: &TokenQuery, now: Timestamp) -> Rows {
     if let Some(user) = query.user {
         rows = rows.filter(outstanding_tokens::user_id.eq(user));
     }
+    if let Some(name) = &query.username {
+        let owner = users::table.filter(users::username.eq(name.clone())).select(users::id).single_value();
+        rows = rows.filter(outstanding_tokens::user_id.eq(owner).assume_not_null());
+    }
     if let Some(within) = query.expires_within {
         rows = rows.filter(outstanding_tokens::expires_at.gt(now));
         rows = rows.filter(outstanding_tokens::expires_at.le(now + within));
     }
-    if let Some(kid) = &query.kid {
-        rows = rows.filter(outstanding_tokens::kid.eq(kid.clone()));
+    match &query.kid {
+        Some(kid) => rows.filter(outstanding_tokens::kid.eq(kid.clone())),
+        None => rows,
     }
+}
+
+fn matching(query: &TokenQuery, now: Timestamp) -> Rows {
+    let rows = in_any_state(query, now);
     let in_date = outstanding_tokens::expires_at.gt(now);
     match query.state {
         None => rows,
         Some(TokenState::Revoked) => rows.filter(revoked()),
-        Some(TokenState::Expired) => rows.filter(not(in_date)).filter(not(revoked())),
+        Some(TokenState::Expired) => rows.filter(outstanding_tokens::expires_at.le(now)).filter(not(revoked())),
         Some(TokenState::Used) => {
             rows.filter(in_date).filter(outstanding_tokens::refreshed_at.is_not_null()).filter(not(revoked()))
         }
@@ -153,11 +167,47 @@ fn matching(query: &TokenQuery, now: Timestamp) -> Rows {
     }
 }
 
-/// One page of those that are wanted.
-pub fn page(conn: &mut Conn, query: &TokenQuery, keyset: &Keyset, now: Timestamp) -> Result<Page<TokenLine>> {
+/// Those that are wanted, in parts of which each is found by an index: a token is revoked in one of three ways.
+fn parts(query: &TokenQuery, now: Timestamp) -> Vec<Rows> {
+    if query.state != Some(TokenState::Revoked) {
+        return vec![matching(query, now)];
+    }
+    let listed = || blacklisted_tokens::table.select(blacklisted_tokens::token_id);
+    let unlisted = || {
+        let own = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(outstanding_tokens::id));
+        in_any_state(query, now).filter(not(exists(own.select(blacklisted_tokens::id))))
+    };
+    let ended = sessions::table.filter(sessions::ended_at.is_not_null()).select(sessions::id);
+    let signed_out = sessions::table.filter(sessions::ended_at.is_null()).filter(of_signed_out()).filter(stale());
+    vec![
+        in_any_state(query, now).filter(among("outstanding_tokens.id", listed())),
+        unlisted().filter(among("outstanding_tokens.session_id", ended)),
+        unlisted().filter(among("outstanding_tokens.session_id", signed_out.select(sessions::id))),
+    ]
+}
+
+/// One page of those that are wanted; `wanted` tells how many they are.
+pub fn page(
+    conn: &mut Conn,
+    query: &TokenQuery,
+    keyset: &Keyset,
+    wanted: i64,
+    now: Timestamp,
+) -> Result<Page<TokenLine>> {
+    let is_few = query.state == Some(TokenState::Revoked) && Way::to(conn, wanted) == Way::Few;
     keyset.load(|piece| {
-        let ids = matching(query, now).filter(piece.condition()).order(piece.order());
-        lines(conn, ids.limit(piece.limit), piece.order())
+        let mut ids = outstanding_tokens::table.filter(piece.condition()).into_boxed();
+        if is_few {
+            let parts = parts(query, now).into_iter().map(|part| -> Condition<outstanding_tokens::table> {
+                Box::new(among("outstanding_tokens.id", part.select(outstanding_tokens::id)))
+            });
+            if let Some(any) = parts.reduce(|one, other| Box::new(one.or(other))) {
+                ids = ids.filter(any);
+            }
+        } else {
+            ids = matching(query, now).filter(piece.condition());
+        }
+        lines(conn, ids.order(piece.order()).limit(piece.limit), piece.order())
     })
 }
 
@@ -205,14 +255,12 @@ pub fn of_session(conn: &mut Conn, session: &str, most: i64) -> Result<Vec<Token
     lines(conn, first, diesel::dsl::sql("outstanding_tokens.id"))
 }
 
-/// How many there are.
-pub fn total(conn: &mut Conn) -> Result<i64> {
-    Ok(outstanding_tokens::table.count().get_result(conn)?)
-}
-
-/// How many are wanted, counted up to `most`.
-pub fn count(conn: &mut Conn, query: &TokenQuery, most: i64, now: Timestamp) -> Result<i64> {
-    Ok(count_of(matching(query, now).select(outstanding_tokens::id).limit(most)).get_result(conn)?)
+/// How many there are, and how many are wanted, each part of those counted up to `most`.
+pub fn counts(conn: &mut Conn, query: &TokenQuery, most: i64, now: Timestamp) -> Result<(i64, i64)> {
+    let all = outstanding_tokens::table.select(outstanding_tokens::id);
+    let wanted = parts(query, now).into_iter();
+    let wanted = wanted.map(|part| -> Counted { Box::new(part.select(outstanding_tokens::id).limit(most)) });
+    Ok(counts_of(vec![Box::new(all)], wanted.collect()).get_result(conn)?)
 }
 
 /// The id of the token that was exchanged for this one.

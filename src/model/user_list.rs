@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
-use crate::db::schema::{roles, sessions, user_roles, users};
-use crate::db::sql::{Condition, contains, count_of};
+use crate::db::schema::{panel_sessions, roles, sessions, user_roles, users};
+use crate::db::search::search;
+use crate::db::sql::{self, Condition, among, counts_of};
+use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
+use crate::model::session_list::Moment;
 
 /// What of a user a list shows: no hash.
-#[derive(Clone, Debug, Queryable)]
+#[derive(Clone, Debug)]
 pub struct UserLine {
     /// The id.
     pub id: i64,
@@ -32,6 +36,8 @@ pub struct UserLine {
     pub last_login: Option<Timestamp>,
     /// When the account was made.
     pub date_joined: Timestamp,
+    /// How many sessions live, in the API and in the panel.
+    pub sessions: i64,
 }
 
 /// Which users are wanted.
@@ -43,10 +49,14 @@ pub struct UserQuery {
     pub state: Option<UserState>,
     /// With this role.
     pub role: Option<HeldRole>,
+    /// Of this rank.
+    pub rank: Option<Rank>,
+    /// Last signed in then.
+    pub signed_in: Option<SignedIn>,
 }
 
 /// A state that users are filtered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserState {
     /// Not switched off.
     Active,
@@ -54,6 +64,28 @@ pub enum UserState {
     Inactive,
     /// With an e-mail that is not verified.
     Unverified,
+    /// Held back for failed sign-ins, which these are.
+    Locked(Vec<i64>),
+}
+
+/// A rank that users are filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// May open the panel.
+    Staff,
+    /// May do everything.
+    Superuser,
+}
+
+/// A last sign-in that users are filtered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedIn {
+    /// From then on.
+    Since(Timestamp),
+    /// Before then.
+    NotSince(Timestamp),
+    /// Not once.
+    Never,
 }
 
 /// A role that users are filtered by.
@@ -84,51 +116,98 @@ impl UserLine {
     }
 }
 
-fn matching(query: &UserQuery) -> users::BoxedQuery<'static, Backend> {
-    let mut rows = users::table.into_boxed();
-    for word in &query.words {
-        rows = rows.filter(has_word(word));
+/// What narrows the list; nothing if nothing does. `matching` tells how many rows that lets through, where that is known.
+fn condition(conn: &Conn, query: &UserQuery, matching: Option<i64>) -> Option<Condition<users::table>> {
+    let mut all: Vec<Condition<users::table>> = Vec::new();
+    if let Some(words) = search(conn, "users", &query.words, true, matching) {
+        all.push(Box::new(words));
     }
-    rows = match query.state {
-        Some(UserState::Active) => rows.filter(users::is_active),
-        Some(UserState::Inactive) => rows.filter(diesel::dsl::not(users::is_active)),
-        Some(UserState::Unverified) => rows.filter(diesel::dsl::not(users::email_verified)),
-        None => rows,
-    };
+    match &query.state {
+        Some(UserState::Active) => all.push(Box::new(users::is_active)),
+        Some(UserState::Inactive) => all.push(Box::new(not(users::is_active))),
+        Some(UserState::Unverified) => all.push(Box::new(not(users::email_verified))),
+        Some(UserState::Locked(ids)) => all.push(Box::new(users::id.eq_any(ids.clone()))),
+        None => {}
+    }
+    // Word for word the condition of an index (0001).
+    let ranked = || -> Condition<users::table> { Box::new(users::is_staff.or(users::is_superuser)) };
+    match query.rank {
+        Some(Rank::Staff) => all.push(Box::new(ranked().and(users::is_staff))),
+        Some(Rank::Superuser) => all.push(Box::new(ranked().and(users::is_superuser))),
+        None => {}
+    }
+    match query.signed_in {
+        Some(SignedIn::Since(at)) => all.push(Box::new(users::last_login.ge(at).assume_not_null())),
+        Some(SignedIn::NotSince(at)) => all.push(Box::new(users::last_login.lt(at).assume_not_null())),
+        Some(SignedIn::Never) => all.push(Box::new(users::last_login.is_null())),
+        None => {}
+    }
     let held = user_roles::table.filter(user_roles::user_id.eq(users::id));
     match query.role {
-        Some(HeldRole::Role(role)) => rows.filter(diesel::dsl::exists(held.filter(user_roles::role_id.eq(role)))),
-        Some(HeldRole::None) => rows.filter(diesel::dsl::not(diesel::dsl::exists(held))),
-        None => rows,
+        Some(HeldRole::Role(role)) if matching.is_none_or(|matching| Way::to(conn, matching) == Way::Few) => {
+            let holders = user_roles::table.filter(user_roles::role_id.eq(role)).select(user_roles::user_id);
+            all.push(Box::new(among("users.id", holders)));
+        }
+        Some(HeldRole::Role(role)) => all.push(Box::new(exists(held.filter(user_roles::role_id.eq(role))))),
+        Some(HeldRole::None) => all.push(Box::new(not(exists(held)))),
+        None => {}
     }
+    sql::all(all)
 }
 
-fn has_word(word: &str) -> Condition<users::table> {
-    let names = contains(users::username, word).or(contains(users::email, word));
-    let names = names.or(contains(users::first_name, word)).or(contains(users::last_name, word));
-    match word.parse::<i64>() {
-        Ok(id) => Box::new(names.or(users::id.eq(id))),
-        Err(_) => Box::new(names),
-    }
-}
+type Columns =
+    ((i64, String, String, bool, bool, bool, bool, Option<Timestamp>, Timestamp), (Option<i64>, Option<i64>));
 
-/// One page of the users that are wanted.
-pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset) -> Result<Page<UserLine>> {
-    let columns = (
-        users::id,
-        users::username,
-        users::email,
-        users::email_verified,
-        users::is_active,
-        users::is_staff,
-        users::is_superuser,
-        users::last_login,
-        users::date_joined,
-    );
-    keyset.load(|piece| {
-        let rows = matching(query).filter(piece.condition()).order(piece.order()).limit(piece.limit);
-        Ok(rows.select(columns).load(conn)?)
+/// One page of the users that are wanted; `matching` tells how many they are, `at` when their sessions are counted.
+pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset, matching: i64, at: Moment) -> Result<Page<UserLine>> {
+    keyset.load_by(Way::to(conn, matching), |piece| {
+        let mut ids = users::table.filter(piece.condition()).into_boxed::<Backend>();
+        if let Some(condition) = condition(conn, query, Some(matching)) {
+            ids = ids.filter(piece.way.narrowing(condition));
+        }
+        let ids = ids.order(piece.order()).limit(piece.limit).select(users::id);
+        let of_api = sessions::table
+            .filter(sessions::user_id.eq(users::id.nullable()))
+            .filter(sessions::generation.ge(users::generation))
+            .filter(sessions::ended_at.is_null().and(sessions::expires_at.gt(at.now)));
+        let of_panel = panel_sessions::table
+            .filter(panel_sessions::user_id.eq(users::id.nullable()))
+            .filter(panel_sessions::expires_at.gt(at.now).and(panel_sessions::last_seen_at.gt(at.idle_since)));
+        let columns = (
+            users::id,
+            users::username,
+            users::email,
+            users::email_verified,
+            users::is_active,
+            users::is_staff,
+            users::is_superuser,
+            users::last_login,
+            users::date_joined,
+        );
+        let counts = (of_api.count().single_value(), of_panel.count().single_value());
+        let rows = users::table.filter(among("users.id", ids)).order(piece.order());
+        let rows: Vec<Columns> = rows.select((columns, counts)).load(conn)?;
+        Ok(rows.into_iter().map(UserLine::from).collect())
     })
+}
+
+impl From<Columns> for UserLine {
+    fn from((user, (of_api, of_panel)): Columns) -> Self {
+        let (id, username, email, email_verified, is_active, is_staff, is_superuser, last_login, date_joined) = user;
+        let sessions = of_api.unwrap_or(0) + of_panel.unwrap_or(0);
+        Self {
+            id,
+            username,
+            email,
+            email_verified,
+            is_active,
+            is_staff,
+            is_superuser,
+            last_login,
+            date_joined,
+            sessions,
+        }
+    }
 }
 
 /// How many users there are.
@@ -136,9 +215,13 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
     Ok(users::table.count().get_result(conn)?)
 }
 
-/// How many are wanted, counted up to `most`.
-pub fn count(conn: &mut Conn, query: &UserQuery, most: i64) -> Result<i64> {
-    Ok(count_of(matching(query).select(users::id).limit(most)).get_result(conn)?)
+/// How many are wanted, counted up to `most`; all there are comes first.
+pub fn counts(conn: &mut Conn, query: &UserQuery, most: i64) -> Result<(i64, i64)> {
+    let Some(condition) = condition(conn, query, None) else {
+        return total(conn).map(|total| (total, total));
+    };
+    let matching = users::table.filter(condition).limit(most).select(users::id);
+    Ok(counts_of(vec![Box::new(users::table.select(users::id))], vec![Box::new(matching)]).get_result(conn)?)
 }
 
 /// The names of some users, by id.
@@ -148,31 +231,31 @@ pub fn names(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<i64, String>> {
     Ok(rows.into_iter().collect())
 }
 
-/// How many living sessions each of these users has; those with none are left out.
-pub fn session_counts(conn: &mut Conn, ids: &[i64], now: Timestamp) -> Result<HashMap<i64, i64>> {
-    let rows: Vec<(Option<i64>, i64)> = sessions::table
-        .inner_join(users::table)
-        .filter(sessions::user_id.eq_any(ids.to_vec()))
-        .filter(sessions::generation.ge(users::generation))
-        .filter(sessions::ended_at.is_null())
-        .filter(sessions::expires_at.gt(now))
-        .group_by(sessions::user_id)
-        .select((sessions::user_id, diesel::dsl::count_star()))
-        .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(user, count)| Some((user?, count))).collect())
+/// The roles there are, by name, and which of them some users hold.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// Every role: its id and name.
+    pub roles: Vec<(i64, String)>,
+    /// The names of the roles that each user holds, in order.
+    pub names: HashMap<i64, Vec<String>>,
 }
 
-/// The names of the roles that each of these users holds, in order.
-pub fn role_names(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<i64, Vec<String>>> {
-    let rows: Vec<(i64, String)> = user_roles::table
-        .inner_join(roles::table)
-        .filter(user_roles::user_id.eq_any(ids.to_vec()))
-        .order(roles::name)
-        .select((user_roles::user_id, roles::name))
+/// Every role, and those that these users hold.
+pub fn held(conn: &mut Conn, ids: &[i64]) -> Result<Held> {
+    let theirs = user_roles::role_id.eq(roles::id).and(user_roles::user_id.eq_any(ids.to_vec()));
+    let rows: Vec<(i64, String, Option<i64>)> = roles::table
+        .left_join(user_roles::table.on(theirs))
+        .order((roles::name, roles::id))
+        .select((roles::id, roles::name, user_roles::user_id.nullable()))
         .load(conn)?;
-    let mut held: HashMap<i64, Vec<String>> = HashMap::new();
-    for (user, role) in rows {
-        held.entry(user).or_default().push(role);
+    let mut held = Held::default();
+    for (role, name, user) in rows {
+        if let Some(user) = user {
+            held.names.entry(user).or_default().push(name.clone());
+        }
+        if held.roles.last().is_none_or(|(last, _)| *last != role) {
+            held.roles.push((role, name));
+        }
     }
     Ok(held)
 }

@@ -125,13 +125,12 @@ fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("API keys sort by no column")) };
     let query = KeyQuery {
         search: asked.q().to_owned(),
+        owner: asked.choice("owner").map(str::to_owned),
         is_good: asked.choice("state").map(|state| (state == "active", now.at)),
         unused_since: asked.choice("unused").map(|_| now.at - UNUSED),
     };
     let page = api_key_list::page(conn, &query, &keyset)?;
-    let total = api_key_list::total(conn)?;
-    let most = COUNTED.saturating_add(1);
-    let matching = if asked.is_narrowed() { api_key_list::count(conn, &query, most)? } else { total };
+    let (total, matching) = api_key_list::counts(conn, &query, COUNTED.saturating_add(1))?;
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
@@ -142,11 +141,12 @@ pub async fn index(
     staff: Staff<View<ApiKeys>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let filters = vec![
+    let pairs = pairs(request.query_string().as_bytes());
+    let filters = [
         Filter::of("state", "State", &[("active", "Active"), ("expired", "Expired")]),
         Filter::of("unused", "Unused", &[("90d", "For 90 days")]),
     ];
-    let pairs = pairs(request.query_string().as_bytes());
+    let filters = Filter::named("owner", "Owner", &pairs).into_iter().chain(filters).collect();
     let asked = Asked::new(&KEYS, &pairs, staff.visit().usual_rows(), filters);
     let now = staff.now();
     let read = move |conn: &mut Conn| {

@@ -217,8 +217,7 @@ fn load(
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("the audit log sorts by no column")) };
     let query = query(&asked, now);
     let page = list::page(conn, &query, &keyset)?;
-    let total = list::total(conn)?;
-    let matching = if asked.is_narrowed() { list::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+    let (total, matching) = list::counts(conn, &query, COUNTED.saturating_add(1))?;
     let found = Found::of(&page, total, matching, Line::place);
     let rows = rows(conn, page.rows, sees, now)?;
     Ok((asked, found, rows))

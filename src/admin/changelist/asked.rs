@@ -79,6 +79,17 @@ impl Asked {
         chosen.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Says what a filter offers, where that is known only after the list was loaded; `false` if its choice is not among
+    /// it, so that the list should be asked for without.
+    pub fn offer(&mut self, name: &str, choices: Vec<(String, String)>) -> bool {
+        let filters = self.filters.iter_mut().zip(&self.chosen);
+        for (filter, chosen) in filters.filter(|(filter, _)| filter.name == name) {
+            filter.choices.clone_from(&choices);
+            return chosen.is_empty() || choices.iter().any(|(value, _)| value == chosen);
+        }
+        true
+    }
+
     /// The name of the column that sorts.
     pub fn sort_name(&self) -> &'static str {
         self.column.name

@@ -86,6 +86,14 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// A filter by something that only a link names, exactly: it is there while the URL has it.
+    pub fn named(name: &'static str, label: &'static str, pairs: &[(String, String)]) -> Option<Self> {
+        let (_, value) = pairs.iter().rfind(|(key, value)| key == name && !value.is_empty())?;
+        Some(Self::of(name, label, &[(value, value)]))
+    }
+}
+
 impl Column {
     /// A column that does not sort.
     pub const fn plain(label: &'static str, class: &'static str) -> Self {

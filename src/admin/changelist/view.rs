@@ -5,6 +5,9 @@ use super::{COUNTED, SIZES};
 use crate::admin::when::{count_words, thousands};
 use crate::db::keyset::{Page, Place};
 
+/// Filters that are in view; the rest is under *More filters*.
+const IN_VIEW: usize = 3;
+
 /// What was found of a list.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -72,8 +75,12 @@ pub struct View {
     pub q: String,
     /// What the toolbar's form carries besides its fields.
     pub kept: Vec<(&'static str, String)>,
-    /// The filters.
+    /// The filters in view.
     pub filters: Vec<Select>,
+    /// The other filters, under *More filters*.
+    pub more: Vec<Select>,
+    /// Whether one of those is in force, so that they are to be seen.
+    pub is_more_open: bool,
     /// How many rows there are: a figure, and what it counts.
     pub count: (String, String),
     /// The filters in force.
@@ -184,6 +191,8 @@ impl View {
     pub(super) fn new(asked: &Asked, found: &Found, actions: &[(&'static str, String)]) -> Self {
         let list = asked.list;
         let is_kept = |name: &str| matches!(name, "sort" | "rows");
+        let mut filters = selects(asked);
+        let more = filters.split_off(IN_VIEW.min(filters.len()));
         let kept = asked.state().into_iter().filter(|(name, value)| is_kept(name) && !value.is_empty());
         Self {
             title: list.title,
@@ -194,7 +203,9 @@ impl View {
             search: list.search,
             q: asked.q.clone(),
             kept: kept.collect(),
-            filters: selects(asked),
+            filters,
+            is_more_open: more.iter().any(|filter| filter.options.iter().any(|option| option.chosen)),
+            more,
             count: counts(asked, found),
             chips: chips(asked),
             actions: actions.to_vec(),

@@ -89,11 +89,8 @@ struct Page {
 /// The list as a URL asks for it. An author is named by `?author=`, exactly.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let made: Vec<(&str, &str)> = MADE.iter().map(|(value, label, _)| (*value, *label)).collect();
-    let author = pairs.iter().rfind(|(name, _)| name == "author").map_or("", |(_, value)| value.as_str());
-    let mut filters = vec![Filter::of("created", "Created", &made)];
-    if !author.is_empty() {
-        filters.insert(0, Filter::of("author", "Author", &[(author, author)]));
-    }
+    let created = Filter::of("created", "Created", &made);
+    let filters = Filter::named("author", "Author", pairs).into_iter().chain([created]).collect();
     Asked::new(&ARTICLES, pairs, usual_rows, filters)
 }
 
@@ -110,10 +107,8 @@ pub fn query(asked: &Asked, now: Now) -> ContentQuery {
 fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("articles sort by no column")) };
     let query = query(asked, now);
-    let page = content::articles(conn, &query, &keyset)?;
-    let total = content::total_articles(conn)?;
-    let most = COUNTED.saturating_add(1);
-    let matching = if asked.is_narrowed() { content::count_articles(conn, &query, most)? } else { total };
+    let (total, matching) = content::count_articles(conn, &query, COUNTED.saturating_add(1))?;
+    let page = content::articles(conn, &query, &keyset, matching)?;
     let found = Found::of(&page, total, matching, |one| one.place(&keyset.by));
     let row = |one: Article| Row {
         id: one.id,

@@ -34,7 +34,16 @@ static TASKS: Changelist = Changelist {
         Column::plain("Title", ""),
         Column::plain("Owner", ""),
         Column::plain("State", ""),
-        Column::plain("Due", ""),
+        Column {
+            name: "due",
+            label: "Due",
+            class: "",
+            sort: Some(Sort {
+                by: Some(content::TASKS_BY_DUE),
+                descending_first: false,
+                words: ("first due first", "last due first"),
+            }),
+        },
         Column {
             name: "created",
             label: "Created",
@@ -74,14 +83,11 @@ struct Page {
 
 /// The list as a URL asks for it. An owner is named by `?owner=`, exactly.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
-    let owner = pairs.iter().rfind(|(name, _)| name == "owner").map_or("", |(_, value)| value.as_str());
-    let mut filters = vec![
+    let filters = [
         Filter::of("done", "State", &[("no", "Open"), ("yes", "Done")]),
         Filter::of("due", "Due", &[("overdue", "Overdue"), ("7d", "Within 7 days")]),
     ];
-    if !owner.is_empty() {
-        filters.insert(0, Filter::of("owner", "Owner", &[(owner, owner)]));
-    }
+    let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
     Asked::new(&TASKS, pairs, usual_rows, filters)
 }
 
@@ -116,10 +122,8 @@ pub fn query(asked: &Asked, now: Now) -> ContentQuery {
 fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("tasks sort by no column")) };
     let query = query(asked, now);
-    let page = content::tasks(conn, &query, &keyset)?;
-    let total = content::total_tasks(conn)?;
-    let most = COUNTED.saturating_add(1);
-    let matching = if asked.is_narrowed() { content::count_tasks(conn, &query, most)? } else { total };
+    let (total, matching) = content::count_tasks(conn, &query, COUNTED.saturating_add(1))?;
+    let page = content::tasks(conn, &query, &keyset, matching)?;
     let found = Found::of(&page, total, matching, |one| one.place(&keyset.by));
     let row = |one: Task| Row {
         id: one.id,

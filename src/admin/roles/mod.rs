@@ -9,12 +9,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, Changelist, Column, Sort, View as ListView};
+use crate::admin::changelist::{Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Roles, Staff, View};
 use crate::admin::when::{Now, When};
-use crate::auth::permissions::Verb;
+use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::role;
@@ -113,20 +113,32 @@ struct Page {
     may_see_users: bool,
 }
 
+/// The list as a URL asks for it: roles that hold a permission, roles that do not.
+fn asked(pairs: &[(String, String)]) -> Asked {
+    let choice = |one: Permission| {
+        (one.to_string(), format!("{}: {}", area_label(one.area()), verb_label(one.verb()).to_lowercase()))
+    };
+    let choices: Vec<(String, String)> = Permission::all().map(choice).collect();
+    let filter = |name, label| Filter { name, label, any: "Any", choices: choices.clone() };
+    Asked::new(&ROLES, pairs, None, vec![filter("has", "Has"), filter("lacks", "Lacks")])
+}
+
 /// Roles are few: all are read, and sorted here.
-fn load(conn: &mut Conn, asked: &[(String, String)], now: Now) -> Result<(Asked, Found, Vec<Row>)> {
-    let asked = Asked::new(&ROLES, asked, None, Vec::new());
+fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let all = role::all(conn)?;
     let total = all.len();
     let ids: Vec<i64> = all.iter().map(|role| role.id).collect();
-    let (holders, permissions) = (role::holder_counts(conn, &ids)?, role::permission_counts(conn)?);
+    let (holders, permissions) = (role::holder_counts(conn, &ids)?, role::all_permissions(conn)?);
     let term = asked.q().to_lowercase();
+    let holds = |role: i64, name: &str| permissions.get(&role).is_some_and(|held| held.iter().any(|one| one == name));
     let mut rows: Vec<Row> = all
         .into_iter()
         .filter(|role| role.name.to_lowercase().contains(&term))
+        .filter(|role| asked.choice("has").is_none_or(|permission| holds(role.id, permission)))
+        .filter(|role| asked.choice("lacks").is_none_or(|permission| !holds(role.id, permission)))
         .map(|role| Row {
             users: holders.get(&role.id).copied().unwrap_or(0),
-            permissions: permissions.get(&role.id).and_then(|count| usize::try_from(*count).ok()).unwrap_or(0),
+            permissions: permissions.get(&role.id).map_or(0, Vec::len),
             changed: When::new(role.updated_at, now),
             id: role.id,
             name: role.name,
@@ -139,8 +151,7 @@ fn load(conn: &mut Conn, asked: &[(String, String)], now: Now) -> Result<(Asked,
     if asked.is_descending() {
         rows.reverse();
     }
-    let found = Found::all(rows.len(), total);
-    Ok((asked, found, rows))
+    Ok((Found::all(rows.len(), total), rows))
 }
 
 /// The list of roles.
@@ -149,8 +160,12 @@ pub async fn index(
     staff: Staff<View<Roles>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let (asked, now) = (pairs(request.query_string().as_bytes()), staff.now());
-    let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, now)).await?;
+    let (asked, now) = (asked(&pairs(request.query_string().as_bytes())), staff.now());
+    let read = move |conn: &mut Conn| {
+        let loaded = load(conn, &asked, now)?;
+        Ok((asked, loaded))
+    };
+    let (asked, (found, rows)) = site.db.read(read).await?;
     let may_add = staff.may("roles", Verb::Add);
     let first_act = may_add.then_some(("Add role", "/admin/roles/new/"));
     let page = Page {

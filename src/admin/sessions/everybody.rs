@@ -35,7 +35,7 @@ fn superuser(staff: &Staff<Revoke<Sessions>>) -> Result<(), PageError> {
 async fn asked(site: &Site) -> Result<Confirmation, PageError> {
     let at = moment(site);
     let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
-    let sessions = site.db.read(move |conn| session_list::count(conn, &live, COUNTED, at)).await?;
+    let sessions = site.db.read(move |conn| Ok(session_list::counts(conn, &live, COUNTED, at)?.1)).await?;
     Ok(Confirmation {
         heading: "Sign out all users?".to_owned(),
         words:
@@ -90,7 +90,7 @@ pub async fn sign_out(
             if is_first {
                 let object = Object { kind: "session", ..Object::default() };
                 let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
-                let count = session_list::count(conn, &live, COUNTED, at)?.saturating_sub(1);
+                let count = session_list::counts(conn, &live, COUNTED, at)?.1.saturating_sub(1);
                 audit.on(object).with([Change::fact("sessions_ended", count)]).append(conn)?;
             }
             let ids = session_list::signed_in_users(conn, after, BATCH, at)?;

@@ -151,11 +151,12 @@ struct Page {
 fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let kinds: Vec<(&str, &str)> = KINDS.iter().map(|(_, value, label)| (*value, *label)).collect();
     let seen: Vec<(&str, &str)> = SEEN.iter().map(|(value, label, _)| (*value, *label)).collect();
-    let filters = vec![
+    let filters = [
         Filter::of("kind", "Kind", &kinds),
         Filter::of("state", "State", &STATES),
         Filter::of("seen", "Last seen", &seen),
     ];
+    let filters = Filter::named("address", "Address", pairs).into_iter().chain(filters).collect();
     Asked::new(&SESSIONS, pairs, usual_rows, filters)
 }
 
@@ -166,6 +167,7 @@ fn query(asked: &Asked, now: Now) -> SessionQuery {
         search: asked.q().to_owned(),
         kind: kind.map(|(kind, ..)| *kind),
         is_live: asked.choice("state").map(|state| state == "live"),
+        ip: asked.choice("address").map(str::to_owned),
         seen_since: seen.map(|(_, _, seconds)| now.back(*seconds)),
     }
 }
@@ -173,10 +175,8 @@ fn query(asked: &Asked, now: Now) -> SessionQuery {
 fn load(conn: &mut Conn, asked: &Asked, at: Moment, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sessions sort by no column")) };
     let query = query(asked, now);
-    let page = session_list::page(conn, &query, &keyset, at)?;
-    let total = session_list::total(conn)?;
-    let most = COUNTED.saturating_add(1);
-    let matching = if asked.is_narrowed() { session_list::count(conn, &query, most, at)? } else { total };
+    let (total, matching) = session_list::counts(conn, &query, COUNTED.saturating_add(1), at)?;
+    let page = session_list::page(conn, &query, &keyset, matching, at)?;
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }

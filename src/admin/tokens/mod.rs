@@ -157,16 +157,17 @@ struct Page {
     may_export: bool,
 }
 
-/// The list as a URL asks for it; `kids` are the keys there are.
+/// The list as a URL asks for it, which names a user exactly by `?user=`; `kids` are the keys there are.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, kids: &[String]) -> Asked {
     let states: Vec<(&str, &str)> = STATES.iter().map(|(_, value, label)| (*value, *label)).collect();
     let within: Vec<(&str, &str)> = WITHIN.iter().map(|(value, label, _)| (*value, *label)).collect();
     let kids: Vec<(&str, &str)> = kids.iter().map(|kid| (kid.as_str(), kid.as_str())).collect();
-    let filters = vec![
+    let filters = [
         Filter::of("state", "State", &states),
         Filter::of("expires", "Expires", &within),
         Filter::of("kid", "Key id", &kids),
     ];
+    let filters = Filter::named("user", "User", pairs).into_iter().chain(filters).collect();
     Asked::new(&TOKENS, pairs, usual_rows, filters)
 }
 
@@ -177,6 +178,7 @@ pub fn query(asked: &Asked) -> TokenQuery {
     TokenQuery {
         search: asked.q().to_owned(),
         user: None,
+        username: asked.choice("user").map(str::to_owned),
         state: state.map(|(state, ..)| *state),
         expires_within: within.map(|(_, _, seconds)| Duration::from_secs(*seconds)),
         kid: asked.choice("kid").map(str::to_owned),
@@ -191,10 +193,8 @@ pub fn kids(site: &Site) -> Vec<String> {
 fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("tokens sort by no column")) };
     let query = query(asked);
-    let page = token_list::page(conn, &query, &keyset, now.at)?;
-    let total = token_list::total(conn)?;
-    let most = COUNTED.saturating_add(1);
-    let matching = if asked.is_narrowed() { token_list::count(conn, &query, most, now.at)? } else { total };
+    let (total, matching) = token_list::counts(conn, &query, COUNTED.saturating_add(1), now.at)?;
+    let page = token_list::page(conn, &query, &keyset, matching, now.at)?;
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }

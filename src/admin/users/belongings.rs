@@ -79,7 +79,7 @@ pub async fn tokens(
             rows: MOST.try_into().unwrap_or(1),
         };
         let query = TokenQuery { user: Some(id), ..TokenQuery::default() };
-        token_list::page(conn, &query, &keyset, now.at)
+        token_list::page(conn, &query, &keyset, 0, now.at)
     };
     let (head, page) = with_head(&site, &staff, id, "tokens", load).await?;
     let page = TokensPage {

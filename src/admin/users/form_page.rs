@@ -205,10 +205,10 @@ pub fn role_boxes(conn: &mut Conn, actor: &Actor, target: Option<(i64, &[Role])>
 /// # Errors
 /// The database's.
 pub fn allowed(conn: &mut Conn, roles: &[Role]) -> Result<(Vec<Allowed>, usize)> {
-    let mut sets = Vec::new();
-    for role in roles {
-        sets.push((role.name.clone(), PermissionSet::named(&role::permissions(conn, role.id)?)));
-    }
+    let all = role::all_permissions(conn)?;
+    let none = Vec::new();
+    let set = |role: &Role| (role.name.clone(), PermissionSet::named(all.get(&role.id).unwrap_or(&none)));
+    let sets: Vec<_> = roles.iter().map(set).collect();
     let (mut areas, mut count) = (Vec::new(), 0);
     for (area, verbs) in AREAS {
         let mut grants: Vec<Grant> = Vec::new();

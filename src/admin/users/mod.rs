@@ -23,15 +23,15 @@ use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, html};
+use crate::admin::sessions::moment;
 use crate::admin::staff::{Staff, Users, View};
 use crate::admin::when::{Now, When, thousands};
 use crate::auth::permissions::Verb;
-use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::error::Result;
-use crate::model::panel_session;
-use crate::model::role::{self, Role};
-use crate::model::user_list::{self, HeldRole, UserLine, UserQuery, UserState};
+use crate::error::{Error, Result};
+use crate::model::session_list::Moment;
+use crate::model::sign_in;
+use crate::model::user_list::{self, HeldRole, Rank, SignedIn, UserLine, UserQuery, UserState};
 use crate::rest::payload::pairs;
 use crate::site::Site;
 
@@ -81,6 +81,13 @@ static USERS: Changelist = Changelist {
     default: "joined",
 };
 
+const STATES: [(&str, &str); 4] =
+    [("active", "Active"), ("inactive", "Inactive"), ("locked", "Locked"), ("unverified", "E-mail not verified")];
+const RANKS: [(&str, &str); 2] = [("staff", "Staff"), ("superuser", "Superuser")];
+/// Days within which the last sign-in was, and days before which it was.
+const SEEN: [(&str, &str, u64); 3] =
+    [("24h", "In the last 24 hours", 1), ("7d", "In the last 7 days", 7), ("30d", "In the last 30 days", 30)];
+const UNSEEN: [(&str, &str, u64); 2] = [("30d-ago", "Over 30 days ago", 30), ("90d-ago", "Over 90 days ago", 90)];
 /// Words of a search that are looked for.
 const MOST_WORDS: usize = 8;
 /// Badges of a row; the rest is counted.
@@ -129,7 +136,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(user: UserLine, roles: Vec<String>, sessions: i64, must_be_verified: bool, now: Now) -> Self {
+    fn new(user: UserLine, roles: Vec<String>, must_be_verified: bool, now: Now) -> Self {
         let mut badges = rank(user.is_staff, user.is_superuser);
         badges.extend(roles.into_iter().map(|role| Badge { kind: "", text: role, icon: "" }));
         let more = badges.split_off(BADGES.min(badges.len()));
@@ -139,7 +146,7 @@ impl Row {
             status: status(user.is_active, user.email_verified, must_be_verified),
             badges,
             more: more.into_iter().map(|badge| badge.text).collect(),
-            sessions: thousands(sessions),
+            sessions: thousands(user.sessions),
             last_login: user.last_login.map(|at| When::new(at, now)),
             joined: When::new(user.date_joined, now),
             username: user.username,
@@ -162,26 +169,41 @@ struct Page {
     may_delete: bool,
 }
 
-/// The list as a URL asks for it; `roles` are those there are.
-pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[Role]) -> Asked {
-    Asked::new(&USERS, pairs, usual_rows, filters(roles))
+/// The list as a URL asks for it; `roles` are those there are, by id and name.
+pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i64, String)]) -> Asked {
+    let choices = |all: &[(&'static str, &'static str, u64)]| -> Vec<(&'static str, &'static str)> {
+        all.iter().map(|(value, label, _)| (*value, *label)).collect()
+    };
+    let seen: Vec<_> = choices(&SEEN).into_iter().chain(choices(&UNSEEN)).chain([("never", "Never")]).collect();
+    let filters = vec![
+        Filter::of("status", "Status", &STATES),
+        Filter { name: "role", label: "Role", any: "Any", choices: role_choices(roles) },
+        Filter::of("seen", "Last sign-in", &seen),
+        Filter::of("rank", "Rank", &RANKS),
+    ];
+    Asked::new(&USERS, pairs, usual_rows, filters)
 }
 
-fn filters(roles: &[Role]) -> Vec<Filter> {
-    let mut held: Vec<(String, String)> = roles.iter().map(|role| (role.id.to_string(), role.name.clone())).collect();
-    held.push(("none".to_owned(), "No role".to_owned()));
-    let states = [("active", "Active"), ("inactive", "Inactive"), ("unverified", "E-mail not verified")];
-    vec![Filter::of("status", "Status", &states), Filter { name: "role", label: "Role", any: "Any", choices: held }]
+fn role_choices(roles: &[(i64, String)]) -> Vec<(String, String)> {
+    let none = ("none".to_owned(), "No role".to_owned());
+    roles.iter().map(|(id, name)| (id.to_string(), name.clone())).chain([none]).collect()
 }
 
-/// What the list is narrowed to.
-pub fn query(asked: &Asked) -> UserQuery {
-    UserQuery {
+/// What the list is narrowed to. Who is locked out is asked of the limits on signing in.
+///
+/// # Errors
+/// The database's.
+pub async fn query(site: &Site, asked: &Asked, now: Now) -> Result<UserQuery> {
+    let ago = |all: &[(&str, &str, u64)], value: &str| {
+        all.iter().find(|(one, ..)| *one == value).map(|(_, _, days)| now.back(days * 86_400))
+    };
+    Ok(UserQuery {
         words: asked.q().split_whitespace().take(MOST_WORDS).map(str::to_owned).collect(),
         state: match asked.choice("status") {
             Some("active") => Some(UserState::Active),
             Some("inactive") => Some(UserState::Inactive),
             Some("unverified") => Some(UserState::Unverified),
+            Some("locked") => Some(UserState::Locked(locked(site).await?)),
             _ => None,
         },
         role: match asked.choice("role") {
@@ -189,7 +211,31 @@ pub fn query(asked: &Asked) -> UserQuery {
             Some(id) => id.parse().ok().map(HeldRole::Role),
             None => None,
         },
+        rank: match asked.choice("rank") {
+            Some("staff") => Some(Rank::Staff),
+            Some("superuser") => Some(Rank::Superuser),
+            _ => None,
+        },
+        signed_in: asked.choice("seen").map(|seen| match (ago(&SEEN, seen), ago(&UNSEEN, seen)) {
+            (Some(at), _) => SignedIn::Since(at),
+            (_, Some(at)) => SignedIn::NotSince(at),
+            _ => SignedIn::Never,
+        }),
+    })
+}
+
+/// The users whose sign-ins are held back for all who are strangers, since too many have failed.
+async fn locked(site: &Site) -> Result<Vec<i64>> {
+    let Some(rate) = site.settings.throttle.login_account else { return Ok(Vec::new()) };
+    let (since, failures) = (site.clock.now() - rate.per, rate.requests.into());
+    let tried = site.db.read(move |conn| sign_in::failing_users(conn, since, failures)).await?;
+    let mut locked = Vec::new();
+    for (id, username) in tried {
+        if site.sign_in.limits().holds_back(&username).await {
+            locked.push(id);
+        }
     }
+    Ok(locked)
 }
 
 /// What one look at the database brings for a page of the list.
@@ -201,28 +247,26 @@ struct Loaded {
 
 fn load(
     conn: &mut Conn,
-    asked: &[(String, String)],
-    usual_rows: Option<usize>,
+    mut asked: Asked,
+    query: &UserQuery,
     must_be_verified: bool,
-    idle_since: Timestamp,
+    at: Moment,
     now: Now,
-) -> Result<Loaded> {
-    let asked = self::asked(asked, usual_rows, &role::all(conn)?);
-    let Some(keyset) = asked.keyset() else { return Err(crate::error::Error::internal("users sort by no column")) };
-    let query = query(&asked);
-    let page = user_list::page(conn, &query, &keyset)?;
-    let total = user_list::total(conn)?;
-    let matching = if asked.is_narrowed() { user_list::count(conn, &query, COUNTED.saturating_add(1))? } else { total };
+) -> Result<Option<Loaded>> {
+    let Some(keyset) = asked.keyset() else { return Err(Error::internal("users sort by no column")) };
+    let (total, matching) = user_list::counts(conn, query, COUNTED.saturating_add(1))?;
+    let page = user_list::page(conn, query, &keyset, matching, at)?;
     let found = Found::of(&page, total, matching, |user| user.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().map(|user| user.id).collect();
-    let (mut roles, sessions) = (user_list::role_names(conn, &ids)?, user_list::session_counts(conn, &ids, now.at)?);
-    let in_panel = panel_session::live_counts(conn, &ids, now.at, idle_since)?;
+    let mut held = user_list::held(conn, &ids)?;
+    if !asked.offer("role", role_choices(&held.roles)) {
+        return Ok(None);
+    }
     let row = |user: UserLine| {
-        let held = roles.remove(&user.id).unwrap_or_default();
-        let live = [&sessions, &in_panel].into_iter().filter_map(|counts| counts.get(&user.id)).sum();
-        Row::new(user, held, live, must_be_verified, now)
+        let roles = held.names.remove(&user.id).unwrap_or_default();
+        Row::new(user, roles, must_be_verified, now)
     };
-    Ok(Loaded { rows: page.rows.into_iter().map(row).collect(), found, asked })
+    Ok(Some(Loaded { rows: page.rows.into_iter().map(row).collect(), found, asked }))
 }
 
 /// The list of users.
@@ -231,10 +275,19 @@ pub async fn index(
     staff: Staff<View<Users>>,
     request: actix_web::HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
-    let (must_be_verified, now) = (site.settings.accounts.require_verified_email, staff.now());
-    let idle_since = now.at - site.settings.admin.session_idle;
-    let loaded = site.db.read(move |conn| load(conn, &asked, usual_rows, must_be_verified, idle_since, now)).await?;
+    let (mut pairs, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
+    let (must_be_verified, at) = (site.settings.accounts.require_verified_email, moment(&site));
+    let now = staff.now();
+    let loaded = loop {
+        // The role asked for is taken to be there, until the roles are read with those of the users on the page.
+        let role = pairs.iter().rfind(|(name, _)| name == "role").and_then(|(_, value)| value.parse().ok());
+        let asked = asked(&pairs, usual_rows, &role.map(|id: i64| (id, String::new())).into_iter().collect::<Vec<_>>());
+        let query = query(&site, &asked, now).await?;
+        match site.db.read(move |conn| load(conn, asked, &query, must_be_verified, at, now)).await? {
+            Some(loaded) => break loaded,
+            None => pairs.retain(|(name, _)| name != "role"),
+        }
+    };
     let may_add = staff.may("users", Verb::Add);
     let first_act = may_add.then_some(("Add user", "/admin/users/new/"));
     let list = loaded.asked.view(&loaded.found, &bulk::offered(&staff));

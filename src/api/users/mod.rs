@@ -132,7 +132,7 @@ fn page(conn: &mut Conn, query: &ListQuery) -> Result<Page<Shown>> {
         Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
     })?;
     let ids: Vec<i64> = page.results.iter().map(|user| user.id).collect();
-    let mut roles = user_list::role_names(conn, &ids)?;
+    let mut roles = user_list::held(conn, &ids)?.names;
     Ok(page.map(|user: User| {
         let held = roles.remove(&user.id).unwrap_or_default();
         Shown::of(user, held)

@@ -7,7 +7,7 @@ use super::entry::{Change, read_changes};
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{audit_entries, users};
-use crate::db::sql::count_of;
+use crate::db::sql::counts_of;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 
@@ -169,14 +169,11 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line
     })
 }
 
-/// How many there are.
-pub fn total(conn: &mut Conn) -> Result<i64> {
-    Ok(audit_entries::table.count().get_result(conn)?)
-}
-
-/// How many are wanted, counted up to `most`.
-pub fn count(conn: &mut Conn, query: &Query, most: i64) -> Result<i64> {
-    Ok(count_of(query.rows().select(audit_entries::id).limit(most)).get_result(conn)?)
+/// How many there are, and how many are wanted, counted up to `most`.
+pub fn counts(conn: &mut Conn, query: &Query, most: i64) -> Result<(i64, i64)> {
+    let all = audit_entries::table.select(audit_entries::id);
+    let matching = query.rows().select(audit_entries::id).limit(most);
+    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
 }
 
 /// From when the oldest entry is.

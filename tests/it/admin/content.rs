@@ -84,3 +84,23 @@ async fn who_may_only_look_is_offered_nothing_and_does_nothing() {
 async fn root_sees(panel: &Panel, title: &str) {
     panel.signed_in("root").await.get("/admin/articles/?q=GATES").await.says(title).says("1 of 1 article matches");
 }
+
+#[actix_web::test]
+async fn tasks_are_sorted_by_the_day_they_are_due_and_those_without_one_come_last() {
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    for (title, due) in
+        [("Never", ""), ("Late", "2026-03-01"), ("Early", "2025-12-24"), ("Nowhen", ""), ("Middle", "2026-01-15")]
+    {
+        let fields = [("title", title), ("description", ""), ("due_date", due), ("owner", "root")];
+        root.submit("/admin/tasks/new/", &fields).await.is(303);
+    }
+    for (sort, expected) in [
+        ("due", ["Early", "Middle", "Late", "Never", "Nowhen"]),
+        ("-due", ["Late", "Middle", "Early", "Nowhen", "Never"]),
+    ] {
+        let words = root.get(&format!("/admin/tasks/?sort={sort}")).await.is(200).words();
+        let places: Vec<usize> = expected.iter().map(|title| words.rfind(&format!("{title} root")).unwrap()).collect();
+        assert!(places.is_sorted(), "{sort}: {words}");
+    }
+}

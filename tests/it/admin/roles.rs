@@ -99,3 +99,23 @@ async fn what_a_role_allows_is_told_on_its_holders_page() {
     let page = root.get(&format!("/admin/users/{ann}/")).await.says("What this allows: 3 permissions");
     page.says("Users view, change (Role of ann) Sessions view (Role of ann)");
 }
+
+#[actix_web::test]
+async fn roles_are_found_by_what_they_hold_and_by_what_they_lack() {
+    let panel = Panel::new().await;
+    panel.role("Reads", &["users.view", "audit.view"]).await;
+    panel.role("Writes", &["users.view", "users.change"]).await;
+    panel.role("Nothing", &[]).await;
+    let root = panel.signed_in("root").await;
+    for (query, shown) in [
+        ("has=users.view", ["Reads", "Writes"].as_slice()),
+        ("has=users.view&lacks=users.change", &["Reads"]),
+        ("lacks=users.view", &["Nothing"]),
+        ("has=users.fly", &["Nothing", "Reads", "Writes"]),
+    ] {
+        let page = root.get(&format!("/admin/roles/?{query}")).await.is(200);
+        for role in ["Nothing", "Reads", "Writes"] {
+            assert_eq!(page.link(role).is_some(), shown.contains(&role), "{query}: {role}");
+        }
+    }
+}

@@ -30,6 +30,9 @@ async fn sessions_of_api_and_panel_are_found_in_one_list() {
         ("?kind=admin", [false, false, true]),
         ("?state=live", [false, true, true]),
         ("?state=ended", [true, false, false]),
+        ("?address=127.0.0.1", [true, true, true]),
+        ("?address=127.0.0.1&state=ended", [true, false, false]),
+        ("?address=127.0.0", [false, false, false]),
         ("?seen=1h", [false, true, true]),
         ("?seen=24h&sort=started", [true, true, true]),
     ] {
@@ -39,6 +42,14 @@ async fn sessions_of_api_and_panel_are_found_in_one_list() {
         assert_eq!(shown, shows, "{query}");
     }
     root.get(&format!("/admin/sessions/?q={live}")).await.says("1 of 3 sessions matches");
+    assert_eq!(root.get("/admin/sessions/").await.link("127.0.0.1").unwrap(), "/admin/sessions/?address=127.0.0.1");
+    // A sign-out everywhere ends a session without a word in its row.
+    root.submit("/admin/users/2/sign-out/", &[]).await.is(303);
+    root.get("/admin/sessions/?state=ended").await.says("2 of 3 sessions match");
+    root.get("/admin/tokens/?state=revoked").await.says("2 of 2 tokens match");
+    root.get("/admin/tokens/?state=live").await.says("0 of 2 tokens match");
+    root.get("/admin/tokens/?user=ann").await.says("2 of 2 tokens match").says("User: ann");
+    root.get("/admin/tokens/?user=an").await.says("0 of 2 tokens match");
 }
 
 /// Pages of two tables in one order: every row stands on one page, forwards and back.

@@ -39,6 +39,11 @@ async fn users_are_found_by_name_address_and_id_and_by_their_state_and_role() {
     ] {
         assert_eq!(names(&root, &format!("/admin/users/?{query}")).await, expected, "{query}");
     }
+    assert_eq!(
+        names(&root, "/admin/users/?role=99&status=inactive").await,
+        ["off"],
+        "a role that is gone is no filter"
+    );
     let page = root.get("/admin/users/?q=zanzibar&status=active").await;
     page.says("No user matches “zanzibar”").says("One filter is on").says("0 of 4 users match").says("Status: Active");
 }
@@ -333,4 +338,68 @@ async fn more_than_a_hundred_are_counted_by_whoever_does_it() {
     fields.push(("confirm", "101"));
     root.send("/admin/users/", "/admin/confirm/", &fields).await.is(303);
     root.get("/admin/users/").await.says("101 users were signed out everywhere.");
+}
+
+#[actix_web::test]
+async fn users_are_found_by_their_rank_and_by_their_last_sign_in() {
+    let panel = Panel::with(|settings| settings.jwt.update_last_login = true).await;
+    panel.user("ann", |_| ()).await;
+    panel.user("old", |_| ()).await;
+    panel.staff("sam", &[]).await;
+    panel.tokens("old").await;
+    panel.wait(40 * 24 * 60);
+    panel.tokens("ann").await;
+    let root = panel.signed_in("root").await;
+    for (query, expected) in [
+        ("rank=staff", vec!["root", "sam"]),
+        ("rank=superuser", vec!["root"]),
+        ("seen=24h", vec!["ann", "root"]),
+        ("seen=30d&rank=staff", vec!["root"]),
+        ("seen=30d-ago", vec!["old"]),
+        ("seen=90d-ago", vec![]),
+        ("seen=never", vec!["sam"]),
+    ] {
+        assert_eq!(names(&root, &format!("/admin/users/?{query}&sort=username")).await, expected, "{query}");
+    }
+}
+
+/// Three selects are in view; one more is, once it narrows the list.
+#[actix_web::test]
+async fn what_filters_do_not_fit_stand_under_more_filters() {
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    let page = root.get("/admin/users/").await.says("More filters");
+    let (before, after) = page.text.split_once("<details class=\"c-more c-toolbar__more\">").unwrap();
+    assert_eq!((before.matches("id=\"f-").count(), after.matches("id=\"f-").count()), (3, 1));
+    let page = root.get("/admin/users/?rank=staff").await.says("Rank: Staff");
+    assert!(page.text.contains("<details class=\"c-more c-toolbar__more\" open>"));
+    root.get("/admin/articles/").await.is_silent_on("More filters");
+}
+
+#[actix_web::test]
+async fn users_whose_sign_ins_are_held_back_are_found_until_they_are_not() {
+    use portcullis::settings::Rate;
+    let hour = std::time::Duration::from_secs(3600);
+    let panel = Panel::with(|settings| {
+        settings.throttle.login = Some(Rate { requests: 100, per: hour });
+        settings.throttle.login_address = None;
+        settings.throttle.login_account = Some(Rate { requests: 3, per: hour });
+    })
+    .await;
+    panel.user("ann", |_| ()).await;
+    panel.user("bob", |_| ()).await;
+    let root = panel.signed_in("root").await;
+    let fail = async |name: &str, times: usize| {
+        for _ in 0..times {
+            panel.api("/api/token/", "", Some(json!({ "username": name, "password": "wrong" }))).await;
+        }
+        panel.wait(1);
+        portcullis::ops::limits::write_down(&panel.app.site).await.unwrap();
+    };
+    fail("ann", 3).await;
+    fail("bob", 2).await;
+    assert_eq!(names(&root, "/admin/users/?status=locked").await, ["ann"]);
+    panel.wait(59);
+    let root = panel.signed_in("root").await;
+    assert_eq!(names(&root, "/admin/users/?status=locked").await, Vec::<String>::new());
 }

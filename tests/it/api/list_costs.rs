@@ -1,13 +1,12 @@
 //! A list costs what its owner has, however many rows others have: the plans of the very statements that it runs.
 
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::Text;
 use portcullis::db::Target;
 use serde_json::Value;
 
 use crate::support::app::TestApp;
 use crate::support::client::Client;
+use crate::support::plans::{plan, whole};
 use crate::support::statements::{sent, watch};
 
 /// Twenty-five tasks of Ann's among ten thousand of four hundred others; some of each are due.
@@ -26,55 +25,6 @@ fn fill(target: &Target, ann: i64) {
          ANALYZE;"
     );
     target.connect().unwrap().batch_execute(&sql).unwrap();
-}
-
-/// A statement with its values in their places.
-fn whole(statement: &str) -> String {
-    let (sql, values) = statement.split_once(" -- binds: ").unwrap_or((statement, "[]"));
-    let values = values.strip_prefix('[').and_then(|values| values.strip_suffix(']')).unwrap();
-    // As Rust prints them: texts in quotes, numbers, a day, a time in brackets.
-    let mut values = values.split(", ").filter(|value| !value.is_empty()).map(|value| {
-        let inner = value.rsplit('(').next().unwrap().trim_end_matches(')');
-        match serde_json::from_str(inner) {
-            Ok(Value::String(text)) => format!("'{}'", text.replace('\'', "''")),
-            Ok(other) => other.to_string(),
-            Err(_) => format!("'{inner}'"),
-        }
-    });
-    let mut whole = String::new();
-    let mut rest = sql;
-    while let Some(at) = rest.find(['?', '$']) {
-        whole.push_str(&rest[..at]);
-        whole.push_str(&values.next().unwrap());
-        rest = rest[at + 1..].trim_start_matches(|c: char| c.is_ascii_digit());
-    }
-    assert_eq!(values.next(), None, "{statement}");
-    whole + rest
-}
-
-/// How the database goes about it, a step a line.
-fn plan(target: &Target, statement: &str) -> Vec<String> {
-    #[derive(QueryableByName)]
-    struct Sqlite {
-        #[diesel(sql_type = Text)]
-        detail: String,
-    }
-    #[derive(QueryableByName)]
-    struct Postgres {
-        #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-        line: String,
-    }
-    let mut conn = target.connect().unwrap();
-    match target {
-        Target::Sqlite(_) => {
-            let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(&mut conn).unwrap();
-            steps.into_iter().map(|Sqlite { detail }| detail).collect()
-        }
-        Target::Postgres(_) => {
-            let steps = diesel::sql_query(format!("EXPLAIN {statement}")).load(&mut conn).unwrap();
-            steps.into_iter().map(|Postgres { line }| line).collect()
-        }
-    }
 }
 
 /// Asks for a list, and fails unless each of its statements goes by the owner.

@@ -4,6 +4,7 @@
 mod audit;
 mod models;
 mod schema;
+mod search;
 mod writer;
 
 use portcullis::db::Conn;

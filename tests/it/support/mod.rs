@@ -11,6 +11,7 @@ pub mod letters;
 pub mod mail_server;
 pub mod panel;
 pub mod people;
+pub mod plans;
 pub mod postgres;
 pub mod process;
 pub mod provider;

@@ -37,6 +37,13 @@ impl Panel {
         panel
     }
 
+    /// One on PostgreSQL, whatever the other stories run on.
+    pub async fn on_postgres() -> Self {
+        let panel = Self { app: TestApp::on_postgres_with(no_limits).await };
+        panel.user("root", |new| (new.is_staff, new.is_superuser) = (true, true)).await;
+        panel
+    }
+
     /// A panel that nobody has set up yet.
     pub async fn without_administrator(change: impl FnOnce(&mut Settings)) -> Self {
         let app = TestApp::with(|settings| {

@@ -57,6 +57,7 @@ pub const ACTS: [(&str, &str, &str); 43] = [
     ("/signing-keys/rotate/", "signing_key.rotate", "signing key"),
     ("/signing-keys/{kid}/", "signing_key.retire", "signing key"),
     ("/confirm/", "panel.bulk", ""),
+    ("/undo/", "panel.undo", "user"),
     ("/again/", "panel.password_again", "user"),
     ("/me/password/", "user.password", "user"),
     ("/me/preferences/", "user.preferences", "user"),

@@ -31,9 +31,11 @@ pub mod settings;
 pub mod setup;
 pub mod sign_ins;
 pub mod signing_keys;
+pub mod slices;
 pub mod staff;
 pub mod tokens;
 pub mod two_factor;
+pub mod undo;
 pub mod users;
 pub mod visit;
 pub mod when;
@@ -144,6 +146,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/sign-ins/", page().to(sign_ins::index))
         .route("/sign-ins/export.csv", web::get().to(export::sign_ins))
         .route("/confirm/", web::post().to(bulk::act))
+        .route("/undo/", web::post().to(undo::take_back))
         .route("/again/", page().to(again::page))
         .route("/again/", web::post().to(again::confirm))
         .route("/articles/", page().to(content::articles::index))

@@ -56,6 +56,7 @@ pub const ACTIONS: [(&str, &str); 52] = [
     ("panel.sign_out", "Signed out of the panel"),
     ("panel.password_again", "Password shown again"),
     ("panel.bulk", "Done to many"),
+    ("panel.undo", "Undone"),
     ("audit.sweep", "Audit log swept"),
 ];
 

@@ -229,6 +229,7 @@ pub async fn deactivate(
     let id = *id;
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let audit = staff.audits(&site, "user.deactivate").because(form.sent.value("reason"));
+    let act = audit.act();
     let switch_off = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
@@ -241,11 +242,12 @@ pub async fn deactivate(
         let (was, username) = (target.state.active, target.state.username);
         let changes = Changed::of("is_active", was, false).into_iter().chain([Changed::fact("sessions_ended", ended)]);
         audit.on(Object::user(id, &*username)).with(changes).append(conn)?;
-        Ok(Ok((username, ended)))
+        Ok(Ok((username, ended, was)))
     };
-    let (username, ended) = staff.write(&site, switch_off).await??;
+    let (username, ended, was) = staff.write(&site, switch_off).await??;
     let flash = Flash::done(format!("{username} was deactivated."))
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    let flash = if was { flash.undoing(&act) } else { flash };
     staff.done(&site, &flash);
     Ok(see_other(&format!("/admin/users/{id}/")))
 }

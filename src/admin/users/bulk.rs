@@ -7,7 +7,7 @@ use crate::admin::confirm::Choice;
 use crate::admin::error::PageError;
 use crate::admin::staff::Staff;
 use crate::admin::users::sessions::{after_end_of_all, end_all};
-use crate::admin::users::{Actor, Target};
+use crate::admin::users::{Actor, Target, roles_moved};
 use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::auth::grants::Grants;
@@ -170,10 +170,14 @@ pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpRe
         audit: staff.audits(site, act.code()).because(answer.sent.value("reason")),
         now: site.clock.now(),
     };
+    let undo = work.audit.act();
     let outcome = staff.write(site, move |conn| work.carry_out(conn, &ids)).await?;
     let users = count_words(outcome.done, "user", "users");
     let mut flash =
         Flash::done(act.done(&users, outcome.done == 1, &chosen)).adding(outcome.in_words("session", "sessions"));
+    if act != Act::SignOut {
+        flash = flash.undoing(&undo);
+    }
     if outcome.done == 0 {
         flash = Flash::warning("Nothing was changed.").adding(outcome.in_words("session", "sessions"));
     }
@@ -262,12 +266,14 @@ impl Work {
                     return Ok(false);
                 }
                 changes.extend(Change::of("roles", "", name));
+                changes.extend(roles_moved(&[(*role, true)]));
             }
             (Act::TakeRole, Some((role, name))) => {
                 if !role::take(conn, *role, id)? {
                     return Ok(false);
                 }
                 changes.extend(Change::of("roles", name, ""));
+                changes.extend(roles_moved(&[(*role, false)]));
             }
             (Act::GiveRole | Act::TakeRole, None) => return Ok(false),
         }

@@ -14,6 +14,7 @@ mod rules;
 pub mod sessions;
 
 pub use crate::auth::actor::{Actor, Target};
+pub use rules::roles_moved;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};

@@ -22,6 +22,7 @@ mod settings;
 mod signing_keys;
 mod tokens;
 mod two_factor;
+mod undo;
 mod users;
 mod zones;
 

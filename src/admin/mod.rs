@@ -20,6 +20,7 @@ pub mod export;
 pub mod form;
 pub mod guard;
 pub mod inspector;
+pub mod jobs;
 pub mod layout;
 pub mod login;
 pub mod me;
@@ -146,6 +147,8 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/sign-ins/", page().to(sign_ins::index))
         .route("/sign-ins/export.csv", web::get().to(export::sign_ins))
         .route("/confirm/", web::post().to(bulk::act))
+        .route("/jobs/{id}/", page().to(jobs::page))
+        .route("/jobs/{id}/stop/", web::post().to(jobs::stop))
         .route("/undo/", web::post().to(undo::take_back))
         .route("/again/", page().to(again::page))
         .route("/again/", web::post().to(again::confirm))

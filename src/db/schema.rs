@@ -1,6 +1,10 @@
 //! The tables as diesel sees them: one description for both databases, kept by hand beside the migrations.
 #![allow(missing_docs)] // `table!` documents nothing that it makes
 
+mod jobs;
+
+pub use jobs::{bulk_job_rows, bulk_jobs};
+
 diesel::table! {
     users (id) {
         id -> BigInt,

@@ -11,9 +11,11 @@ use crate::admin::users::sessions::{after_end_of_all, end_all, living};
 use crate::admin::users::{Actor, Target};
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When, count_words};
+use crate::auth::grants::Grants;
+use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Change as Changed, Object};
+use crate::model::audit::{Audit, Change as Changed, Object};
 use crate::model::belongings::{self, Belongings};
 use crate::model::session::Ended;
 use crate::model::user::{self, User};
@@ -328,18 +330,8 @@ pub async fn delete(
         if let Some(rule) = actor.must_stay(&target, "delete") {
             return Ok(Err(PageError::Rule(rule)));
         }
-        let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(actor.id), now)?;
-        let ended = end_all(conn, &grants, id, now)?;
-        let (own, username) = (belongings::of(conn, id, now)?, target.state.username);
-        user::delete(conn, id)?;
-        let counts = [
-            Changed::fact("sessions_ended", ended),
-            Changed::fact("tokens_revoked", revoked),
-            Changed::fact("articles_deleted", own.articles),
-            Changed::fact("tasks_deleted", own.tasks),
-        ];
-        audit.on(Object::user(id, &*username)).with(counts).append(conn)?;
-        Ok(Ok((username, ended, revoked)))
+        let (ended, revoked) = remove(conn, &grants, audit, &target, actor.id, now)?;
+        Ok(Ok((target.state.username, ended, revoked)))
     };
     let (username, ended, revoked) = staff.write(&site, delete).await??;
     let flash = Flash::done(format!("{username} was deleted.")).adding(format!(
@@ -349,4 +341,31 @@ pub async fn delete(
     ));
     staff.done(&site, &flash);
     Ok(see_other("/admin/users/"))
+}
+
+/// Deletes an account inside the caller's transaction; returns how many sessions ended and how many tokens were revoked.
+///
+/// # Errors
+/// The database's.
+pub fn remove(
+    conn: &mut Conn,
+    grants: &Grants,
+    audit: Audit,
+    target: &Target,
+    by: i64,
+    now: Timestamp,
+) -> Result<(usize, usize)> {
+    let id = target.id;
+    let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(by), now)?;
+    let ended = end_all(conn, grants, id, now)?;
+    let own = belongings::of(conn, id, now)?;
+    user::delete(conn, id)?;
+    let counts = [
+        Changed::fact("sessions_ended", ended),
+        Changed::fact("tokens_revoked", revoked),
+        Changed::fact("articles_deleted", own.articles),
+        Changed::fact("tasks_deleted", own.tasks),
+    ];
+    audit.on(Object::user(id, &*target.state.username)).with(counts).append(conn)?;
+    Ok((ended, revoked))
 }

@@ -112,7 +112,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 32] = [
+const BY_HAND: [&str; 33] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -121,7 +121,8 @@ const BY_HAND: [&str; 32] = [
     "/users/{id}/two-factor/",
     "/blacklist/new/",
     "/undo/",
-    // Told of where these acts have their stories: tests/it/admin/{undo,api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
+    "/jobs/{id}/stop/",
+    // Told of where these acts have their stories: tests/it/admin/{undo,jobs,api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
     "/api-keys/new/",
     "/api-keys/{id}/rotate/",
     "/api-keys/{id}/revoke/",
@@ -341,7 +342,8 @@ async fn what_a_permission_or_a_rule_stands_in_the_way_of_is_one_entry_that_says
     let sam = panel.signed_in("sam").await;
     let mut tried = 0;
     for path in paths("web::post()") {
-        let open = ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/", "/undo/"];
+        let open =
+            ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/", "/undo/", "/jobs/"];
         if open.iter().any(|open| path.starts_with(&format!("/admin{open}"))) {
             continue;
         }

@@ -80,11 +80,13 @@ pub async fn page(site: web::Data<Site>, staff: Staff, id: web::Path<i64>) -> Re
     let title = title(&job);
     let told = i64::try_from(not_done.len()).unwrap_or(i64::MAX);
     let more = job.left_out + job.failed - told;
+    let list = act_of(&job).map(|(list, _)| (list.path, list.title));
+    let crumbs = list.map_or(("Dashboard", "/admin/"), |(path, title)| (title, path));
     let page = Page {
-        frame: staff.frame(&[("Jobs", ""), (&title, "")]),
+        frame: staff.frame(&[crumbs, (&title, "")]),
         state: badge(&job),
         path: format!("/admin/jobs/{id}/"),
-        list: act_of(&job).map_or(("/admin/", "the dashboard"), |(list, _)| (list.path, "the list")),
+        list: list.map_or(("/admin/", "the dashboard"), |(path, _)| (path, "the list")),
         reached: (job.done + job.left_out + job.failed).min(job.total),
         figures: vec![
             ("Done", thousands(job.done)),

@@ -179,6 +179,8 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/signing-keys/rotate/", web::post().to(signing_keys::rotate))
         .route("/signing-keys/{kid}/", page().to(signing_keys::ask))
         .route("/signing-keys/{kid}/", web::post().to(signing_keys::retire))
+        .route("/signing-keys/{kid}/condemn/", page().to(signing_keys::ask_to_condemn))
+        .route("/signing-keys/{kid}/condemn/", web::post().to(signing_keys::condemn))
         .route("/search/", page().to(search::page))
         .route("/settings/", page().to(settings::page))
         .route("/me/", page().to(me::page))

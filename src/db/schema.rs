@@ -144,6 +144,7 @@ diesel::table! {
         replaced_at -> Nullable<BigInt>,
         retired_at -> Nullable<BigInt>,
         issued_before -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 

@@ -200,20 +200,21 @@ type Running = diesel::helper_types::IntoBoxed<
     crate::db::Backend,
 >;
 
-/// Those that go on and that nobody carries at `now`.
-fn waiting(now: Timestamp) -> Running {
+/// Those that go on and that nobody else carries at `now`.
+fn waiting(runner: &str, now: Timestamp) -> Running {
     let running = bulk_jobs::table.filter(bulk_jobs::state.eq(State::Running.as_str())).into_boxed();
-    running.filter(bulk_jobs::beat_at.le(now - LEASE))
+    running.filter(bulk_jobs::beat_at.le(now - LEASE).or(bulk_jobs::runner.eq(runner.to_owned())))
 }
 
-/// Whether any waits for a process: a look that keeps no writer busy.
-pub fn is_any_waiting(conn: &mut Conn, now: Timestamp) -> Result<bool> {
-    Ok(waiting(now).select(bulk_jobs::id).first::<i64>(conn).optional()?.is_some())
+/// Whether any waits for this process: a look that keeps no writer busy.
+pub fn is_any_waiting(conn: &mut Conn, runner: &str, now: Timestamp) -> Result<bool> {
+    Ok(waiting(runner, now).select(bulk_jobs::id).first::<i64>(conn).optional()?.is_some())
 }
 
-/// Takes the oldest that waits; from now on it is this process's.
+/// Takes the oldest that waits, which may be its own; from now on it is this process's.
 pub fn take(conn: &mut Conn, runner: &str, now: Timestamp) -> Result<Option<i64>> {
-    let Some(id) = waiting(now).order(bulk_jobs::id).select(bulk_jobs::id).first::<i64>(conn).optional()? else {
+    let Some(id) = waiting(runner, now).order(bulk_jobs::id).select(bulk_jobs::id).first::<i64>(conn).optional()?
+    else {
         return Ok(None);
     };
     let taken = (bulk_jobs::runner.eq(runner), bulk_jobs::beat_at.eq(now));

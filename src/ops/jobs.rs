@@ -40,8 +40,8 @@ pub async fn run(site: Data<Site>) {
 /// The database's, while it cannot be reached; the jobs wait.
 pub async fn run_due(site: &Site, runner: &str) -> Result<()> {
     loop {
-        let now = site.clock.now();
-        if !site.db.read(move |conn| bulk_job::is_any_waiting(conn, now)).await? {
+        let (now, me) = (site.clock.now(), runner.to_owned());
+        if !site.db.read(move |conn| bulk_job::is_any_waiting(conn, &me, now)).await? {
             return Ok(());
         }
         let me = runner.to_owned();

@@ -112,7 +112,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 33] = [
+const BY_HAND: [&str; 34] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -128,6 +128,7 @@ const BY_HAND: [&str; 33] = [
     "/api-keys/{id}/revoke/",
     "/signing-keys/rotate/",
     "/signing-keys/{kid}/",
+    "/signing-keys/{kid}/condemn/",
     "/articles/new/",
     "/articles/{id}/",
     "/articles/{id}/delete/",

@@ -248,3 +248,20 @@ async fn an_entry_of_each_row_names_reason_and_request_however_many_transactions
         .await;
     assert_eq!((reasons, requests.len()), (vec!["spring".to_owned()], 1));
 }
+
+#[actix_web::test]
+async fn a_slice_ends_after_five_hundred_rows_or_after_25_ms_whichever_comes_first() {
+    use portcullis::admin::slices;
+    let panel = Panel::new().await;
+    for (micros, rows) in [(0, 500), (1000, 25), (40_000, 1)] {
+        let clock = panel.app.clock.clone();
+        let slice = move |conn: &mut Conn| {
+            let each = |_: &mut Conn, row: usize| {
+                clock.advance(std::time::Duration::from_micros(micros));
+                Ok(row)
+            };
+            slices::run(&clock, conn, 0..2000, each)
+        };
+        assert_eq!(panel.app.write(slice).await, (0..rows).collect::<Vec<_>>());
+    }
+}

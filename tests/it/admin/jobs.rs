@@ -54,7 +54,7 @@ async fn more_than_a_thousand_are_done_by_a_job_that_reports_what_it_did() {
     let entry = panel.last_entry().await;
     assert_eq!((entry.action.as_str(), entry.object_id.as_str(), entry.reason.as_str()), ("job.begin", "1", "spring"));
     let page =
-        root.get(PAGE).await.is(200).says("Deactivate 1,100 users").says("Running").says("0 of 1100 rows reached");
+        root.get(PAGE).await.is(200).says("Deactivate 1,100 users").says("Running").says("0 of 1,100 rows reached");
     assert_eq!(page.header("refresh"), "3");
     assert_eq!(root.get("/admin/jobs/1/?refresh=off").await.header("refresh"), "");
 
@@ -62,11 +62,11 @@ async fn more_than_a_thousand_are_done_by_a_job_that_reports_what_it_did() {
     let site = &panel.app.site;
     assert_eq!(take(&panel, "one").await, Some(1));
     assert!(job::carry_on(site, 1, "one").await.unwrap());
-    root.get(PAGE).await.says("500 of 1100 rows reached").says("Done 499 Left out 1 Failed 0");
+    root.get(PAGE).await.says("500 of 1,100 rows reached").says("Done 499 Left out 1 Failed 0");
     let late = crowd(&panel, "crowdlate", 3).await;
     while job::carry_on(site, 1, "one").await.unwrap() {}
 
-    let page = root.get(PAGE).await.says("Done 1,099 Left out 1 Failed 0").says("1100 of 1100 rows reached");
+    let page = root.get(PAGE).await.says("Done 1,099 Left out 1 Failed 0").says("1,100 of 1,100 rows reached");
     page.says("crowd0007 left out inactive already").says("search for “crowd”").says("spring").is_silent_on("Stop");
     assert_eq!(root.get(PAGE).await.header("refresh"), "");
     assert!(panel.row(late[0]).await.unwrap().is_active);

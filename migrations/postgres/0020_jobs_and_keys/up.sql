@@ -46,3 +46,6 @@ CREATE TABLE bulk_job_rows (
     why TEXT COLLATE "C" NOT NULL
 );
 CREATE INDEX bulk_job_rows_job ON bulk_job_rows (job_id, id);
+
+-- When a key last verified a token, to the minute.
+ALTER TABLE signing_keys ADD COLUMN last_used_at BIGINT;

@@ -1,2 +1,0 @@
-DROP TABLE bulk_job_rows;
-DROP TABLE bulk_jobs;

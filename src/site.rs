@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use tokio::sync::Notify;
 
 use crate::auth::attempts::Attempts;
 use crate::auth::claim_names::ClaimNames;
@@ -84,6 +85,8 @@ pub struct Site {
     pub metrics: Metrics,
     /// What seals the audit log.
     pub audit: Chain,
+    /// Rung when a job waits: an act on more rows than a request does.
+    pub jobs: Arc<Notify>,
     /// The data folder.
     pub data_dir: DataDir,
 }
@@ -196,6 +199,7 @@ impl Site {
             opened,
             metrics,
             audit,
+            jobs: Arc::default(),
             data_dir,
         })
     }

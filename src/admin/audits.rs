@@ -22,7 +22,7 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 43] = [
+pub const ACTS: [(&str, &str, &str); 46] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
@@ -56,7 +56,10 @@ pub const ACTS: [(&str, &str, &str); 43] = [
     ("/api-keys/{id}/revoke/", "api_key.revoke", "api key"),
     ("/signing-keys/rotate/", "signing_key.rotate", "signing key"),
     ("/signing-keys/{kid}/", "signing_key.retire", "signing key"),
+    ("/signing-keys/{kid}/condemn/", "signing_key.condemn", "signing key"),
     ("/confirm/", "panel.bulk", ""),
+    ("/jobs/{id}/stop/", "job.stop", "job"),
+    ("/undo/", "panel.undo", "user"),
     ("/again/", "panel.password_again", "user"),
     ("/me/password/", "user.password", "user"),
     ("/me/preferences/", "user.preferences", "user"),

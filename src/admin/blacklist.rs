@@ -12,7 +12,7 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Frame, html, see_other, segment};
 use crate::admin::staff::{Add, Blacklist, Delete, Staff, View};
-use crate::admin::tokens::short;
+use crate::admin::tokens::{bulk, short};
 use crate::admin::users::{Actor, Badge, Target};
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When, count_words};
@@ -130,12 +130,8 @@ impl Row {
     }
 }
 
-fn load(
-    conn: &mut Conn,
-    asked: &[(String, String)],
-    usual_rows: Option<usize>,
-    now: Now,
-) -> Result<(Asked, Found, Vec<Row>)> {
+/// The list as a URL asks for it.
+pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let reasons: Vec<(&str, &str)> = REASONS.iter().map(|(why, label)| (why.as_str(), *label)).collect();
     let when: Vec<(&str, &str)> = WHEN.iter().map(|(value, label, _)| (*value, *label)).collect();
     let filters = vec![
@@ -143,15 +139,29 @@ fn load(
         Filter::of("by", "By", &BY),
         Filter::of("when", "Revoked", &when),
     ];
-    let asked = Asked::new(&BLACKLIST, asked, usual_rows, filters);
-    let Some(keyset) = asked.keyset() else { return Err(Error::internal("the blacklist sorts by no column")) };
+    Asked::new(&BLACKLIST, pairs, usual_rows, filters)
+}
+
+/// What the list is narrowed to.
+pub fn query(asked: &Asked, now: Now) -> BlacklistQuery {
     let since = asked.choice("when").and_then(|value| WHEN.iter().find(|(one, ..)| *one == value));
-    let query = BlacklistQuery {
+    BlacklistQuery {
         search: asked.q().to_owned(),
         reason: asked.choice("reason").map(str::to_owned),
         by_somebody: asked.choice("by").map(|by| by == "staff"),
         since: since.map(|(_, _, seconds)| now.back(*seconds)),
-    };
+    }
+}
+
+fn load(
+    conn: &mut Conn,
+    asked: &[(String, String)],
+    usual_rows: Option<usize>,
+    now: Now,
+) -> Result<(Asked, Found, Vec<Row>)> {
+    let asked = self::asked(asked, usual_rows);
+    let Some(keyset) = asked.keyset() else { return Err(Error::internal("the blacklist sorts by no column")) };
+    let query = query(&asked, now);
     let page = blacklist::page(conn, &query, &keyset)?;
     let (total, matching) = blacklist::counts(conn, &query, COUNTED.saturating_add(1))?;
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
@@ -171,13 +181,11 @@ pub async fn index(
     let now = staff.now();
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, now)).await?;
     let (may_add, may_sweep) = (staff.may("blacklist", Verb::Add), staff.may("blacklist", Verb::Delete));
-    let restores = may_sweep && staff.state().superuser;
-    let actions = if restores { vec![("restore", "Restore…".to_owned())] } else { Vec::new() };
     let first_act = may_add.then_some(("Revoke a token…", "/admin/blacklist/new/"));
     let page = Page {
         frame: staff.frame(&[("Blacklisted", "")]),
         list: asked
-            .view(&found, &actions)
+            .view(&found, &bulk::offered_on_blacklisted(&staff))
             .when_empty("Refresh and sliding tokens that are revoked before they expire appear here.", first_act),
         rows,
         may_add,

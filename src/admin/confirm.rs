@@ -71,6 +71,7 @@ pub struct Effect {
 }
 
 /// Something to choose with the answer.
+#[derive(Clone)]
 pub struct Choice {
     /// Its field.
     pub name: &'static str,

@@ -184,7 +184,7 @@ pub async fn users(
             ("last_login", |user, _| user.last_login.into()),
             ("date_joined", |user, _| user.date_joined.into()),
         ],
-        query: users::query(&site, &asked, staff.now()).await?,
+        query: users::query(&asked, &users::locked(&site).await?, staff.now()),
         asked,
         counts: |conn, query, most, _| user_list::counts(conn, query, most),
         page: user_list::page,

@@ -20,6 +20,7 @@ pub mod export;
 pub mod form;
 pub mod guard;
 pub mod inspector;
+pub mod jobs;
 pub mod layout;
 pub mod login;
 pub mod me;
@@ -31,9 +32,11 @@ pub mod settings;
 pub mod setup;
 pub mod sign_ins;
 pub mod signing_keys;
+pub mod slices;
 pub mod staff;
 pub mod tokens;
 pub mod two_factor;
+pub mod undo;
 pub mod users;
 pub mod visit;
 pub mod when;
@@ -144,6 +147,9 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/sign-ins/", page().to(sign_ins::index))
         .route("/sign-ins/export.csv", web::get().to(export::sign_ins))
         .route("/confirm/", web::post().to(bulk::act))
+        .route("/jobs/{id}/", page().to(jobs::page))
+        .route("/jobs/{id}/stop/", web::post().to(jobs::stop))
+        .route("/undo/", web::post().to(undo::take_back))
         .route("/again/", page().to(again::page))
         .route("/again/", web::post().to(again::confirm))
         .route("/articles/", page().to(content::articles::index))
@@ -173,6 +179,8 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/signing-keys/rotate/", web::post().to(signing_keys::rotate))
         .route("/signing-keys/{kid}/", page().to(signing_keys::ask))
         .route("/signing-keys/{kid}/", web::post().to(signing_keys::retire))
+        .route("/signing-keys/{kid}/condemn/", page().to(signing_keys::ask_to_condemn))
+        .route("/signing-keys/{kid}/condemn/", web::post().to(signing_keys::condemn))
         .route("/search/", page().to(search::page))
         .route("/settings/", page().to(settings::page))
         .route("/me/", page().to(me::page))

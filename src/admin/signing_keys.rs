@@ -11,12 +11,13 @@ use crate::admin::layout::{Frame, html, see_other, segment};
 use crate::admin::staff::{Add, Delete, SigningKeys, Staff, View};
 use crate::admin::users::Badge;
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, thousands};
+use crate::admin::when::{Now, When, count_words, thousands};
 use crate::auth::key_changes;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Change as Changed, Object};
+use crate::model::session::{Ended, SessionId};
 use crate::model::signing_key::{self, KeyState, SigningKey};
 use crate::model::{lifetime, token};
 use crate::site::Site;
@@ -31,8 +32,10 @@ struct Row {
     made: When,
     active_since: Option<When>,
     until: Option<When>,
+    used: Option<When>,
     tokens: String,
     may_go: bool,
+    may_be_condemned: bool,
 }
 
 fn badge(key: &SigningKey) -> Badge {
@@ -42,6 +45,8 @@ fn badge(key: &SigningKey) -> Badge {
         ("accent", "Verifying", "check")
     } else if key.is(KeyState::Standby) {
         ("", "Standing by", "clock")
+    } else if key.is(KeyState::Condemned) {
+        ("bad", "Condemned", "ban")
     } else {
         ("", "Retired", "off")
     };
@@ -77,7 +82,9 @@ pub async fn index(site: web::Data<Site>, staff: Staff<View<SigningKeys>>) -> Re
         active_since: key.activated_at.map(|at| When::new(at, now)),
         until: key.replaced_at.filter(|_| key.is(KeyState::Verifying)).map(|at| When::new(at + last, now)),
         tokens: thousands(tokens),
+        used: key.last_used_at.map(|at| When::new(at, now)),
         may_go: key.is(KeyState::Verifying) || key.is(KeyState::Standby),
+        may_be_condemned: !key.is(KeyState::Active) && !key.is(KeyState::Condemned),
         algorithm: key.algorithm,
         kid: key.kid,
     };
@@ -160,12 +167,32 @@ async fn load(site: &Site, kid: &str) -> Result<(SigningKey, i64), PageError> {
     };
     let (key, tokens) = site.db.read(find).await?;
     if key.is(KeyState::Active) {
-        return Err(PageError::Rule(format!("The key {} signs. Rotate first: then it can be retired.", key.kid)));
-    }
-    if key.is(KeyState::Retired) {
-        return Err(PageError::Rule(format!("The key {} is retired already.", key.kid)));
+        return Err(PageError::Rule(format!(
+            "The key {} signs. Rotate first: then it can be retired or condemned.",
+            key.kid
+        )));
     }
     Ok((key, tokens))
+}
+
+async fn load_to_retire(site: &Site, kid: &str) -> Result<(SigningKey, i64), PageError> {
+    let (key, tokens) = load(site, kid).await?;
+    match key.is_gone() {
+        true => Err(PageError::Rule(format!("The key {} is {} already.", key.kid, key.state))),
+        false => Ok((key, tokens)),
+    }
+}
+
+/// A key that was retired may turn out to have leaked before; one that was condemned may have left sessions, if the server
+/// was stopped over it.
+async fn load_to_condemn(site: &Site, kid: &str) -> Result<(SigningKey, i64, usize), PageError> {
+    let (key, tokens) = load(site, kid).await?;
+    let (of, now) = (key.clone(), site.clock.now());
+    let sessions = site.db.read(move |conn| token::sessions_of_key(conn, &of, "", COUNTED, now)).await?.len();
+    if key.is(KeyState::Condemned) && sessions == 0 {
+        return Err(PageError::Rule(format!("The key {} is condemned already.", key.kid)));
+    }
+    Ok((key, tokens, sessions))
 }
 
 /// Asks before a key is retired, with what ends.
@@ -174,7 +201,7 @@ pub async fn ask(
     staff: Staff<Delete<SigningKeys>>,
     kid: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    let (key, tokens) = load(&site, &kid).await?;
+    let (key, tokens) = load_to_retire(&site, &kid).await?;
     staff.recently(&site, &format!("{LIST}{}/", segment(&key.kid)))?;
     asked(&key, tokens).page(staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Retire", "")]))
 }
@@ -186,7 +213,7 @@ pub async fn retire(
     kid: web::Path<String>,
     form: Form<Confirmed>,
 ) -> Result<HttpResponse, PageError> {
-    let (key, tokens) = load(&site, &kid).await?;
+    let (key, tokens) = load_to_retire(&site, &kid).await?;
     staff.recently(&site, &format!("{LIST}{}/", segment(&key.kid)))?;
     let ask = asked(&key, tokens);
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
@@ -213,4 +240,109 @@ pub async fn retire(
     };
     staff.done(&site, &flash);
     Ok(see_other(LIST))
+}
+
+/// Sessions that are counted; what is more is "more than".
+const COUNTED: i64 = 50_000;
+/// Sessions that are ended at a time.
+const BATCH: i64 = 500;
+
+fn asked_to_condemn(key: &SigningKey, tokens: i64, sessions: usize) -> Confirmation {
+    Confirmation {
+        heading: format!("Condemn the key {}?", key.kid),
+        words: "For a key that others may know. Whatever it has signed is refused from now on, access tokens too. The \
+                sessions that its tokens belong to end, even those that a newer key has signed for since: with a leaked key \
+                they can be stolen."
+            .to_owned(),
+        effects: vec![
+            Effect {
+                what: "Live refresh tokens",
+                how_many: thousands(tokens),
+                happens: "refused; their owners sign in again",
+                is_loss: tokens > 0,
+            },
+            Effect {
+                what: "Sessions",
+                how_many: thousands(sessions),
+                happens: "ended, with whatever they hold by now",
+                is_loss: sessions > 0,
+            },
+        ],
+        action: condemn_path(key),
+        act: "Condemn key".to_owned(),
+        ..asked(key, tokens)
+    }
+}
+
+fn condemn_path(key: &SigningKey) -> String {
+    format!("{LIST}{}/condemn/", segment(&key.kid))
+}
+
+/// Asks before a key is condemned, with what ends.
+pub async fn ask_to_condemn(
+    site: web::Data<Site>,
+    staff: Staff<Delete<SigningKeys>>,
+    kid: web::Path<String>,
+) -> Result<HttpResponse, PageError> {
+    let (key, tokens, sessions) = load_to_condemn(&site, &kid).await?;
+    staff.recently(&site, &condemn_path(&key))?;
+    let frame = staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Condemn", "")]);
+    asked_to_condemn(&key, tokens, sessions).page(frame)
+}
+
+/// Condemns a key: its tokens are refused at once, then the sessions that they belong to are ended.
+pub async fn condemn(
+    site: web::Data<Site>,
+    staff: Staff<Delete<SigningKeys>>,
+    kid: web::Path<String>,
+    form: Form<Confirmed>,
+) -> Result<HttpResponse, PageError> {
+    let (key, tokens, sessions) = load_to_condemn(&site, &kid).await?;
+    staff.recently(&site, &condemn_path(&key))?;
+    let ask = asked_to_condemn(&key, tokens, sessions);
+    let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
+    if !ask.is_met(typed) {
+        return ask.refused(staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Condemn", "")]), form.sent);
+    }
+    let (named, now) = (key.clone(), site.clock.now());
+    let audit = staff.audits(&site, "signing_key.condemn").because(form.sent.value("reason"));
+    let condemn = move |conn: &mut Conn| {
+        let is_again = signing_key::by_kid(conn, &named.kid)?.is_some_and(|key| key.is(KeyState::Condemned));
+        if !is_again {
+            key_changes::condemn(conn, &named.kid, now)?;
+        }
+        let told = [Changed::fact("tokens_ended", tokens), Changed::fact("sessions_ended", sessions)];
+        audit.on(Object::new("signing key", &named.kid, &named.kid)).with(told).append(conn)
+    };
+    staff.write(&site, condemn).await?;
+    let mut more = match key.is_gone() || site.keys.destroy(&key.kid).is_ok() {
+        true => format!("{} live refresh tokens are refused, and its file is deleted.", thousands(tokens)),
+        false => {
+            log::error!("the file of the condemned key {} is still there", key.kid);
+            "Its tokens are refused, but its file could not be deleted: look at the server's log.".to_owned()
+        }
+    };
+    let ended = end_sessions(&site, &staff, &key).await?;
+    more.push_str(&format!(" {} ended.", count_words(ended, "session", "sessions")));
+    staff.done(&site, &Flash::done(format!("The key {} is condemned.", key.kid)).adding(more));
+    Ok(see_other(LIST))
+}
+
+/// Ends the sessions that tokens of a key belong to; returns how many.
+async fn end_sessions(site: &Site, staff: &Staff<Delete<SigningKeys>>, key: &SigningKey) -> Result<usize, PageError> {
+    let (mut ended, mut after) = (0, String::new());
+    loop {
+        let (of, from, now) = (key.clone(), after.clone(), site.clock.now());
+        let found = site.db.read(move |conn| token::sessions_of_key(conn, &of, &from, BATCH, now)).await?;
+        let Some((last, _)) = found.last() else { return Ok(ended) };
+        after.clone_from(last);
+        let (grants, by) = (site.grants.clone(), staff.id());
+        let end = move |conn: &mut Conn, (id, user): &(String, Option<i64>)| {
+            let Ok(sid) = id.parse::<SessionId>() else { return Ok(false) };
+            grants.end_in(conn, sid, *user, Ended::ByAdmin, Some(by), now)
+        };
+        let (did, failed) = staff.write_each(site, found, end).await;
+        ended += did.iter().filter(|one| **one).count();
+        failed?;
+    }
 }

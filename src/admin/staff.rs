@@ -15,6 +15,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, Viewer};
+use crate::admin::slices;
 use crate::admin::visit::{Flash, Visit};
 use crate::admin::when::Now;
 use crate::auth::permissions::{Permission, Verb};
@@ -205,6 +206,30 @@ impl<N: Need> Staff<N> {
             if UserState::load(conn, id)?.is_some_and(may_still) { work(conn) } else { Err(Error::Forbidden) }
         };
         site.db.write(checked).await
+    }
+
+    /// Does something to each of many rows, in as few transactions as keep nobody else from writing for long. Returns what
+    /// came of each row, in order; after an error, of those before it, which stay done.
+    pub async fn write_each<R, T, F>(&self, site: &Site, rows: Vec<R>, each: F) -> (Vec<T>, Result<()>)
+    where
+        R: Send + Sync + 'static,
+        T: Send + 'static,
+        F: Fn(&mut Conn, &R) -> Result<T> + Send + Sync + 'static,
+    {
+        let (work, mut all) = (Arc::new((rows, each)), Vec::new());
+        loop {
+            let (part, from, clock) = (work.clone(), all.len(), site.clock.clone());
+            let slice = move |conn: &mut Conn| {
+                let rows = part.0.iter().skip(from);
+                slices::run(&clock, conn, rows, |conn, row| (part.1)(conn, row))
+            };
+            match self.write(site, slice).await {
+                Ok(done) if done.is_empty() => return (all, Ok(())),
+                Ok(done) => all.extend(done),
+                Err(error) => return (all, Err(error)),
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 

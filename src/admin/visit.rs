@@ -54,17 +54,26 @@ pub struct Flash {
     pub what: String,
     /// What else follows from it.
     pub more: String,
+    /// The act that *Undo* takes back, as [`crate::model::audit::Audit::act`] names it; empty if none can be.
+    #[serde(default)]
+    pub undo: String,
 }
 
 impl Flash {
     /// Something was done.
     pub fn done(what: impl Into<String>) -> Self {
-        Self { kind: "ok".to_owned(), what: what.into(), more: String::new() }
+        Self { kind: "ok".to_owned(), what: what.into(), more: String::new(), undo: String::new() }
     }
 
     /// Something was not done, or only in part.
     pub fn warning(what: impl Into<String>) -> Self {
-        Self { kind: "warn".to_owned(), what: what.into(), more: String::new() }
+        Self { kind: "warn".to_owned(), what: what.into(), more: String::new(), undo: String::new() }
+    }
+
+    /// With a button that takes this act back.
+    pub fn undoing(mut self, act: &str) -> Self {
+        act.clone_into(&mut self.undo);
+        self
     }
 
     /// With what follows from it.

@@ -70,6 +70,18 @@ pub fn retire(conn: &mut Conn, kid: &str, force: bool, bearer: Duration, now: Ti
     tell(conn, now)
 }
 
+/// Refuses a key's tokens from now on, since it may be known to others. What such a key has signed proves nothing: the
+/// sessions that its tokens belong to must end, too (see [`token::sessions_of_key`]).
+///
+/// # Errors
+/// 409 with what stands in the way.
+pub fn condemn(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<()> {
+    if !signing_key::condemn(conn, kid, now)? {
+        return Err(Error::Conflict(format!("{kid} signs, or was condemned before")));
+    }
+    tell(conn, now)
+}
+
 fn tell(conn: &mut Conn, now: Timestamp) -> Result<()> {
     change::append(conn, What::Keys, now, now + MATTERS_FOR)
 }

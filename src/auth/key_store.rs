@@ -75,7 +75,7 @@ impl KeyStore {
         let mut active = self.given()?;
         let mut verifying = Vec::new();
         for row in signing_key::all(conn)? {
-            if row.is(KeyState::Retired) {
+            if row.is_gone() {
                 continue;
             }
             let key = self.read(&row).with_context(|| format!("the signing key {}", row.kid))?;
@@ -118,14 +118,16 @@ impl KeyStore {
         let algorithm = Algorithm::from_str(&row.algorithm).context("its algorithm is not known")?;
         let text = self.folder.secret(&file(&row.kid))?.context("its file is gone from the data folder")?;
         let kid = row.kid.clone();
+        let listed = |key: Key| key.listed_as(&row.kid);
         if algorithm.family() != AlgorithmFamily::Hmac {
-            return Key::pair(algorithm, &text, None, Some(kid));
+            return Key::pair(algorithm, &text, None, Some(kid)).map(listed);
         }
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.trim()).context("its file is not base64url")?);
         match row.issued_before {
             Some(at) => Key::legacy(algorithm, &secret, at),
             None => Key::hmac(algorithm, &secret, Some(kid)),
         }
+        .map(listed)
     }
 
     /// Makes a key and keeps its file; returns its name. Nobody knows of it until it is on the list.

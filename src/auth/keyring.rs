@@ -1,5 +1,7 @@
 //! The keys that tokens are signed with. The algorithm belongs to the key, never to a token's header (RFC 8725 §3.1).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, bail, ensure};
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -20,6 +22,10 @@ pub struct Key {
     header: String,
     /// Only tokens issued before are good: a secret that was brought in signs nothing new.
     issued_before: Option<Timestamp>,
+    /// What the list calls it; empty for a key that is not on it.
+    listed: String,
+    /// Whether it has verified anything since that was last asked.
+    used: AtomicBool,
 }
 
 /// What verifies: for HMAC the key's state, prepared once, since the library would prepare it for every token.
@@ -111,7 +117,34 @@ impl Key {
             object.insert("kid".into(), kid.as_str().into());
         }
         let header = URL_SAFE_NO_PAD.encode(header.to_string());
-        Self { kid, algorithm, signing, verifying, header, issued_before: None }
+        Self {
+            kid,
+            algorithm,
+            signing,
+            verifying,
+            header,
+            issued_before: None,
+            listed: String::new(),
+            used: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, with the name that it has on the list.
+    pub fn listed_as(self, name: &str) -> Self {
+        Self { listed: name.to_owned(), ..self }
+    }
+
+    /// Notes that it has verified something. Read before it is written: every request passes here, and few are the first.
+    pub fn note_use(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Its name on the list, if it has verified anything since this was last asked.
+    pub fn take_use(&self) -> Option<&str> {
+        let used = self.used.swap(false, Ordering::Relaxed);
+        (used && !self.listed.is_empty()).then_some(self.listed.as_str())
     }
 
     /// Its name, if it has one.

@@ -117,6 +117,7 @@ impl Signer {
         // Several keys may be without a name: a secret of the settings, and secrets that were brought in.
         let mut keys = ring.named(kid).filter(|key| key.algorithm() == algorithm);
         let key = keys.find(|key| key.verifies(message.as_bytes(), &signature)).ok_or(Reject::Signature)?;
+        key.note_use();
         let payload = decode(payload)?;
         match key.issued_before() {
             Some(at) if !object(&payload).map(Claims::new).is_some_and(|claims| claims.was_issued_before(at)) => {

@@ -140,7 +140,7 @@ async fn rotate(site: &Site, algorithm: Option<Algorithm>) -> anyhow::Result<()>
         Some(key) => key.kid,
         None => add(site, algorithm).await?,
     };
-    let (next, now, audit) = (kid.clone(), site.clock.now(), audits(site, "signing_key.activate"));
+    let (next, now, audit) = (kid.clone(), site.clock.now(), audits(site, "signing_key.rotate"));
     write(site, move |conn| {
         key_changes::activate(conn, &next, now)?;
         audit.on(key(&next)).append(conn)

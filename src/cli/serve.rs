@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
-use crate::model::{lifetime, outbox, user};
-use crate::ops::{limits, postman, rates, rollup, sweeper};
+use crate::model::{bulk_job, lifetime, outbox, user};
+use crate::ops::{jobs, limits, postman, rates, rollup, sweeper};
 use crate::settings::{Loaded, MailBackend, Secret};
 use crate::site::Site;
 use crate::{logging, server};
@@ -34,6 +34,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         site.db.write(move |conn| lifetime::note_bearer(conn, present, now)).await?;
         if site.db.is_single() {
             site.db.write(move |conn| outbox::all_are_due(conn, now)).await?;
+            site.db.write(bulk_job::release_all).await?;
         }
         first_superuser(&site).await?;
         site.mail.links.listens_at(address);
@@ -77,6 +78,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
         actix_web::rt::spawn(limits::run(site.clone()));
         actix_web::rt::spawn(rates::run(site.clone()));
         actix_web::rt::spawn(rollup::run(site.clone()));
+        actix_web::rt::spawn(jobs::run(site.clone()));
         let served = server.await.context("the server failed");
         if let Err(error) = limits::keep(&site).await {
             log::error!("the last failed sign-ins could not be written: {error}");

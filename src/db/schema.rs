@@ -1,6 +1,10 @@
 //! The tables as diesel sees them: one description for both databases, kept by hand beside the migrations.
 #![allow(missing_docs)] // `table!` documents nothing that it makes
 
+mod jobs;
+
+pub use jobs::{bulk_job_rows, bulk_jobs};
+
 diesel::table! {
     users (id) {
         id -> BigInt,
@@ -140,6 +144,7 @@ diesel::table! {
         replaced_at -> Nullable<BigInt>,
         retired_at -> Nullable<BigInt>,
         issued_before -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod api_key_list;
 pub mod audit;
 pub mod belongings;
 pub mod blacklist;
+pub mod bulk_job;
 pub mod change;
 pub mod content;
 pub mod found;

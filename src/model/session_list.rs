@@ -67,8 +67,12 @@ pub struct SessionLine {
 impl SessionLine {
     /// Where the session stands in this order.
     pub fn place(&self, by: &SortColumn) -> Place {
+        let id = keyset::Value::from(self.id.as_str());
+        if by.column == by.id {
+            return Place { value: id.clone(), id };
+        }
         let at = if by.column == BY_STARTED.column { self.started_at } else { self.last_seen_at };
-        Place { value: at.into(), id: self.id.as_str().into() }
+        Place { value: at.into(), id }
     }
 }
 
@@ -302,7 +306,11 @@ pub fn page(
             lines(conn, ids.order(piece.order()).limit(piece.limit), piece.order(), at.now)
         })
     };
-    let by = if keyset.by.column == BY_STARTED.column { PANEL_BY_STARTED } else { PANEL_BY_SEEN };
+    let by = match keyset.by.column {
+        column if column == keyset.by.id => PANEL_BY_SEEN.id(),
+        column if column == BY_STARTED.column => PANEL_BY_STARTED,
+        _ => PANEL_BY_SEEN,
+    };
     let panel_keyset = Keyset { by, ..keyset.clone() };
     let of_panel = |conn: &mut Conn| {
         panel_keyset.load(|piece| {

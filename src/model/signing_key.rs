@@ -18,6 +18,8 @@ pub enum KeyState {
     Verifying,
     /// Done with: its tokens are refused.
     Retired,
+    /// Known to others, or feared to be: its tokens are refused, and the sessions that they began are over.
+    Condemned,
 }
 
 impl KeyState {
@@ -28,6 +30,7 @@ impl KeyState {
             Self::Active => "active",
             Self::Verifying => "verifying",
             Self::Retired => "retired",
+            Self::Condemned => "condemned",
         }
     }
 }
@@ -51,12 +54,19 @@ pub struct SigningKey {
     pub retired_at: Option<Timestamp>,
     /// For a secret that was brought in: tokens without a `kid` that were issued before are good.
     pub issued_before: Option<Timestamp>,
+    /// When it last verified a token, to the minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl SigningKey {
     /// Whether it is in this state.
     pub fn is(&self, state: KeyState) -> bool {
         self.state == state.as_str()
+    }
+
+    /// Whether it verifies nothing any more: its file is deleted.
+    pub fn is_gone(&self) -> bool {
+        self.is(KeyState::Retired) || self.is(KeyState::Condemned)
     }
 }
 
@@ -110,4 +120,19 @@ pub fn retire(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<bool> {
     let key = signing_keys::table.find(kid).filter(signing_keys::state.eq_any(idle));
     let told = (signing_keys::state.eq(KeyState::Retired.as_str()), signing_keys::retired_at.eq(now));
     Ok(diesel::update(key).set(told).execute(conn)? == 1)
+}
+
+/// Refuses a key's tokens from now on, since it may be known to others; `false` if it signs, or was condemned before.
+pub fn condemn(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<bool> {
+    let spared = [KeyState::Active.as_str(), KeyState::Condemned.as_str()];
+    let key = signing_keys::table.find(kid).filter(signing_keys::state.ne_all(spared));
+    let told = (signing_keys::state.eq(KeyState::Condemned.as_str()), signing_keys::retired_at.eq(now));
+    Ok(diesel::update(key).set(told).execute(conn)? == 1)
+}
+
+/// Notes that these keys have verified tokens lately.
+pub fn touch(conn: &mut Conn, kids: &[String], now: Timestamp) -> Result<()> {
+    let used = signing_keys::table.filter(signing_keys::kid.eq_any(kids.to_vec()));
+    diesel::update(used).set(signing_keys::last_used_at.eq(now)).execute(conn)?;
+    Ok(())
 }

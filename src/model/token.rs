@@ -224,6 +224,31 @@ pub fn count_live_of_key(conn: &mut Conn, key: &SigningKey, now: Timestamp) -> R
     })
 }
 
+/// The sessions that go on and have a token of this key on record, whichever key has signed since; each with its user, by
+/// id from `after` on.
+pub fn sessions_of_key(
+    conn: &mut Conn,
+    key: &SigningKey,
+    after: &str,
+    most: i64,
+    now: Timestamp,
+) -> Result<Vec<(String, Option<i64>)>> {
+    let rows = outstanding_tokens::table.inner_join(sessions::table).into_boxed::<crate::db::Backend>();
+    let rows = match key.issued_before {
+        None => rows.filter(outstanding_tokens::kid.eq(key.kid.clone())),
+        Some(before) => rows.filter(outstanding_tokens::kid.is_null().and(outstanding_tokens::created_at.lt(before))),
+    };
+    let open = rows.filter(sessions::ended_at.is_null()).filter(sessions::expires_at.gt(now));
+    let columns = (sessions::id, sessions::user_id);
+    Ok(open
+        .filter(sessions::id.gt(after.to_owned()))
+        .order(sessions::id)
+        .select(columns)
+        .distinct()
+        .limit(most)
+        .load(conn)?)
+}
+
 /// What has expired is kept so long, in case the clock is set back: then it must still be known to be dead.
 pub const SLACK: Duration = Duration::from_secs(3600);
 

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod import_django;
+pub mod jobs;
 pub mod limits;
 pub mod postman;
 pub mod rates;

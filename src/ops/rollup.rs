@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::metric::{self, Join};
-use crate::model::{session, user_list};
+use crate::model::{session, signing_key, user_list};
 use crate::site::Site;
 
 /// How often: so much a crash can make forgotten.
@@ -45,11 +45,27 @@ pub async fn write(site: &Site) -> Result<()> {
     written.inspect_err(|_| site.metrics.give_back(&taken))
 }
 
+/// Writes which signing keys have verified something since the last time; to the minute is all that anybody asks.
+///
+/// # Errors
+/// The database's; then it is known again with the next token.
+pub async fn write_key_uses(site: &Site) -> Result<()> {
+    let now = site.clock.now();
+    let used: Vec<String> = site.signer.ring().keys().filter_map(|key| key.take_use().map(str::to_owned)).collect();
+    if used.is_empty() {
+        return Ok(());
+    }
+    site.db.write(move |conn| signing_key::touch(conn, &used, now)).await
+}
+
 /// Writes for as long as the server runs.
 pub async fn run(site: actix_web::web::Data<Site>) {
     loop {
         if let Err(error) = write(&site).await {
             log::error!("figures could not be written, which is tried again in a minute: {error}");
+        }
+        if let Err(error) = write_key_uses(&site).await {
+            log::error!("the last use of signing keys could not be written: {error}");
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
 use crate::model::{change, idempotency, outbox, token, used_letter};
-use crate::ops::audit;
+use crate::ops::{audit, jobs};
 use crate::site::Site;
 
 pub use crate::model::token::SLACK;
@@ -86,6 +86,9 @@ pub async fn run(site: actix_web::web::Data<Site>) {
         }
         if let Err(error) = audit::sweep(&site).await {
             log::error!("the audit log could not be swept, which is tried again in a minute: {error}");
+        }
+        if let Err(error) = jobs::sweep(&site).await {
+            log::error!("old jobs could not be cleared away, which is tried again in a minute: {error}");
         }
         if let Err(error) = audit::sweep_sign_ins(&site).await {
             log::error!("old sign-ins could not be cleared away, which is tried again in a minute: {error}");

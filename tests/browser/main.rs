@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod activity;
+mod acts;
 mod again;
 #[path = "../it/support/authenticator.rs"]
 mod authenticator;

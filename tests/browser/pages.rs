@@ -94,5 +94,5 @@ async fn keep(browser: &Browser) {
     browser.follow("Keep the key").await.go("API keys").await.look("keys").await;
 
     browser.go("Signing keys").await.press("Rotate now").await.sees("signs from now on").await.look("ring").await;
-    browser.follow("Retire…").await.look("retire").await;
+    browser.toggle("Actions for").await.follow("Retire…").await.look("retire").await;
 }

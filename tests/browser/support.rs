@@ -17,7 +17,11 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
 use futures_util::FutureExt;
+use portcullis::clock::Timestamp;
+use portcullis::db::{Conn, Target, in_transaction};
+use portcullis::model::user::{self, NewUser};
 use reqwest::Method;
 use serde_json::{Value, json};
 use thirtyfour::common::command::FormatRequestData;
@@ -658,6 +662,11 @@ impl Browser {
         self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
+    /// Whether tables stand as tables in this pass.
+    pub fn is_wide(&self) -> bool {
+        self.pass.width >= 720
+    }
+
     /// Whether scripts run in this pass.
     pub fn runs_scripts(&self) -> bool {
         self.pass.script
@@ -709,6 +718,47 @@ impl Browser {
     pub fn invite(&self, address: &str) {
         let output = self.served.home.run(&["user", "invite", address], "");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Puts users called so into the database, with numbers, the last the newest: more than would register in time.
+    pub fn crowd(&self, name: &str, count: i64) {
+        let mut conn = self.database();
+        let now = Timestamp::from_micros(Utc::now().timestamp_micros());
+        in_transaction(&mut conn, |conn| {
+            for number in 0..count {
+                let joined = now - Duration::from_secs((count - number).try_into().unwrap());
+                let new = NewUser {
+                    username: format!("{name}{number:04}"),
+                    email: format!("{name}{number:04}@example.org"),
+                    password: "!".into(),
+                    date_joined: joined,
+                    updated_at: joined,
+                    ..NewUser::default()
+                };
+                user::insert(conn, &new)?.unwrap();
+            }
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    /// A second job like the first, half done, which no process carries on: its process is still heard of for an hour.
+    pub fn stuck_job(&self) {
+        let copy = "INSERT INTO bulk_jobs (list, action, choice, chosen, query, filter, reason, total, state, cursor, last, \
+                    done, left_out, failed, also, actor_id, actor, session, ip, user_agent, request, created_at, runner, \
+                    beat_at, trouble) SELECT list, action, choice, chosen, query, filter, 'A leak elsewhere', total, \
+                    'running', cursor, last, 498, 2, 0, 12, actor_id, actor, session, ip, user_agent, request, created_at, \
+                    'x', created_at + 3600000000, trouble FROM bulk_jobs WHERE id = 1";
+        let row = "INSERT INTO bulk_job_rows (job_id, key, name, outcome, why) VALUES \
+                   (2, '7', 'crowd0007', 'left out', 'gone meanwhile'), \
+                   (2, '9', '', 'failed', 'a fault of the server: its log says more')";
+        let mut conn = self.database();
+        conn.batch_execute(copy).unwrap();
+        conn.batch_execute(row).unwrap();
+    }
+
+    fn database(&self) -> Conn {
+        Target::Sqlite(self.served.home.path().join("data/portcullis.db")).connect().unwrap()
     }
 
     /// A key for all that the user may, by the command.

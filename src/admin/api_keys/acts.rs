@@ -14,11 +14,12 @@ use crate::admin::staff::{ApiKeys, Change, Revoke, Staff};
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When, count_words};
 use crate::auth::api_keys;
+use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::api_key;
 use crate::model::api_key_list::KeyLine;
-use crate::model::audit::{Change as Changed, Object};
+use crate::model::audit::{Audit, Change as Changed, Object};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -71,9 +72,14 @@ pub async fn rotate(
     show_secret(&site, &staff, &key, &owner, &secret, note)
 }
 
+/// Whether a key was used lately: then its end takes more than one press.
+pub fn is_in_use(line: &KeyLine, now: Timestamp) -> bool {
+    line.key.last_used_at.is_some_and(|at| at + LATELY > now)
+}
+
 fn asked(line: &KeyLine, now: Now) -> Confirmation {
     let used = line.key.last_used_at;
-    let is_in_use = used.is_some_and(|at| at + LATELY > now.at);
+    let is_in_use = is_in_use(line, now.at);
     Confirmation {
         heading: format!("Revoke the API key {}?", line.key.name),
         words: "Whatever comes with it is refused from now on. It cannot be taken back.".to_owned(),
@@ -135,14 +141,23 @@ pub async fn revoke(
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        api_keys::changed_in(conn, id, now.at)?;
-        api_key::delete(conn, id)?;
-        let told = [Changed::fact("owner", &line.owner)];
-        audit.on(Object::new("api key", id, &line.key.name)).with(told).append(conn)?;
+        remove(conn, audit, &line, now.at)?;
         Ok(Ok(line))
     };
     let line = staff.write(&site, revoke).await??;
     let flash = Flash::done(format!("The API key {} of {} was revoked.", line.key.name, line.owner));
     staff.done(&site, &flash.adding("It is refused from now on."));
     Ok(see_other(LIST))
+}
+
+/// Revokes a key inside the caller's transaction.
+///
+/// # Errors
+/// The database's.
+pub fn remove(conn: &mut Conn, audit: Audit, line: &KeyLine, now: Timestamp) -> Result<()> {
+    let id = line.key.id;
+    api_keys::changed_in(conn, id, now)?;
+    api_key::delete(conn, id)?;
+    let told = [Changed::fact("owner", &line.owner)];
+    audit.on(Object::new("api key", id, &line.key.name)).with(told).append(conn)
 }

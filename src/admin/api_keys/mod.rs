@@ -1,6 +1,7 @@
 //! API keys: everybody's, listed; one of them, looked at.
 
 pub mod acts;
+pub mod bulk;
 pub mod create;
 
 use std::time::Duration;
@@ -121,14 +122,29 @@ struct Page {
     may_see_users: bool,
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
-    let Some(keyset) = asked.keyset() else { return Err(Error::internal("API keys sort by no column")) };
-    let query = KeyQuery {
+/// The list as a URL asks for it.
+pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
+    let filters = [
+        Filter::of("state", "State", &[("active", "Active"), ("expired", "Expired")]),
+        Filter::of("unused", "Unused", &[("90d", "For 90 days")]),
+    ];
+    let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
+    Asked::new(&KEYS, pairs, usual_rows, filters)
+}
+
+/// What the list is narrowed to.
+pub fn query(asked: &Asked, now: Timestamp) -> KeyQuery {
+    KeyQuery {
         search: asked.q().to_owned(),
         owner: asked.choice("owner").map(str::to_owned),
-        is_good: asked.choice("state").map(|state| (state == "active", now.at)),
-        unused_since: asked.choice("unused").map(|_| now.at - UNUSED),
-    };
+        is_good: asked.choice("state").map(|state| (state == "active", now)),
+        unused_since: asked.choice("unused").map(|_| now - UNUSED),
+    }
+}
+
+fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+    let Some(keyset) = asked.keyset() else { return Err(Error::internal("API keys sort by no column")) };
+    let query = query(asked, now.at);
     let page = api_key_list::page(conn, &query, &keyset)?;
     let (total, matching) = api_key_list::counts(conn, &query, COUNTED.saturating_add(1))?;
     let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
@@ -141,13 +157,7 @@ pub async fn index(
     staff: Staff<View<ApiKeys>>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
-    let pairs = pairs(request.query_string().as_bytes());
-    let filters = [
-        Filter::of("state", "State", &[("active", "Active"), ("expired", "Expired")]),
-        Filter::of("unused", "Unused", &[("90d", "For 90 days")]),
-    ];
-    let filters = Filter::named("owner", "Owner", &pairs).into_iter().chain(filters).collect();
-    let asked = Asked::new(&KEYS, &pairs, staff.visit().usual_rows(), filters);
+    let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let now = staff.now();
     let read = move |conn: &mut Conn| {
         let loaded = load(conn, &asked, now)?;
@@ -158,7 +168,7 @@ pub async fn index(
     let first_act = may_add.then_some(("Create API key", "/admin/api-keys/new/"));
     let page = Page {
         frame: staff.frame(&[("API keys", "")]),
-        list: asked.view(&found, &[]).when_empty("A key lets a script in as its owner.", first_act),
+        list: asked.view(&found, &bulk::offered(&staff)).when_empty("A key lets a script in as its owner.", first_act),
         rows,
         may_add,
         may_see_users: staff.may("users", Verb::View),

@@ -122,6 +122,7 @@ impl Row {
             "user" if line.object_id.parse().is_ok_and(|id| is_here(&id)) => {
                 format!("/admin/users/{}/", line.object_id)
             }
+            "job" => format!("/admin/jobs/{}/", line.object_id),
             "role" if sees.roles && line.action != "role.delete" => format!("/admin/roles/{}/", line.object_id),
             _ => String::new(),
         };

@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 52] = [
+pub const ACTIONS: [(&str, &str); 56] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -12,6 +12,7 @@ pub const ACTIONS: [(&str, &str); 52] = [
     ("user.delete", "User deleted"),
     ("user.password", "Password set"),
     ("user.preferences", "Preferences changed"),
+    ("user.send_reset", "Password reset sent"),
     ("user.sign_out", "Signed out everywhere"),
     ("user.create_superuser", "Superuser made"),
     ("user.two_factor_begin", "Two-factor sign-in begun"),
@@ -40,9 +41,9 @@ pub const ACTIONS: [(&str, &str); 52] = [
     ("api_key.revoke", "API key revoked"),
     ("signing_key.add", "Signing key added"),
     ("signing_key.add_legacy", "Signing key brought in"),
-    ("signing_key.activate", "Signing key put to use"),
     ("signing_key.rotate", "Signing key rotated"),
     ("signing_key.retire", "Signing key retired"),
+    ("signing_key.condemn", "Signing key condemned"),
     ("import.django", "Taken over from Django"),
     ("article.create", "Article added"),
     ("article.change", "Article changed"),
@@ -56,11 +57,14 @@ pub const ACTIONS: [(&str, &str); 52] = [
     ("panel.sign_out", "Signed out of the panel"),
     ("panel.password_again", "Password shown again"),
     ("panel.bulk", "Done to many"),
+    ("panel.undo", "Undone"),
+    ("job.begin", "Job begun"),
+    ("job.stop", "Job stopped"),
     ("audit.sweep", "Audit log swept"),
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 11] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -70,6 +74,7 @@ pub const KINDS: [(&str, &str); 10] = [
     ("invitation", "Invitations"),
     ("article", "Articles"),
     ("task", "Tasks"),
+    ("job", "Jobs"),
     ("audit", "Audit log"),
 ];
 

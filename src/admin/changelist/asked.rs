@@ -157,6 +157,20 @@ impl Asked {
         }
     }
 
+    /// What it is narrowed by, as a query: search and filters, no order and no page.
+    pub fn narrowed_by(&self) -> String {
+        let link = self.link(&[("sort", ""), ("rows", "")]);
+        link.split_once('?').map_or_else(String::new, |(_, query)| query.to_owned())
+    }
+
+    /// The same in words: "Status: Active, search for “ann”".
+    pub fn in_words(&self) -> String {
+        let pairs = self.filters.iter().zip(&self.chosen).filter(|(_, chosen)| !chosen.is_empty());
+        let mut words: Vec<String> = pairs.map(|(filter, chosen)| filter.in_words(chosen)).collect();
+        words.extend((!self.q.is_empty()).then(|| format!("search for “{}”", self.q)));
+        if words.is_empty() { format!("all {} there are", self.list.nouns.1) } else { words.join(", ") }
+    }
+
     /// The parameters in force, in the order in which links have them; those at their default are empty.
     pub(super) fn state(&self) -> Vec<(&'static str, String)> {
         let chosen = self.filters.iter().zip(&self.chosen).map(|(filter, value)| (filter.name, value.clone()));

@@ -84,6 +84,12 @@ impl Filter {
         let owned = |(value, label): &(&str, &str)| ((*value).to_owned(), (*label).to_owned());
         Self { name, label, any: "Any", choices: choices.iter().map(owned).collect() }
     }
+
+    /// A choice of it in words: "Status: Active".
+    fn in_words(&self, chosen: &str) -> String {
+        let choice = self.choices.iter().find(|(value, _)| value == chosen).map_or("", |(_, label)| label.as_str());
+        format!("{}: {choice}", self.label)
+    }
 }
 
 impl Filter {

@@ -87,6 +87,8 @@ pub struct View {
     pub chips: Vec<Chip>,
     /// What may be done with the rows ticked: value and label.
     pub actions: Vec<(&'static str, String)>,
+    /// All rows that match, where they are more than the page shows: their query, and the words for them.
+    pub all: Option<(String, String)>,
     /// The table's name.
     pub caption: String,
     /// The headings.
@@ -209,6 +211,7 @@ impl View {
             count: counts(asked, found),
             chips: chips(asked),
             actions: actions.to_vec(),
+            all: all_matching(asked, found),
             caption: format!("{}, {}", list.title, asked.order_words()),
             head: headings(asked),
             pager: pager(asked, found),
@@ -250,9 +253,9 @@ fn selects(asked: &Asked) -> Vec<Select> {
 
 fn chips(asked: &Asked) -> Vec<Chip> {
     let in_force = asked.filters.iter().zip(&asked.chosen).filter(|(_, chosen)| !chosen.is_empty());
-    let chip = |(filter, chosen): (&super::Filter, &String)| {
-        let choice = filter.choices.iter().find(|(value, _)| value == chosen).map_or("", |(_, label)| label.as_str());
-        Chip { label: format!("{}: {choice}", filter.label), without: asked.link(&[(filter.name, "")]) }
+    let chip = |(filter, chosen): (&super::Filter, &String)| Chip {
+        label: filter.in_words(chosen),
+        without: asked.link(&[(filter.name, "")]),
     };
     in_force.map(chip).collect()
 }
@@ -269,6 +272,13 @@ fn counts(asked: &Asked, found: &Found) -> (String, String) {
 
 fn matching_words(matching: i64) -> String {
     if matching > COUNTED { format!("more than {}", thousands(COUNTED)) } else { thousands(matching) }
+}
+
+/// What stands for all rows that match.
+fn all_matching(asked: &Asked, found: &Found) -> Option<(String, String)> {
+    let shown = i64::try_from(found.shown).unwrap_or(i64::MAX);
+    let words = format!("All {} matching", matching_words(found.matching));
+    (found.matching > shown).then(|| (asked.narrowed_by(), words))
 }
 
 fn headings(asked: &Asked) -> Vec<Heading> {

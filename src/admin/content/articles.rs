@@ -6,7 +6,7 @@ use askama::Template;
 
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
-use crate::admin::content::{MADE, since, words};
+use crate::admin::content::{MADE, bulk, since, words};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Articles, Staff, View};
@@ -134,11 +134,12 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may = |verb| staff.may("articles", verb);
-    let actions = if may(Verb::Delete) { vec![("delete", "Delete…".to_owned())] } else { Vec::new() };
     let first_act = may(Verb::Add).then_some(("Add article", "/admin/articles/new/"));
     let page = Page {
         frame: staff.frame(&[("Articles", "")]),
-        list: asked.view(&found, &actions).when_empty("What users write appears here.", first_act),
+        list: asked
+            .view(&found, &bulk::offered_on_articles(&staff))
+            .when_empty("What users write appears here.", first_act),
         rows,
         may_add: may(Verb::Add),
         may_change: may(Verb::Change),

@@ -1,149 +1,166 @@
-//! What is done with the articles and tasks ticked in their lists: deleted, and tasks marked done.
+//! What is done with many articles and tasks: deleted, and tasks marked done.
 
-use actix_web::HttpResponse;
+use std::sync::Arc;
 
-use crate::admin::bulk::{Answer, Outcome, Row};
-use crate::admin::error::PageError;
-use crate::admin::layout::see_other;
+use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Plan, Row, Weight, offered as offered_of};
+use crate::admin::bulk::lists::{Facts, MANY, Matching};
+use crate::admin::content::{articles as article_list, tasks as task_list};
 use crate::admin::staff::Staff;
-use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
-use crate::auth::permissions::{Permission, Verb};
+use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::keyset::{Keyset, Value};
 use crate::error::Result;
-use crate::model::audit::{Audit, Change, Object};
+use crate::model::audit::{Change, Object};
 use crate::model::content::{self, TaskFields};
-use crate::site::Site;
 
 /// What is done to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    DeleteArticles,
-    DeleteTasks,
+enum Deed {
+    DeleteArticle,
+    DeleteTask,
     MarkDone,
 }
 
-impl Act {
-    fn of(list: &str, action: &str) -> Option<Self> {
-        match (list, action) {
-            ("articles", "delete") => Some(Self::DeleteArticles),
-            ("tasks", "delete") => Some(Self::DeleteTasks),
-            ("tasks", "done") => Some(Self::MarkDone),
-            _ => None,
-        }
-    }
+/// The acts on articles that the viewer may do.
+pub fn offered_on_articles<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
+    offered_of(staff, &[("delete", "Delete…", ("articles", Verb::Delete))])
+}
 
-    fn permission(self) -> Option<Permission> {
-        match self {
-            Self::DeleteArticles => Permission::of("articles", Verb::Delete),
-            Self::DeleteTasks => Permission::of("tasks", Verb::Delete),
-            Self::MarkDone => Permission::of("tasks", Verb::Change),
-        }
-    }
+/// The acts on tasks that the viewer may do.
+pub fn offered_on_tasks<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
+    offered_of(staff, &[("done", "Mark done", ("tasks", Verb::Change)), ("delete", "Delete…", ("tasks", Verb::Delete))])
+}
 
-    /// The code in the audit log, and the kind of object.
-    fn code(self) -> (&'static str, &'static str) {
-        match self {
-            Self::DeleteArticles => ("article.delete", "article"),
-            Self::DeleteTasks => ("task.delete", "task"),
-            Self::MarkDone => ("task.change", "task"),
-        }
-    }
+/// The act of this name on articles.
+pub fn act_on_articles(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    (name == "delete").then(|| -> Arc<dyn Act> { Arc::new(Deed::DeleteArticle) })
+}
 
-    fn deletes(self) -> bool {
-        self != Self::MarkDone
+/// The act of this name on tasks.
+pub fn act_on_tasks(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    match name {
+        "delete" => Some(Arc::new(Deed::DeleteTask)),
+        "done" => Some(Arc::new(Deed::MarkDone)),
+        _ => None,
     }
 }
 
-/// Asks about an act on the rows ticked in `list`, or does it, once that was answered.
-pub async fn handle(site: &Site, staff: &Staff, list: &'static str, answer: Answer) -> Result<HttpResponse, PageError> {
-    let Some(act) = Act::of(list, &answer.action) else { return Ok(answer.nothing_chosen(staff)) };
-    if let Some(needed) = act.permission() {
-        staff.require(site, needed).await?;
-    }
-    let path = if list == "articles" { "/admin/articles/" } else { "/admin/tasks/" };
-    if act.deletes() {
-        staff.recently(site, answer.back())?;
-    }
-    let ids = answer.ids.clone();
-    let rows = site.db.read(move |conn| rows(conn, act, &ids)).await?;
-    let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
-    let (one, many) = if list == "articles" { ("article", "articles") } else { ("task", "tasks") };
-    let verb = if act.deletes() { "Delete" } else { "Mark as done:" };
-    let mut ask = answer.asked(path, (one, many), &rows, |what| format!("{verb} {what}?"));
-    let done = rows.iter().filter(|row| row.left_out.is_none()).count();
-    if act.deletes() {
-        ask.words = "This cannot be undone.".to_owned();
-        ask.dangerous = true;
-        ask.typed = (done > 0).then(|| done.to_string());
-    }
-    if !ask.act.is_empty() {
-        ask.act = if act.deletes() {
-            format!("Delete {}", if done == 1 { one } else { many })
-        } else {
-            "Mark done".to_owned()
-        };
-    }
-    let title = if list == "articles" { "Articles" } else { "Tasks" };
-    let frame = staff.frame(&[(title, path), (if act.deletes() { "Delete" } else { "Mark done" }, "")]).within(path);
-    if !answer.is_sure() {
-        return ask.page(frame);
-    }
-    if !ask.is_met(&answer.confirm) {
-        return ask.refused(frame, answer.sent);
-    }
-    let (ids, now) = (answer.ids.clone(), site.clock.now());
-    let audit = staff.audits(site, act.code().0).because(answer.sent.value("reason"));
-    let outcome = staff.write(site, move |conn| carry_out(conn, act, &ids, &audit, now)).await?;
-    let what = count_words(outcome.done, one, many);
-    let were = if outcome.done == 1 { "was" } else { "were" };
-    let flash = match (outcome.done, act.deletes()) {
-        (0, _) => Flash::warning("Nothing was changed."),
-        (_, true) => Flash::done(format!("{what} {were} deleted.")),
-        (_, false) => Flash::done(format!("{what} {were} marked done.")),
+/// The articles that a filter lets through.
+///
+/// # Errors
+/// The database's.
+pub fn articles(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+    let asked = article_list::asked(pairs, None);
+    let (counted, wanted) = (article_list::query(&asked, facts.now), article_list::query(&asked, facts.now));
+    let load = move |conn: &mut Conn, keyset: &Keyset| {
+        Ok(content::articles(conn, &wanted, keyset, MANY)?.rows.into_iter().map(|one| Value::Number(one.id)).collect())
     };
-    staff.done(site, &flash.adding(outcome.in_words("", "")));
-    Ok(see_other(answer.back()))
+    let count = move |conn: &mut Conn| Ok(content::count_articles(conn, &counted, i64::MAX)?.1);
+    Ok(Matching::new(&asked, content::ARTICLES_BY_CREATED, count, load))
 }
 
-/// The rows ticked, each with the reason why it will be left out.
-fn rows(conn: &mut Conn, act: Act, ids: &[i64]) -> Result<Vec<(i64, Row)>> {
-    let mut rows = Vec::new();
-    for id in ids {
-        let found = match act {
-            Act::DeleteArticles => content::article(conn, *id)?.map(|one| (one.title, one.author, false)),
-            Act::DeleteTasks | Act::MarkDone => {
-                content::task(conn, *id)?.map(|one| (one.title, one.owner, one.completed))
+/// The tasks that a filter lets through.
+///
+/// # Errors
+/// The database's.
+pub fn tasks(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+    let asked = task_list::asked(pairs, None);
+    let (counted, wanted) = (task_list::query(&asked, facts.now), task_list::query(&asked, facts.now));
+    let load = move |conn: &mut Conn, keyset: &Keyset| {
+        Ok(content::tasks(conn, &wanted, keyset, MANY)?.rows.into_iter().map(|one| Value::Number(one.id)).collect())
+    };
+    let count = move |conn: &mut Conn| Ok(content::count_tasks(conn, &counted, i64::MAX)?.1);
+    Ok(Matching::new(&asked, content::TASKS_BY_CREATED, count, load))
+}
+
+/// A row as far as it matters here.
+struct Piece {
+    id: i64,
+    title: String,
+    whose: String,
+    is_done: bool,
+}
+
+impl Deed {
+    fn load(self, conn: &mut Conn, key: &Value) -> Result<Option<Piece>> {
+        let Value::Number(id) = *key else { return Ok(None) };
+        Ok(match self {
+            Self::DeleteArticle => content::article(conn, id)?.map(|one| (one.title, one.author, false)),
+            Self::DeleteTask | Self::MarkDone => {
+                content::task(conn, id)?.map(|one| (one.title, one.owner, one.completed))
+            }
+        }
+        .map(|(title, whose, is_done)| Piece { id, title, whose, is_done }))
+    }
+
+    fn exception(self, piece: &Piece) -> Option<String> {
+        (self == Self::MarkDone && piece.is_done).then(|| "done already".to_owned())
+    }
+
+    fn kind(self) -> &'static str {
+        if self == Self::DeleteArticle { "article" } else { "task" }
+    }
+}
+
+impl Act for Deed {
+    fn plan(&self) -> Plan {
+        let deletes = |code, needs, buttons| Plan {
+            code,
+            needs: (needs, Verb::Delete),
+            heading: "Delete {}?",
+            means: "This cannot be undone.",
+            buttons,
+            done: ("was deleted".to_owned(), "were deleted".to_owned()),
+            ends: ("", ""),
+            weight: Weight::Grave,
+        };
+        match self {
+            Self::DeleteArticle => deletes("article.delete", "articles", ("Delete article", "Delete articles")),
+            Self::DeleteTask => deletes("task.delete", "tasks", ("Delete task", "Delete tasks")),
+            Self::MarkDone => Plan {
+                needs: ("tasks", Verb::Change),
+                heading: "Mark as done: {}?",
+                means: "Each can be opened again on its page.",
+                done: ("was marked done".to_owned(), "were marked done".to_owned()),
+                weight: Weight::Plain,
+                ..deletes("task.change", "tasks", ("Mark done", "Mark done"))
+            },
+        }
+    }
+
+    fn look(&self, conn: &mut Conn, _: &Doer, key: &Value) -> Result<Option<Row>> {
+        let Some(piece) = self.load(conn, key)? else { return Ok(None) };
+        let left_out = self.exception(&piece);
+        Ok(Some(Row::new(piece.title, format!("of {}", piece.whose), left_out)))
+    }
+
+    fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {
+        let Some(piece) = self.load(conn, key)? else { return Ok(Did::gone()) };
+        if let Some(why) = self.exception(&piece) {
+            return Ok(Did::left_out(piece.title, why));
+        }
+        let changes = match self {
+            Self::DeleteArticle => {
+                content::delete_article(conn, piece.id)?;
+                None
+            }
+            Self::DeleteTask => {
+                content::delete_task(conn, piece.id)?;
+                None
+            }
+            Self::MarkDone => {
+                mark(conn, piece.id, by.at.now)?;
+                Change::of("completed", false, true)
             }
         };
-        let Some((name, whose, is_done)) = found else { continue };
-        let left_out = (act == Act::MarkDone && is_done).then(|| "done already".to_owned());
-        rows.push((*id, Row { name, about: format!("of {whose}"), left_out }));
+        by.audit(Object::new(self.kind(), piece.id, &piece.title)).with(changes).append(conn)?;
+        Ok(Did::done(piece.title, 0))
     }
-    Ok(rows)
 }
 
-fn carry_out(conn: &mut Conn, act: Act, ids: &[i64], audit: &Audit, now: Timestamp) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    for (id, row) in rows(conn, act, ids)? {
-        let done = row.left_out.is_none()
-            && match act {
-                Act::DeleteArticles => content::delete_article(conn, id)?,
-                Act::DeleteTasks => content::delete_task(conn, id)?,
-                Act::MarkDone => mark(conn, id, now)?,
-            };
-        *(if done { &mut outcome.done } else { &mut outcome.left_out }) += 1;
-        if done {
-            let changes = if act.deletes() { None } else { Change::of("completed", false, true) };
-            audit.clone().on(Object::new(act.code().1, id, &row.name)).with(changes).append(conn)?;
-        }
-    }
-    Ok(outcome)
-}
-
-fn mark(conn: &mut Conn, id: i64, now: Timestamp) -> Result<bool> {
-    let Some(task) = content::task(conn, id)? else { return Ok(false) };
+fn mark(conn: &mut Conn, id: i64, now: Timestamp) -> Result<()> {
+    let Some(task) = content::task(conn, id)? else { return Ok(()) };
     let fields = TaskFields {
         title: task.title,
         description: task.description,
@@ -151,6 +168,5 @@ fn mark(conn: &mut Conn, id: i64, now: Timestamp) -> Result<bool> {
         due_date: task.due_date,
         user_id: task.user_id,
     };
-    content::update_task(conn, id, &fields, now)?;
-    Ok(true)
+    content::update_task(conn, id, &fields, now)
 }

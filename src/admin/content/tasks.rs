@@ -7,7 +7,7 @@ use chrono::Days;
 
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
-use crate::admin::content::words;
+use crate::admin::content::{bulk, words};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Staff, Tasks, View};
@@ -150,17 +150,12 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may = |verb| staff.may("tasks", verb);
-    let mut actions = Vec::new();
-    if may(Verb::Change) {
-        actions.push(("done", "Mark done".to_owned()));
-    }
-    if may(Verb::Delete) {
-        actions.push(("delete", "Delete…".to_owned()));
-    }
     let first_act = may(Verb::Add).then_some(("Add task", "/admin/tasks/new/"));
     let page = Page {
         frame: staff.frame(&[("Tasks", "")]),
-        list: asked.view(&found, &actions).when_empty("What users mean to do appears here.", first_act),
+        list: asked
+            .view(&found, &bulk::offered_on_tasks(&staff))
+            .when_empty("What users mean to do appears here.", first_act),
         rows,
         may_add: may(Verb::Add),
         may_change: may(Verb::Change),

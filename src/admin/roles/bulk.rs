@@ -1,82 +1,59 @@
-//! Deleting the roles ticked in the list.
+//! Deleting many roles.
 
-use actix_web::HttpResponse;
+use std::sync::Arc;
 
-use crate::admin::bulk::{Answer, Outcome, Row};
-use crate::admin::error::PageError;
-use crate::admin::layout::see_other;
+use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Plan, Row, Weight, offered as offered_of};
 use crate::admin::roles::remove::remove;
 use crate::admin::staff::Staff;
-use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
-use crate::auth::permissions::{Permission, Verb};
+use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::keyset::Value;
 use crate::error::Result;
-use crate::model::role;
-use crate::site::Site;
+use crate::model::role::{self, Role};
 
 const DELETE: &str = "delete";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    if staff.may("roles", Verb::Delete) { vec![(DELETE, "Delete…".to_owned())] } else { Vec::new() }
+    offered_of(staff, &[(DELETE, "Delete…", ("roles", Verb::Delete))])
 }
 
-/// Asks about deleting the roles ticked, or does it, once that was answered.
-pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpResponse, PageError> {
-    if answer.action != DELETE {
-        return Ok(answer.nothing_chosen(staff));
-    }
-    if let Some(needed) = Permission::of("roles", Verb::Delete) {
-        staff.require(site, needed).await?;
-    }
-    // The boxes are gone by then: back to where they are ticked.
-    staff.recently(site, answer.back())?;
-    let ids = answer.ids.clone();
-    let rows = site.db.read(move |conn| rows(conn, &ids)).await?;
-    let mut ask = answer.asked("/admin/roles/", ("role", "roles"), &rows, |roles| format!("Delete {roles}?"));
-    ask.words = "This cannot be undone. The accounts that hold them stay.".to_owned();
-    ask.dangerous = true;
-    // Whatever is deleted in bulk is counted by whoever does it.
-    ask.typed = Some(rows.len().to_string());
-    if !ask.act.is_empty() {
-        ask.act = if rows.len() == 1 { "Delete role".to_owned() } else { "Delete roles".to_owned() };
-    }
-    let frame = staff.frame(&[("Roles", "/admin/roles/"), ("Delete", "")]).within("/admin/roles/");
-    if !answer.is_sure() {
-        return ask.page(frame);
-    }
-    if !ask.is_met(&answer.confirm) {
-        return ask.refused(frame, answer.sent);
-    }
-    let (grants, now, ids) = (site.grants.clone(), site.clock.now(), answer.ids.clone());
-    let audit = staff.audits(site, "role.delete").because(answer.sent.value("reason"));
-    let delete = move |conn: &mut Conn| {
-        let mut outcome = Outcome::default();
-        for id in ids {
-            if let Some(role) = role::by_id(conn, id)? {
-                outcome.also += remove(conn, &grants, audit.clone(), &role, now)?;
-                outcome.done += 1;
-            }
-        }
-        Ok(outcome)
-    };
-    let outcome = staff.write(site, delete).await?;
-    let roles = count_words(outcome.done, "role", "roles");
-    let flash = Flash::done(format!("{roles} {} deleted.", if outcome.done == 1 { "was" } else { "were" }))
-        .adding(format!("They were held {}.", count_words(outcome.also, "time", "times")));
-    staff.done(site, &flash);
-    Ok(see_other(answer.back()))
+/// The act of this name.
+pub fn act(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    (name == DELETE).then(|| -> Arc<dyn Act> { Arc::new(DeleteRole) })
 }
 
-fn rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
-    let held = role::holder_counts(conn, ids)?;
-    let mut rows = Vec::new();
-    for id in ids {
-        if let Some(role) = role::by_id(conn, *id)? {
-            let users = count_words(held.get(id).copied().unwrap_or(0), "user", "users");
-            rows.push(Row { name: role.name, about: format!("held by {users}"), left_out: None });
+struct DeleteRole;
+
+fn load(conn: &mut Conn, key: &Value) -> Result<Option<Role>> {
+    let Value::Number(id) = key else { return Ok(None) };
+    role::by_id(conn, *id)
+}
+
+impl Act for DeleteRole {
+    fn plan(&self) -> Plan {
+        Plan {
+            code: "role.delete",
+            needs: ("roles", Verb::Delete),
+            heading: "Delete {}?",
+            means: "This cannot be undone. The accounts that hold them stay.",
+            buttons: ("Delete role", "Delete roles"),
+            done: ("was deleted".to_owned(), "were deleted".to_owned()),
+            ends: ("grant", "grants"),
+            weight: Weight::Grave,
         }
     }
-    Ok(rows)
+
+    fn look(&self, conn: &mut Conn, _: &Doer, key: &Value) -> Result<Option<Row>> {
+        let Some(role) = load(conn, key)? else { return Ok(None) };
+        let users = count_words(role::holders(conn, role.id)?.len(), "user", "users");
+        Ok(Some(Row::new(role.name, format!("held by {users}"), None)))
+    }
+
+    fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {
+        let Some(role) = load(conn, key)? else { return Ok(Did::gone()) };
+        let held = remove(conn, &by.grants, by.audit.clone(), &role, by.at.now)?;
+        Ok(Did::done(role.name, held))
+    }
 }

@@ -1,83 +1,96 @@
-//! Signing out the sessions ticked in the list.
+//! Signing out many sessions.
 
-use actix_web::HttpResponse;
+use std::sync::Arc;
 
-use crate::admin::bulk::{Answer, Outcome, Row};
-use crate::admin::error::PageError;
-use crate::admin::layout::see_other;
+use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Plan, Row, Weight, offered as offered_of};
+use crate::admin::bulk::lists::{Facts, MANY, Matching};
 use crate::admin::sessions::acts::{called, end, object, refusal};
 use crate::admin::sessions::detail::find;
-use crate::admin::sessions::moment;
+use crate::admin::sessions::{asked, name_of, query};
 use crate::admin::staff::Staff;
-use crate::admin::users::Actor;
-use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
-use crate::auth::permissions::{Permission, Verb};
+use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::keyset::{Keyset, Place, Value};
 use crate::error::{Error, Result};
-use crate::model::session_list::{Moment, SessionLine};
-use crate::site::Site;
+use crate::model::session_list::{self, PANEL, SessionLine};
 
-/// Asks about signing out the sessions ticked, or does it, once that was answered.
-pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpResponse, PageError> {
-    if answer.action != "sign-out" {
-        return Ok(answer.nothing_chosen(staff));
-    }
-    if let Some(needed) = Permission::of("sessions", Verb::Revoke) {
-        staff.require(site, needed).await?;
-    }
-    let (actor, keys, at) = (staff.actor(), answer.keys.clone(), moment(site));
-    let rows = site.db.read(move |conn| rows(conn, &actor, &keys, at)).await?;
-    let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
-    let mut ask = answer.asked("/admin/sessions/", ("session", "sessions"), &rows, |what| format!("Sign out {what}?"));
-    ask.words = "Each device has to sign in again. Access tokens already handed out end at once.".to_owned();
-    if !ask.act.is_empty() {
-        ask.act = "Sign out".to_owned();
-    }
-    let frame = staff.frame(&[("Sessions", "/admin/sessions/"), ("Sign out", "")]).within("/admin/sessions/");
-    if !answer.is_sure() {
-        return ask.page(frame);
-    }
-    if !ask.is_met(&answer.confirm) {
-        return ask.refused(frame, answer.sent);
-    }
-    let (actor, grants, keys) = (staff.actor(), site.grants.clone(), answer.keys.clone());
-    let audit = staff.audits(site, "session.end").because(answer.sent.value("reason"));
-    let sign_out = move |conn: &mut Conn| {
-        let mut outcome = Outcome::default();
-        for (line, row) in self::rows(conn, &actor, &keys, at)? {
-            let done = row.left_out.is_none() && end(conn, &grants, &line, actor.id, at)?;
-            *(if done { &mut outcome.done } else { &mut outcome.left_out }) += 1;
-            if done {
-                audit.clone().on(object(&line)).append(conn)?;
-            }
-        }
-        Ok(outcome)
-    };
-    let outcome = staff.write(site, sign_out).await?;
-    let flash = match outcome.done {
-        0 => Flash::warning("Nothing was changed."),
-        done => Flash::done(format!("{} ended.", count_words(done, "session", "sessions"))),
-    };
-    staff.done(site, &flash.adding(outcome.in_words("", "")));
-    Ok(see_other(answer.back()))
+const SIGN_OUT: &str = "sign-out";
+
+/// The acts that the viewer may do.
+pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
+    offered_of(staff, &[(SIGN_OUT, "Sign out", ("sessions", Verb::Revoke))])
 }
 
-/// The sessions ticked, each with the reason why it will be left out.
-fn rows(conn: &mut Conn, actor: &Actor, keys: &[String], at: Moment) -> Result<Vec<(SessionLine, Row)>> {
-    let mut rows = Vec::new();
-    for key in keys {
-        let line = match find(conn, key, at) {
-            Ok(line) => line,
-            Err(Error::NotFound(_)) => continue,
-            Err(error) => return Err(error),
+/// The act of this name.
+pub fn act(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    (name == SIGN_OUT).then(|| -> Arc<dyn Act> { Arc::new(SignOut) })
+}
+
+/// The sessions that a filter lets through. They are named as pages name them, and go in the order of their bare ids.
+///
+/// # Errors
+/// The database's.
+pub fn matching(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+    let (asked, at) = (asked(pairs, None), facts.at);
+    let (counted, wanted) = (query(&asked, facts.now), query(&asked, facts.now));
+    let load = move |conn: &mut Conn, keyset: &Keyset| {
+        let bare = |id: &Value| match id {
+            Value::Text(id) => Value::from(id.strip_prefix(PANEL).unwrap_or(id)),
+            other => other.clone(),
         };
-        let left_out = match (&line.ended, refusal(conn, actor, &line)?) {
-            (Some(_), _) => Some("over already".to_owned()),
-            (None, refusal) => refusal.map(|refusal| refusal.to_words()),
-        };
-        let (name, about) = (called(&line), line.ip.clone());
-        rows.push((line, Row { name, about, left_out }));
+        let from = keyset.from.as_ref().map(|at| Place { value: bare(&at.id), id: bare(&at.id) });
+        let page = session_list::page(conn, &wanted, &Keyset { from, ..keyset.clone() }, MANY, at)?;
+        Ok(page.rows.into_iter().map(|line| Value::Text(name_of(&line))).collect())
+    };
+    let count = move |conn: &mut Conn| Ok(session_list::counts(conn, &counted, i64::MAX, at)?.1);
+    Ok(Matching::new(&asked, session_list::BY_STARTED, count, load))
+}
+
+struct SignOut;
+
+fn load(conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<(SessionLine, Option<String>)>> {
+    let Value::Text(key) = key else { return Ok(None) };
+    let line = match find(conn, key, by.at) {
+        Ok(line) => line,
+        Err(Error::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let left_out = match (&line.ended, refusal(conn, &by.actor, &line)?) {
+        (Some(_), _) => Some("over already".to_owned()),
+        (None, Some(refusal)) => Some(refusal.to_words()),
+        (None, None) => (line.started_at > by.since).then(|| "begun meanwhile".to_owned()),
+    };
+    Ok(Some((line, left_out)))
+}
+
+impl Act for SignOut {
+    fn plan(&self) -> Plan {
+        Plan {
+            code: "session.end",
+            needs: ("sessions", Verb::Revoke),
+            heading: "Sign out {}?",
+            means: "Each device has to sign in again. Access tokens already handed out end at once.",
+            buttons: ("Sign out", "Sign out"),
+            done: ("ended".to_owned(), "ended".to_owned()),
+            ends: ("", ""),
+            weight: Weight::Plain,
+        }
     }
-    Ok(rows)
+
+    fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
+        let Some((line, left_out)) = load(conn, by, key)? else { return Ok(None) };
+        Ok(Some(Row::new(called(&line), line.ip, left_out)))
+    }
+
+    fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {
+        let Some((line, left_out)) = load(conn, by, key)? else { return Ok(Did::gone()) };
+        if let Some(why) = left_out {
+            return Ok(Did::left_out(called(&line), why));
+        }
+        if !end(conn, &by.grants, &line, by.actor.id, by.at)? {
+            return Ok(Did::left_out(called(&line), "over already"));
+        }
+        by.audit(object(&line)).append(conn)?;
+        Ok(Did::done(called(&line), 0))
+    }
 }

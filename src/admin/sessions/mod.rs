@@ -111,7 +111,7 @@ impl Row {
             Some(_) => Badge { kind: "", text: "Ended".to_owned(), icon: "off" },
         };
         Self {
-            id: if line.kind == Kind::Admin { format!("{PANEL}{}", line.id) } else { line.id.clone() },
+            id: name_of(&line),
             device: Device::from_agent(&line.user_agent),
             user: line.user.zip(line.username),
             kind: kind_words(line.kind),
@@ -124,6 +124,11 @@ impl Row {
             state,
         }
     }
+}
+
+/// What forms and addresses name a session by.
+pub fn name_of(line: &SessionLine) -> String {
+    if line.kind == Kind::Admin { format!("{PANEL}{}", line.id) } else { line.id.clone() }
 }
 
 /// Why a session is over, as people say it.
@@ -148,7 +153,8 @@ struct Page {
     may_end_all: bool,
 }
 
-fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
+/// The list as a URL asks for it.
+pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let kinds: Vec<(&str, &str)> = KINDS.iter().map(|(_, value, label)| (*value, *label)).collect();
     let seen: Vec<(&str, &str)> = SEEN.iter().map(|(value, label, _)| (*value, *label)).collect();
     let filters = [
@@ -160,7 +166,8 @@ fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     Asked::new(&SESSIONS, pairs, usual_rows, filters)
 }
 
-fn query(asked: &Asked, now: Now) -> SessionQuery {
+/// What the list is narrowed to.
+pub fn query(asked: &Asked, now: Now) -> SessionQuery {
     let kind = asked.choice("kind").and_then(|value| KINDS.iter().find(|(_, one, _)| *one == value));
     let seen = asked.choice("seen").and_then(|value| SEEN.iter().find(|(one, ..)| *one == value));
     SessionQuery {
@@ -195,10 +202,9 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may_revoke = staff.may("sessions", Verb::Revoke);
-    let actions = if may_revoke { vec![("sign-out", "Sign out".to_owned())] } else { Vec::new() };
     let page = Page {
         frame: staff.frame(&[("Sessions", "")]),
-        list: asked.view(&found, &actions).when_empty("A session begins when somebody signs in.", None),
+        list: asked.view(&found, &bulk::offered(&staff)).when_empty("A session begins when somebody signs in.", None),
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_revoke,

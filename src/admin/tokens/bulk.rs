@@ -1,166 +1,172 @@
-//! What is done with the tokens ticked in a list: outstanding ones are revoked with their sessions, blacklisted ones restored.
+//! What is done with many tokens: outstanding ones are revoked with their sessions, blacklisted ones restored.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
-use actix_web::HttpResponse;
-
-use crate::admin::bulk::{Answer, Outcome, Row};
-use crate::admin::error::PageError;
-use crate::admin::layout::see_other;
+use crate::admin::blacklist as list_of_blacklisted;
+use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Plan, Row, Weight, offered as offered_of};
+use crate::admin::bulk::lists::{Facts, MANY, Matching};
 use crate::admin::staff::Staff;
 use crate::admin::tokens::detail::Token;
-use crate::admin::tokens::restore;
+use crate::admin::tokens::{asked, query, restore};
 use crate::admin::users::Actor;
-use crate::admin::visit::Flash;
-use crate::admin::when::{Now, count_words};
-use crate::auth::grants::Grants;
-use crate::auth::permissions::{Permission, Verb};
+use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::keyset::{Keyset, Value};
 use crate::error::{Error, Result};
-use crate::model::audit::{Audit, Object};
+use crate::model::audit::Object;
 use crate::model::blacklist;
 use crate::model::session::Ended;
 use crate::model::token_list;
-use crate::site::Site;
+
+const REVOKE: &str = "revoke";
+const RESTORE: &str = "restore";
+
+/// The acts on outstanding tokens that the viewer may do.
+pub fn offered_on_outstanding<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
+    offered_of(staff, &[(REVOKE, "Revoke", ("tokens", Verb::Revoke))])
+}
+
+/// The acts on blacklisted tokens that the viewer may do.
+pub fn offered_on_blacklisted<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
+    let restore = [(RESTORE, "Restore…", ("blacklist", Verb::Delete))];
+    if staff.state().superuser { offered_of(staff, &restore) } else { Vec::new() }
+}
+
+/// The act of this name on outstanding tokens.
+pub fn act_on_outstanding(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    (name == REVOKE).then(|| -> Arc<dyn Act> { Arc::new(Deed::Revoke) })
+}
+
+/// The act of this name on blacklisted tokens.
+pub fn act_on_blacklisted(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    (name == RESTORE).then(|| -> Arc<dyn Act> { Arc::new(Deed::Restore) })
+}
+
+/// The outstanding tokens that a filter lets through.
+///
+/// # Errors
+/// The database's.
+pub fn outstanding(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+    let (asked, now) = (asked(pairs, None, &facts.kids), facts.now.at);
+    let (counted, wanted) = (query(&asked), query(&asked));
+    let load = move |conn: &mut Conn, keyset: &Keyset| {
+        Ok(token_list::page(conn, &wanted, keyset, MANY, now)?
+            .rows
+            .into_iter()
+            .map(|one| Value::Number(one.id))
+            .collect())
+    };
+    let count = move |conn: &mut Conn| Ok(token_list::counts(conn, &counted, i64::MAX, now)?.1);
+    Ok(Matching::new(&asked, token_list::BY_ISSUED, count, load))
+}
+
+/// The blacklisted tokens that a filter lets through.
+///
+/// # Errors
+/// The database's.
+pub fn blacklisted(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+    let asked = list_of_blacklisted::asked(pairs, None);
+    let query = || list_of_blacklisted::query(&asked, facts.now);
+    let (counted, wanted) = (query(), query());
+    let load = move |conn: &mut Conn, keyset: &Keyset| {
+        Ok(blacklist::page(conn, &wanted, keyset)?.rows.into_iter().map(|one| Value::Number(one.id)).collect())
+    };
+    let count = move |conn: &mut Conn| Ok(blacklist::counts(conn, &counted, i64::MAX)?.1);
+    Ok(Matching::new(&asked, blacklist::BY_REVOKED, count, load))
+}
 
 /// What is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Act {
+enum Deed {
     Revoke,
     Restore,
 }
 
-/// Asks about revoking the outstanding tokens ticked, or does it, once that was answered.
-pub async fn revoke(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpResponse, PageError> {
-    if answer.action != "revoke" {
-        return Ok(answer.nothing_chosen(staff));
-    }
-    if let Some(needed) = Permission::of("tokens", Verb::Revoke) {
-        staff.require(site, needed).await?;
-    }
-    handle(site, staff, answer, Act::Revoke).await
-}
-
-/// Asks about restoring the blacklisted tokens ticked, or does it, once that was answered.
-pub async fn restore(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpResponse, PageError> {
-    if answer.action != "restore" {
-        return Ok(answer.nothing_chosen(staff));
-    }
-    if let Some(needed) = Permission::of("blacklist", Verb::Delete) {
-        staff.require(site, needed).await?;
-    }
-    restore::superuser(staff)?;
-    staff.recently(site, answer.back())?;
-    handle(site, staff, answer, Act::Restore).await
-}
-
-async fn handle(site: &Site, staff: &Staff, answer: Answer, act: Act) -> Result<HttpResponse, PageError> {
-    let (actor, ids, now) = (staff.actor(), answer.ids.clone(), staff.now());
-    let loaded = site.db.read(move |conn| rows(conn, &actor, act, &ids, now)).await?;
-    let rows: Vec<Row> = loaded.into_iter().map(|(_, row)| row).collect();
-    let (list, verb) = match act {
-        Act::Revoke => ("/admin/tokens/", "Revoke"),
-        Act::Restore => ("/admin/blacklist/", "Restore"),
-    };
-    let mut ask = answer.asked(list, ("token", "tokens"), &rows, |what| format!("{verb} {what}?"));
-    let done = rows.iter().filter(|row| row.left_out.is_none()).count();
-    match act {
-        Act::Revoke => {
-            ask.words =
-                "The whole session of each ends: the device has to sign in again, and access tokens already handed \
-                         out end at once."
-                    .to_owned();
-        }
-        Act::Restore => {
-            ask.words = "They can be exchanged again, by whoever holds them.".to_owned();
-            ask.typed = (done > 0).then(|| done.to_string());
-        }
-    }
-    if !ask.act.is_empty() {
-        ask.act = if done == 1 { format!("{verb} token") } else { format!("{verb} tokens") };
-    }
-    let crumb = if act == Act::Revoke { "Outstanding" } else { "Blacklisted" };
-    let frame = staff.frame(&[(crumb, list), (verb, "")]).within(list);
-    if !answer.is_sure() {
-        return ask.page(frame);
-    }
-    if !ask.is_met(&answer.confirm) {
-        return ask.refused(frame, answer.sent);
-    }
-    let (actor, grants, ids) = (staff.actor(), site.grants.clone(), answer.ids.clone());
-    let code = if act == Act::Revoke { "token.revoke" } else { "token.restore" };
-    let audit = staff.audits(site, code).because(answer.sent.value("reason"));
-    let carry_out = move |conn: &mut Conn| carry_out(conn, &grants, &actor, act, &ids, &audit, now);
-    let outcome = staff.write(site, carry_out).await?;
-    let tokens = count_words(outcome.done, "token was", "tokens were");
-    let flash = match (outcome.done, act) {
-        (0, _) => Flash::warning("Nothing was changed."),
-        (_, Act::Revoke) => Flash::done(format!("{tokens} revoked.")),
-        (_, Act::Restore) => Flash::done(format!("{tokens} restored.")),
-    };
-    staff.done(site, &flash.adding(outcome.in_words("session", "sessions")));
-    Ok(see_other(answer.back()))
-}
-
-/// The tokens ticked, each with the reason why it will be left out. A list of outstanding tokens names them by their place
-/// there, the blacklist by theirs on it.
-fn rows(conn: &mut Conn, actor: &Actor, act: Act, ids: &[i64], now: Now) -> Result<Vec<(Token, Row)>> {
-    let mut rows = Vec::new();
-    for id in ids {
-        let jti = match act {
-            Act::Revoke => token_list::line(conn, *id)?.map(|line| line.jti),
-            Act::Restore => blacklist::jti(conn, *id)?,
+impl Deed {
+    /// The token, and why it is left out. A list of outstanding tokens names them by their place there, the blacklist by
+    /// theirs on it.
+    fn load(self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<(Token, Option<String>)>> {
+        let Value::Number(id) = *key else { return Ok(None) };
+        let jti = match self {
+            Self::Revoke => token_list::line(conn, id)?.map(|line| line.jti),
+            Self::Restore => blacklist::jti(conn, id)?,
         };
-        let Some(jti) = jti else { continue };
-        let token = match Token::load(conn, &jti, now) {
+        let Some(jti) = jti else { return Ok(None) };
+        let token = match Token::load(conn, &jti, by.now) {
             Ok(token) => token,
-            Err(Error::NotFound(_)) => continue,
+            Err(Error::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let beyond = token.target.as_ref().and_then(|target| actor.out_of_reach(target));
-        let left_out = beyond.or_else(|| match act {
-            Act::Revoke if token.shown.is_live => None,
-            Act::Revoke => Some(format!("{} already", token.shown.state.text.to_lowercase())),
-            Act::Restore => token.cannot_be_restored(now),
+        let beyond = token.target.as_ref().and_then(|target| by.actor.out_of_reach(target));
+        let left_out = beyond.or_else(|| match self {
+            Self::Revoke if token.shown.is_live || ended_with_another(&token, by) => None,
+            Self::Revoke => Some(format!("{} already", token.shown.state.text.to_lowercase())),
+            Self::Restore => token.cannot_be_restored(by.now),
         });
-        let (name, about) = (token.shown.short.clone(), token.owner());
-        rows.push((token, Row { name, about, left_out }));
+        Ok(Some((token, left_out)))
     }
-    Ok(rows)
 }
 
-fn carry_out(
-    conn: &mut Conn,
-    grants: &Grants,
-    actor: &Actor,
-    act: Act,
-    ids: &[i64],
-    audit: &Audit,
-    now: Now,
-) -> Result<Outcome> {
-    let mut outcome = Outcome::default();
-    let mut sessions = HashSet::new();
-    for (token, row) in rows(conn, actor, act, ids, now)? {
-        if row.left_out.is_some() {
-            outcome.left_out += 1;
-            continue;
-        }
-        let done = match act {
-            Act::Restore => blacklist::remove(conn, token.row.id)?,
-            Act::Revoke => {
-                // Of two tokens of one session the second goes with the first.
-                let is_new = sessions.insert(token.row.session_id.clone());
-                let (sid, user) = (token.row.sid()?, token.row.user_id);
-                if is_new && grants.end_in(conn, sid, user, Ended::ByAdmin, Some(actor.id), now.at)? {
-                    outcome.also += 1;
-                }
-                true
-            }
-        };
-        *(if done { &mut outcome.done } else { &mut outcome.left_out }) += 1;
-        if done {
-            audit.clone().on(Object::new("token", &token.row.jti, token.owner())).append(conn)?;
+/// Of two tokens of one session the second goes with the first.
+fn ended_with_another(token: &Token, by: &Doer) -> bool {
+    let session = &token.session;
+    session.ended_by == Some(by.actor.id) && session.ended_at.is_some_and(|at| at >= by.since && at == by.at.now)
+}
+
+impl Act for Deed {
+    fn plan(&self) -> Plan {
+        match self {
+            Self::Revoke => Plan {
+                code: "token.revoke",
+                needs: ("tokens", Verb::Revoke),
+                heading: "Revoke {}?",
+                means: "The whole session of each ends: the device has to sign in again, and access tokens already handed \
+                        out end at once.",
+                buttons: ("Revoke token", "Revoke tokens"),
+                done: ("was revoked".to_owned(), "were revoked".to_owned()),
+                ends: ("session", "sessions"),
+                weight: Weight::Plain,
+            },
+            Self::Restore => Plan {
+                code: "token.restore",
+                needs: ("blacklist", Verb::Delete),
+                heading: "Restore {}?",
+                means: "They can be exchanged again, by whoever holds them.",
+                buttons: ("Restore token", "Restore tokens"),
+                done: ("was restored".to_owned(), "were restored".to_owned()),
+                ends: ("", ""),
+                weight: Weight::Grave,
+            },
         }
     }
-    Ok(outcome)
+
+    fn objection(&self, actor: &Actor) -> Option<String> {
+        (*self == Self::Restore).then(|| restore::objection(actor)).flatten()
+    }
+
+    fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
+        let Some((token, left_out)) = self.load(conn, by, key)? else { return Ok(None) };
+        Ok(Some(Row::new(token.shown.short.clone(), token.owner(), left_out)))
+    }
+
+    fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {
+        let Some((token, left_out)) = self.load(conn, by, key)? else { return Ok(Did::gone()) };
+        let name = token.shown.short.clone();
+        if let Some(why) = left_out {
+            return Ok(Did::left_out(name, why));
+        }
+        let mut ended = 0;
+        match self {
+            Self::Restore => {
+                blacklist::remove(conn, token.row.id)?;
+            }
+            Self::Revoke => {
+                let (sid, user) = (token.row.sid()?, token.row.user_id);
+                let by_whom = Some(by.actor.id);
+                ended = usize::from(by.grants.end_in(conn, sid, user, Ended::ByAdmin, by_whom, by.at.now)?);
+            }
+        }
+        by.audit(Object::new("token", &token.row.jti, token.owner())).append(conn)?;
+        Ok(Did::done(name, ended))
+    }
 }

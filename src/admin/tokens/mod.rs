@@ -216,10 +216,11 @@ pub async fn index(
         })
         .await?;
     let may_revoke = staff.may("tokens", Verb::Revoke);
-    let actions = if may_revoke { vec![("revoke", "Revoke".to_owned())] } else { Vec::new() };
     let page = Page {
         frame: staff.frame(&[("Outstanding", "")]),
-        list: asked.view(&found, &actions).when_empty("Every sign-in puts a refresh or sliding token here.", None),
+        list: asked
+            .view(&found, &bulk::offered_on_outstanding(&staff))
+            .when_empty("Every sign-in puts a refresh or sliding token here.", None),
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_see_sessions: staff.may("sessions", Verb::View),

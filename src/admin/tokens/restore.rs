@@ -9,6 +9,7 @@ use crate::admin::layout::see_other;
 use crate::admin::layout::{Frame, segment};
 use crate::admin::staff::{Blacklist, Delete, Staff};
 use crate::admin::tokens::detail::Token;
+use crate::admin::users::Actor;
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When};
 use crate::db::Conn;
@@ -17,15 +18,9 @@ use crate::model::audit::Object;
 use crate::model::blacklist;
 use crate::site::Site;
 
-/// Goes on only for a superuser.
-///
-/// # Errors
-/// A 403 page.
-pub fn superuser<N>(staff: &Staff<N>) -> Result<(), PageError> {
-    if staff.state().superuser {
-        return Ok(());
-    }
-    Err(PageError::Refused("Only a superuser restores a token that was revoked.".to_owned()))
+/// Why this actor restores no token, whatever they hold.
+pub fn objection(actor: &Actor) -> Option<String> {
+    (!actor.state.superuser).then(|| "Only a superuser restores a token that was revoked.".to_owned())
 }
 
 fn asked(token: &Token, now: Now) -> Confirmation {
@@ -58,7 +53,9 @@ fn refusal(token: &Token, now: Now) -> Option<PageError> {
 }
 
 async fn load(site: &Site, staff: &Staff<Delete<Blacklist>>, jti: &str) -> Result<Token, PageError> {
-    superuser(staff)?;
+    if let Some(words) = objection(&staff.actor()) {
+        return Err(PageError::Refused(words));
+    }
     let (jti, now) = (jti.to_owned(), staff.now());
     let token = site.db.read(move |conn| Token::load(conn, &jti, now)).await?;
     if let Some(refusal) = refusal(&token, now) {

@@ -11,9 +11,11 @@ use crate::admin::users::sessions::{after_end_of_all, end_all, living};
 use crate::admin::users::{Actor, Target};
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When, count_words};
+use crate::auth::grants::Grants;
+use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::model::audit::{Change as Changed, Object};
+use crate::model::audit::{Audit, Change as Changed, Object};
 use crate::model::belongings::{self, Belongings};
 use crate::model::session::Ended;
 use crate::model::user::{self, User};
@@ -229,6 +231,7 @@ pub async fn deactivate(
     let id = *id;
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let audit = staff.audits(&site, "user.deactivate").because(form.sent.value("reason"));
+    let act = audit.act();
     let switch_off = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         if let Err(refusal) = actor.reach(&target) {
@@ -241,11 +244,12 @@ pub async fn deactivate(
         let (was, username) = (target.state.active, target.state.username);
         let changes = Changed::of("is_active", was, false).into_iter().chain([Changed::fact("sessions_ended", ended)]);
         audit.on(Object::user(id, &*username)).with(changes).append(conn)?;
-        Ok(Ok((username, ended)))
+        Ok(Ok((username, ended, was)))
     };
-    let (username, ended) = staff.write(&site, switch_off).await??;
+    let (username, ended, was) = staff.write(&site, switch_off).await??;
     let flash = Flash::done(format!("{username} was deactivated."))
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    let flash = if was { flash.undoing(&act) } else { flash };
     staff.done(&site, &flash);
     Ok(see_other(&format!("/admin/users/{id}/")))
 }
@@ -326,18 +330,8 @@ pub async fn delete(
         if let Some(rule) = actor.must_stay(&target, "delete") {
             return Ok(Err(PageError::Rule(rule)));
         }
-        let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(actor.id), now)?;
-        let ended = end_all(conn, &grants, id, now)?;
-        let (own, username) = (belongings::of(conn, id, now)?, target.state.username);
-        user::delete(conn, id)?;
-        let counts = [
-            Changed::fact("sessions_ended", ended),
-            Changed::fact("tokens_revoked", revoked),
-            Changed::fact("articles_deleted", own.articles),
-            Changed::fact("tasks_deleted", own.tasks),
-        ];
-        audit.on(Object::user(id, &*username)).with(counts).append(conn)?;
-        Ok(Ok((username, ended, revoked)))
+        let (ended, revoked) = remove(conn, &grants, audit, &target, actor.id, now)?;
+        Ok(Ok((target.state.username, ended, revoked)))
     };
     let (username, ended, revoked) = staff.write(&site, delete).await??;
     let flash = Flash::done(format!("{username} was deleted.")).adding(format!(
@@ -347,4 +341,31 @@ pub async fn delete(
     ));
     staff.done(&site, &flash);
     Ok(see_other("/admin/users/"))
+}
+
+/// Deletes an account inside the caller's transaction; returns how many sessions ended and how many tokens were revoked.
+///
+/// # Errors
+/// The database's.
+pub fn remove(
+    conn: &mut Conn,
+    grants: &Grants,
+    audit: Audit,
+    target: &Target,
+    by: i64,
+    now: Timestamp,
+) -> Result<(usize, usize)> {
+    let id = target.id;
+    let revoked = token::blacklist_user(conn, id, Ended::ByAdmin, Some(by), now)?;
+    let ended = end_all(conn, grants, id, now)?;
+    let own = belongings::of(conn, id, now)?;
+    user::delete(conn, id)?;
+    let counts = [
+        Changed::fact("sessions_ended", ended),
+        Changed::fact("tokens_revoked", revoked),
+        Changed::fact("articles_deleted", own.articles),
+        Changed::fact("tasks_deleted", own.tasks),
+    ];
+    audit.on(Object::user(id, &*target.state.username)).with(counts).append(conn)?;
+    Ok((ended, revoked))
 }

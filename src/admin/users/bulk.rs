@@ -1,279 +1,293 @@
-//! What is done to the users ticked in the list: first a page that says to whom and to whom not, then the act.
+//! What is done to many users: switched on and off, signed out, given a role or relieved of one, sent a letter, deleted.
 
-use actix_web::HttpResponse;
+use std::sync::Arc;
 
-use crate::admin::bulk::{Answer, Outcome, Row};
+use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Done, Plan, Row, Weight, offered as offered_of};
+use crate::admin::bulk::lists::{Facts, MANY, Matching};
 use crate::admin::confirm::Choice;
-use crate::admin::error::PageError;
 use crate::admin::staff::Staff;
-use crate::admin::users::sessions::{after_end_of_all, end_all};
-use crate::admin::users::{Actor, Target};
-use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
-use crate::auth::grants::Grants;
-use crate::auth::permissions::{Permission, Verb};
-use crate::clock::Timestamp;
+use crate::admin::users::acts::remove;
+use crate::admin::users::sessions::end_all;
+use crate::admin::users::{Actor, Target, asked, query, roles_moved};
+use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::keyset::{Keyset, Value};
 use crate::error::{Error, Result};
-use crate::model::audit::{Audit, Change, Object};
-use crate::model::{panel_session, role};
-use crate::site::Site;
+use crate::model::audit::{Change, Object};
+use crate::model::outbox::{self, Kind};
+use crate::model::{belongings, panel_session, role, user, user_list};
 
 /// An act on many users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
+enum Deed {
     Activate,
     Deactivate,
     SignOut,
     GiveRole,
     TakeRole,
+    SendReset,
+    Delete,
 }
 
-impl Act {
-    const ALL: [Self; 5] = [Self::Activate, Self::Deactivate, Self::SignOut, Self::GiveRole, Self::TakeRole];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Activate => "activate",
-            Self::Deactivate => "deactivate",
-            Self::SignOut => "sign-out",
-            Self::GiveRole => "give-role",
-            Self::TakeRole => "take-role",
-        }
-    }
-
-    /// Its code in the audit log.
-    fn code(self) -> &'static str {
-        match self {
-            Self::Activate => "user.activate",
-            Self::Deactivate => "user.deactivate",
-            Self::SignOut => "user.sign_out",
-            Self::GiveRole => "role.give",
-            Self::TakeRole => "role.take",
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Activate => "Activate",
-            Self::Deactivate => "Deactivate",
-            Self::SignOut => "Sign out everywhere",
-            Self::GiveRole => "Add a role…",
-            Self::TakeRole => "Remove a role…",
-        }
-    }
-
-    fn permission(self) -> Option<Permission> {
-        match self {
-            Self::Activate | Self::Deactivate => Permission::of("users", Verb::Change),
-            Self::SignOut => Permission::of("sessions", Verb::Revoke),
-            Self::GiveRole | Self::TakeRole => Permission::of("grants", Verb::Change),
-        }
-    }
-
-    fn button(self) -> &'static str {
-        match self {
-            Self::GiveRole => "Add role",
-            Self::TakeRole => "Remove role",
-            other => other.label(),
-        }
-    }
-
-    fn heading(self, users: &str) -> String {
-        match self {
-            Self::Activate => format!("Activate {users}?"),
-            Self::Deactivate => format!("Deactivate {users}?"),
-            Self::SignOut => format!("Sign {users} out everywhere?"),
-            Self::GiveRole => format!("Add a role to {users}?"),
-            Self::TakeRole => format!("Remove a role from {users}?"),
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Activate => "They may sign in again. Sessions that ended before stay ended.",
-            Self::Deactivate => "They are signed out at once, and keep all their data.",
-            Self::SignOut => "Every device has to sign in again. Access tokens already handed out end at once.",
-            Self::GiveRole | Self::TakeRole => "It takes effect on their next request.",
-        }
-    }
-
-    fn done(self, users: &str, one: bool, role: &str) -> String {
-        let were = if one { "was" } else { "were" };
-        match self {
-            Self::Activate => format!("{users} {were} activated."),
-            Self::Deactivate => format!("{users} {were} deactivated."),
-            Self::SignOut => format!("{users} {were} signed out everywhere."),
-            Self::GiveRole => format!("{users} {} the role {role} now.", if one { "has" } else { "have" }),
-            Self::TakeRole => format!("{users} {} the role {role} no more.", if one { "has" } else { "have" }),
-        }
-    }
-
-    fn moves_a_role(self) -> bool {
-        matches!(self, Self::GiveRole | Self::TakeRole)
-    }
-}
+/// Their names, and what they need.
+const ACTS: [(&str, &str, (&str, Verb)); 7] = [
+    ("activate", "Activate", ("users", Verb::Change)),
+    ("deactivate", "Deactivate", ("users", Verb::Change)),
+    ("sign-out", "Sign out everywhere", ("sessions", Verb::Revoke)),
+    ("give-role", "Add a role…", ("grants", Verb::Change)),
+    ("take-role", "Remove a role…", ("grants", Verb::Change)),
+    ("send-reset", "Send a password reset", ("users", Verb::Change)),
+    ("delete", "Delete…", ("users", Verb::Delete)),
+];
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    let may = |act: &Act| act.permission().is_some_and(|permission| staff.state().permissions.holds(permission));
-    Act::ALL.into_iter().filter(may).map(|act| (act.name(), act.label().to_owned())).collect()
+    offered_of(staff, &ACTS)
 }
 
-/// Asks about an act on the users ticked, or does it, once that was answered.
-pub async fn handle(site: &Site, staff: &Staff, answer: Answer) -> Result<HttpResponse, PageError> {
-    let Some(act) = Act::ALL.into_iter().find(|act| act.name() == answer.action) else {
-        return Ok(answer.nothing_chosen(staff));
+/// The act of this name.
+pub fn act(name: &str, chosen: Option<Chosen>) -> Option<Arc<dyn Act>> {
+    let deed = match name {
+        "activate" => Deed::Activate,
+        "deactivate" => Deed::Deactivate,
+        "sign-out" => Deed::SignOut,
+        "give-role" => Deed::GiveRole,
+        "take-role" => Deed::TakeRole,
+        "send-reset" => Deed::SendReset,
+        "delete" => Deed::Delete,
+        _ => return None,
     };
-    if let Some(needed) = act.permission() {
-        staff.require(site, needed).await?;
-    }
-    let (actor, ids) = (staff.actor(), answer.ids.clone());
-    let (rows, roles) = site
-        .db
-        .read(move |conn| {
-            let roles = if act.moves_a_role() { role::all(conn)? } else { Vec::new() };
-            Ok((rows(conn, &actor, act, &ids)?, roles))
-        })
-        .await?;
-    let mut ask = answer.asked("/admin/users/", ("user", "users"), &rows, |users| act.heading(users));
-    ask.words = act.words().to_owned();
-    if !ask.act.is_empty() {
-        ask.act = act.button().to_owned();
-    }
-    if act.moves_a_role() && roles.is_empty() {
-        return Err(PageError::Rule("There are no roles yet. Add one first.".to_owned()));
-    }
-    if act.moves_a_role() {
-        let options = roles.iter().map(|role| (role.id.to_string(), role.name.clone())).collect();
-        ask.choice = Some(Choice { name: "role", label: "Role", options });
-    }
-    let frame = staff.frame(&[("Users", "/admin/users/"), (act.button(), "")]).within("/admin/users/");
-    let role: Option<i64> = answer.sent.value("role").parse().ok();
-    let chosen = roles.iter().find(|one| Some(one.id) == role).map(|one| one.name.clone()).unwrap_or_default();
-    if !answer.is_sure() {
-        return ask.page(frame);
-    }
-    if !ask.is_met(&answer.confirm) {
-        return ask.refused(frame, answer.sent);
-    }
-    if act.moves_a_role() && chosen.is_empty() {
-        return Err(PageError::Rule("The role that was chosen is gone.".to_owned()));
-    }
+    let role = chosen.and_then(|chosen| Some((chosen.value.parse().ok()?, chosen.name)));
+    Some(Arc::new(OnUsers { deed, role }))
+}
 
-    let ids = answer.ids.clone();
-    let work = Work {
-        act,
-        role: role.filter(|_| act.moves_a_role()).map(|id| (id, chosen.clone())),
-        actor: staff.actor(),
-        grants: site.grants.clone(),
-        audit: staff.audits(site, act.code()).because(answer.sent.value("reason")),
-        now: site.clock.now(),
+/// The users that a filter lets through.
+///
+/// # Errors
+/// The database's.
+pub fn matching(conn: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+    let (asked, at) = (asked(pairs, None, &user_list::held(conn, &[])?.roles), facts.at);
+    let wanted = query(&asked, &facts.locked, facts.now);
+    let counted = wanted.clone();
+    let load = move |conn: &mut Conn, keyset: &Keyset| {
+        Ok(user_list::page(conn, &wanted, keyset, MANY, at)?
+            .rows
+            .into_iter()
+            .map(|user| Value::Number(user.id))
+            .collect())
     };
-    let outcome = staff.write(site, move |conn| work.carry_out(conn, &ids)).await?;
-    let users = count_words(outcome.done, "user", "users");
-    let mut flash =
-        Flash::done(act.done(&users, outcome.done == 1, &chosen)).adding(outcome.in_words("session", "sessions"));
-    if outcome.done == 0 {
-        flash = Flash::warning("Nothing was changed.").adding(outcome.in_words("session", "sessions"));
-    }
-    staff.done(site, &flash);
-    Ok(after_end_of_all(staff.visit(), outcome.ended_own_session, answer.back()))
+    let count = move |conn: &mut Conn| Ok(user_list::counts(conn, &counted, i64::MAX)?.1);
+    Ok(Matching::new(&asked, user_list::BY_JOINED, count, load))
 }
 
-/// The users ticked, each with the reason why it will be left out.
-fn rows(conn: &mut Conn, actor: &Actor, act: Act, ids: &[i64]) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for id in ids {
-        let target = match Target::load(conn, *id) {
-            Ok(target) => target,
-            Err(Error::NotFound(_)) => continue,
-            Err(error) => return Err(error),
-        };
-        let left_out = exception(actor, act, &target);
-        rows.push(Row { name: target.state.username.into(), about: String::new(), left_out });
-    }
-    Ok(rows)
-}
-
-fn exception(actor: &Actor, act: Act, target: &Target) -> Option<String> {
-    actor.out_of_reach(target).or_else(|| match act {
-        Act::Activate => target.state.active.then(|| "active already".to_owned()),
-        Act::Deactivate if !target.state.active => Some("inactive already".to_owned()),
-        Act::Deactivate => actor.must_stay(target, "deactivate"),
-        Act::SignOut | Act::GiveRole | Act::TakeRole => None,
-    })
-}
-
-/// An act that was asked about and is to be done.
-struct Work {
-    act: Act,
-    /// The role that is given or taken, and its name.
+/// An act, with the role that it gives or takes.
+struct OnUsers {
+    deed: Deed,
     role: Option<(i64, String)>,
-    actor: Actor,
-    grants: Grants,
-    audit: Audit,
-    now: Timestamp,
 }
 
-impl Work {
-    /// Does it to each of these that can be done; an entry of the audit log for each of them, so that each history tells it.
-    fn carry_out(&self, conn: &mut Conn, ids: &[i64]) -> Result<Outcome> {
-        let mut outcome = Outcome::default();
-        for id in ids {
-            match Target::load(conn, *id) {
-                Ok(target) if self.carry_out_on(conn, &target, &mut outcome)? => outcome.done += 1,
-                Ok(_) | Err(Error::NotFound(_)) => outcome.left_out += 1,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(outcome)
+impl OnUsers {
+    fn moves_a_role(&self) -> bool {
+        matches!(self.deed, Deed::GiveRole | Deed::TakeRole)
     }
 
-    /// Does it to one user; `false` if that user is left out.
-    fn carry_out_on(&self, conn: &mut Conn, target: &Target, outcome: &mut Outcome) -> Result<bool> {
-        let Self { act, actor, grants, now, .. } = self;
-        let (act, id, now) = (*act, target.id, *now);
-        let moved = match &self.role {
-            Some((role, _)) => actor.cannot_move_role(conn, *role, id, act == Act::GiveRole)?,
-            None => None,
+    /// Why this account is left out.
+    fn exception(&self, conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<String>> {
+        if let Some(why) = actor.out_of_reach(target) {
+            return Ok(Some(why));
+        }
+        let words = |words: &str| Some(words.to_owned());
+        Ok(match (self.deed, &self.role) {
+            (Deed::Activate, _) if target.state.active => words("active already"),
+            (Deed::Deactivate, _) if !target.state.active => words("inactive already"),
+            (Deed::Deactivate, _) => actor.must_stay(target, "deactivate"),
+            (Deed::Delete, _) => actor.must_stay(target, "delete"),
+            (Deed::SendReset, _) if !target.state.active => words("inactive"),
+            (Deed::SendReset, _) => {
+                let has_address = user::by_id(conn, target.id)?.is_some_and(|user| !user.email.is_empty());
+                if has_address { None } else { words("no e-mail address") }
+            }
+            (Deed::GiveRole | Deed::TakeRole, Some((role, _))) => {
+                let give = self.deed == Deed::GiveRole;
+                match actor.cannot_move_role(conn, *role, target.id, give)? {
+                    _ if role::by_id(conn, *role)?.is_none() => words("the role is gone"),
+                    Some(why) => Some(why),
+                    None => {
+                        let holds = role::of_user(conn, target.id)?.iter().any(|held| held.id == *role);
+                        (holds == give).then(|| if give { "has it already" } else { "does not have it" }.to_owned())
+                    }
+                }
+            }
+            _ => None,
+        })
+    }
+}
+
+fn load(conn: &mut Conn, key: &Value) -> Result<Option<Target>> {
+    let Value::Number(id) = key else { return Ok(None) };
+    match Target::load(conn, *id) {
+        Ok(target) => Ok(Some(target)),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Act for OnUsers {
+    fn plan(&self) -> Plan {
+        let role = self.role.as_ref().map_or("", |(_, name)| name);
+        let were = |what: &str| (format!("was {what}"), format!("were {what}"));
+        let plan = |code, needs, heading, means, button| Plan {
+            code,
+            needs: (needs, Verb::Change),
+            heading,
+            means,
+            buttons: (button, button),
+            done: were(""),
+            ends: ("session", "sessions"),
+            weight: Weight::Light,
         };
-        if exception(actor, act, target).or(moved).is_some() {
-            return Ok(false);
+        match self.deed {
+            Deed::Activate => Plan {
+                done: were("activated"),
+                ..plan(
+                    "user.activate",
+                    "users",
+                    "Activate {}?",
+                    "They may sign in again. Sessions that ended before stay ended.",
+                    "Activate",
+                )
+            },
+            Deed::Deactivate => Plan {
+                done: were("deactivated"),
+                ..plan(
+                    "user.deactivate",
+                    "users",
+                    "Deactivate {}?",
+                    "They are signed out at once, and keep all their data.",
+                    "Deactivate",
+                )
+            },
+            Deed::SignOut => Plan {
+                needs: ("sessions", Verb::Revoke),
+                done: were("signed out everywhere"),
+                weight: Weight::Plain,
+                ..plan(
+                    "user.sign_out",
+                    "",
+                    "Sign {} out everywhere?",
+                    "Every device has to sign in again. Access tokens already handed out end at once.",
+                    "Sign out everywhere",
+                )
+            },
+            Deed::GiveRole => Plan {
+                done: (format!("has the role {role} now"), format!("have the role {role} now")),
+                ..plan("role.give", "grants", "Add a role to {}?", "It takes effect on their next request.", "Add role")
+            },
+            Deed::TakeRole => Plan {
+                done: (format!("has the role {role} no more"), format!("have the role {role} no more")),
+                ..plan(
+                    "role.take",
+                    "grants",
+                    "Remove a role from {}?",
+                    "It takes effect on their next request.",
+                    "Remove role",
+                )
+            },
+            Deed::SendReset => Plan {
+                done: were("sent a letter to set a new password"),
+                weight: Weight::Plain,
+                ..plan(
+                    "user.send_reset",
+                    "users",
+                    "Send {} a password reset?",
+                    "Each gets a letter with a link that is good for an hour. The password so far goes on working. An \
+                     address gets three such letters a day at most.",
+                    "Send password reset",
+                )
+            },
+            Deed::Delete => Plan {
+                needs: ("users", Verb::Delete),
+                buttons: ("Delete user", "Delete users"),
+                done: were("deleted"),
+                weight: Weight::Grave,
+                ..plan(
+                    "user.delete",
+                    "",
+                    "Delete {}?",
+                    "This cannot be undone. Their articles and tasks go with them. To stop them signing in, deactivate \
+                     them instead.",
+                    "",
+                )
+            },
         }
-        let sessions = |ended| Some(Change::fact("sessions_ended", ended));
+    }
+
+    fn choice(&self, conn: &mut Conn) -> Result<Option<Choice>> {
+        if !self.moves_a_role() {
+            return Ok(None);
+        }
+        let options = role::all(conn)?.into_iter().map(|role| (role.id.to_string(), role.name)).collect();
+        Ok(Some(Choice { name: "role", label: "Role", options }))
+    }
+
+    fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
+        let Some(target) = load(conn, key)? else { return Ok(None) };
+        let about = match self.deed {
+            Deed::Delete => format!("with {}", belongings::of(conn, target.id, by.at.now)?.in_words()),
+            _ => String::new(),
+        };
+        let left_out = self.exception(conn, &by.actor, &target)?;
+        Ok(Some(Row::new(target.state.username, about, left_out)))
+    }
+
+    fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {
+        let Some(target) = load(conn, key)? else { return Ok(Did::gone()) };
+        let (id, name, now) = (target.id, target.state.username.to_string(), by.at.now);
+        if let Some(why) = self.exception(conn, &by.actor, &target)? {
+            return Ok(Did::left_out(name, why));
+        }
+        let grants = &by.grants;
         let (mut ended, mut changes) = (0, Vec::new());
-        match (act, &self.role) {
-            (Act::Activate | Act::Deactivate, _) => {
-                if act == Act::Deactivate {
-                    ended += panel_session::end_all(conn, id)?;
-                }
-                ended += grants.set_active_in(conn, id, act == Act::Activate, now)?;
-                changes.extend(Change::of("is_active", target.state.active, act == Act::Activate));
-                changes.extend(sessions(ended).filter(|_| act == Act::Deactivate));
+        let sessions = |ended| Change::fact("sessions_ended", ended);
+        match (self.deed, &self.role) {
+            (Deed::Activate, _) => {
+                grants.set_active_in(conn, id, true, now)?;
+                changes.extend(Change::of("is_active", false, true));
             }
-            (Act::SignOut, _) => {
-                ended += end_all(conn, grants, id, now)?;
-                outcome.ended_own_session |= id == actor.id;
-                changes.extend(sessions(ended));
+            (Deed::Deactivate, _) => {
+                ended = panel_session::end_all(conn, id)? + grants.set_active_in(conn, id, false, now)?;
+                changes.extend(Change::of("is_active", true, false));
+                changes.push(sessions(ended));
             }
-            (Act::GiveRole, Some((role, name))) => {
-                if !role::give(conn, *role, id, now)? {
-                    return Ok(false);
-                }
-                changes.extend(Change::of("roles", "", name));
+            (Deed::SignOut, _) => {
+                ended = end_all(conn, grants, id, now)?;
+                changes.push(sessions(ended));
             }
-            (Act::TakeRole, Some((role, name))) => {
-                if !role::take(conn, *role, id)? {
-                    return Ok(false);
-                }
-                changes.extend(Change::of("roles", name, ""));
+            (Deed::GiveRole, Some((role, called))) => {
+                role::give(conn, *role, id, now)?;
+                changes.extend(Change::of("roles", "", called));
+                changes.extend(roles_moved(&[(*role, true)]));
             }
-            (Act::GiveRole | Act::TakeRole, None) => return Ok(false),
+            (Deed::TakeRole, Some((role, called))) => {
+                role::take(conn, *role, id)?;
+                changes.extend(Change::of("roles", called, ""));
+                changes.extend(roles_moved(&[(*role, false)]));
+            }
+            (Deed::GiveRole | Deed::TakeRole, None) => return Ok(Did::left_out(name, "no role was chosen")),
+            (Deed::SendReset, _) => {
+                let address = user::by_id(conn, id)?.map(|user| user.email).unwrap_or_default();
+                outbox::to_user(conn, Kind::Reset, id, &address, now)?;
+            }
+            (Deed::Delete, _) => {
+                let (ended, _) = remove(conn, grants, by.audit.clone(), &target, by.actor.id, now)?;
+                return Ok(Did::done(name, ended));
+            }
         }
-        outcome.also += ended;
-        grants.changed_in(conn, id, now)?;
-        self.audit.clone().on(Object::user(id, &*target.state.username)).with(changes).append(conn)?;
-        Ok(true)
+        if self.moves_a_role() {
+            grants.changed_in(conn, id, now)?;
+        }
+        by.audit(Object::user(id, &name)).with(changes).append(conn)?;
+        let ended_own_session = self.deed == Deed::SignOut && id == by.actor.id;
+        Ok(Did { name, outcome: Ok(Done { also: ended, ended_own_session }) })
     }
 }

@@ -12,7 +12,7 @@ use crate::admin::users::form_page::{Edit, Locks, Save, allowed, filled, role_bo
 use crate::admin::users::head::Head;
 use crate::admin::users::input::{Profile, zone_hint};
 use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
-use crate::admin::users::{Actor, Target};
+use crate::admin::users::{Actor, Target, roles_moved};
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When, count_words};
 use crate::auth::by_letter;
@@ -164,8 +164,8 @@ fn facts(
 
 /// What came of a try to save.
 enum Saved {
-    /// It is done; so many sessions ended.
-    Done { ended: usize, new_email: bool },
+    /// It is done; so many sessions ended, and these roles were given or taken.
+    Done { ended: usize, new_email: bool, switched: bool, moves: Vec<(i64, bool)> },
     /// Somebody else has the name.
     Taken,
     /// Somebody else has saved meanwhile: what they left.
@@ -198,6 +198,7 @@ pub async fn save(
     let verify = site.settings.mail.verify_new_addresses;
     let has_shown_password = staff.has_shown_password(&site);
     let audit = staff.audits(&site, "user.change");
+    let act = audit.act();
     let write = move |conn: &mut Conn| {
         let before = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         let fields = user_fields(conn, &before)?;
@@ -205,21 +206,29 @@ pub async fn save(
             return Ok(Saved::PasswordFirst);
         }
         let saved = change(conn, &grants, &actor, id, &typed, &wanted, now.at)?;
-        if let Saved::Done { ended, .. } = &saved {
+        if let Saved::Done { ended, moves, .. } = &saved {
             let after = user::by_id(conn, id)?.ok_or(Error::not_found())?;
             if before.email != typed.email {
                 by_letter::address_changed(conn, &before.email, &after, verify, now.at)?;
             }
             let changes = changed(&fields, &user_fields(conn, &after)?);
             let ended = (*ended > 0).then(|| audit::Change::fact("sessions_ended", ended));
-            audit.on(Object::user(id, after.username)).with(changes).with(ended).append(conn)?;
+            audit
+                .on(Object::user(id, after.username))
+                .with(changes)
+                .with(ended)
+                .with(roles_moved(moves))
+                .append(conn)?;
         }
         Ok(saved)
     };
     match staff.write(&site, write).await? {
-        Saved::Done { ended, new_email } => {
+        Saved::Done { ended, new_email, switched, moves } => {
             site.mail.ring();
-            let flash = Flash::done(format!("{username} was saved.")).adding(consequences(ended, new_email));
+            let can_undo = switched || !moves.is_empty();
+            let flash = Flash::done(format!("{username} was saved."));
+            let flash = flash.adding(consequences(ended, new_email, can_undo));
+            let flash = if can_undo { flash.undoing(&act) } else { flash };
             staff.done(&site, &flash);
             let next =
                 if sent.value("then") == "stay" { format!("/admin/users/{id}/") } else { "/admin/users/".to_owned() };
@@ -257,13 +266,16 @@ async fn settle(site: &Site, id: i64, mut mine: Filled) -> Result<Form<Profile>>
     Ok(Form::read(mine.into_pairs()))
 }
 
-fn consequences(ended: usize, new_email: bool) -> String {
+fn consequences(ended: usize, new_email: bool, can_undo: bool) -> String {
     let mut words = Vec::new();
     if ended > 0 {
         words.push(format!("{} ended.", count_words(ended, "session", "sessions")));
     }
     if new_email {
         words.push("The new address is not verified.".to_owned());
+    }
+    if can_undo {
+        words.push("Undo takes back Active and roles, nothing else.".to_owned());
     }
     words.join(" ")
 }
@@ -317,15 +329,16 @@ fn change(
     if let Err(Taken) = user::update(conn, id, &changes)? {
         return Ok(Saved::Taken);
     }
-    for (role, give) in moves {
-        if give {
-            role::give(conn, role, id, now)?
+    for (role, give) in &moves {
+        if *give {
+            role::give(conn, *role, id, now)?
         } else {
-            role::take(conn, role, id)?
+            role::take(conn, *role, id)?
         };
     }
-    let switched_off = user.is_active && !new.is_active;
+    let switched = user.is_active != new.is_active;
+    let switched_off = switched && !new.is_active;
     let ended = if switched_off { end_all(conn, grants, id, now)? } else { 0 };
     grants.changed_in(conn, id, now)?;
-    Ok(Saved::Done { ended, new_email: new_email && !new.email.is_empty() })
+    Ok(Saved::Done { ended, new_email: new_email && !new.email.is_empty(), switched, moves })
 }

@@ -14,6 +14,7 @@ mod rules;
 pub mod sessions;
 
 pub use crate::auth::actor::{Actor, Target};
+pub use rules::roles_moved;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -189,21 +190,18 @@ fn role_choices(roles: &[(i64, String)]) -> Vec<(String, String)> {
     roles.iter().map(|(id, name)| (id.to_string(), name.clone())).chain([none]).collect()
 }
 
-/// What the list is narrowed to. Who is locked out is asked of the limits on signing in.
-///
-/// # Errors
-/// The database's.
-pub async fn query(site: &Site, asked: &Asked, now: Now) -> Result<UserQuery> {
+/// What the list is narrowed to; `locked` are those who are locked out.
+pub fn query(asked: &Asked, locked: &[i64], now: Now) -> UserQuery {
     let ago = |all: &[(&str, &str, u64)], value: &str| {
         all.iter().find(|(one, ..)| *one == value).map(|(_, _, days)| now.back(days * 86_400))
     };
-    Ok(UserQuery {
+    UserQuery {
         words: asked.q().split_whitespace().take(MOST_WORDS).map(str::to_owned).collect(),
         state: match asked.choice("status") {
             Some("active") => Some(UserState::Active),
             Some("inactive") => Some(UserState::Inactive),
             Some("unverified") => Some(UserState::Unverified),
-            Some("locked") => Some(UserState::Locked(locked(site).await?)),
+            Some("locked") => Some(UserState::Locked(locked.to_vec())),
             _ => None,
         },
         role: match asked.choice("role") {
@@ -221,11 +219,14 @@ pub async fn query(site: &Site, asked: &Asked, now: Now) -> Result<UserQuery> {
             (_, Some(at)) => SignedIn::NotSince(at),
             _ => SignedIn::Never,
         }),
-    })
+    }
 }
 
-/// The users whose sign-ins are held back for all who are strangers, since too many have failed.
-async fn locked(site: &Site) -> Result<Vec<i64>> {
+/// The users whose sign-ins are held back for all who are strangers, since too many have failed: the limits on signing in know.
+///
+/// # Errors
+/// The database's.
+pub async fn locked(site: &Site) -> Result<Vec<i64>> {
     let Some(rate) = site.settings.throttle.login_account else { return Ok(Vec::new()) };
     let (since, failures) = (site.clock.now() - rate.per, rate.requests.into());
     let tried = site.db.read(move |conn| sign_in::failing_users(conn, since, failures)).await?;
@@ -282,7 +283,8 @@ pub async fn index(
         // The role asked for is taken to be there, until the roles are read with those of the users on the page.
         let role = pairs.iter().rfind(|(name, _)| name == "role").and_then(|(_, value)| value.parse().ok());
         let asked = asked(&pairs, usual_rows, &role.map(|id: i64| (id, String::new())).into_iter().collect::<Vec<_>>());
-        let query = query(&site, &asked, now).await?;
+        let locked = if asked.choice("status") == Some("locked") { locked(&site).await? } else { Vec::new() };
+        let query = query(&asked, &locked, now);
         match site.db.read(move |conn| load(conn, asked, &query, must_be_verified, at, now)).await? {
             Some(loaded) => break loaded,
             None => pairs.retain(|(name, _)| name != "role"),

@@ -1,5 +1,6 @@
 //! An entry in the making: who acts is known, what is done is told, and the transaction of the act appends it.
 
+use super::act;
 use super::chain::Chain;
 use super::entry::{By, Change, Entry, Object, Outcome};
 use crate::clock::Timestamp;
@@ -41,6 +42,11 @@ impl Audit {
     pub fn came_to(mut self, result: Outcome) -> Self {
         self.entry.result = result;
         self
+    }
+
+    /// What the entries of this act have in common: the number of the request, and the moment. See [`super::act::entries`].
+    pub fn act(&self) -> String {
+        act::named(&self.entry.by.request, self.entry.at)
     }
 
     /// Appends the entry; called once, inside the transaction of the act.

@@ -10,6 +10,7 @@
 //! a time (see `Db::write`), on PostgreSQL over all processes; and if two ever stood side by side, the table's key would let
 //! only one of them commit. So the chain cannot fork, and a crash leaves either act and entry or neither.
 
+pub mod act;
 mod chain;
 mod entry;
 pub mod list;

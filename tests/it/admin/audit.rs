@@ -112,7 +112,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 31] = [
+const BY_HAND: [&str; 34] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -120,12 +120,15 @@ const BY_HAND: [&str; 31] = [
     "/users/{id}/sessions/sign-out/",
     "/users/{id}/two-factor/",
     "/blacklist/new/",
-    // Told of where these acts have their stories: tests/it/admin/{api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
+    "/undo/",
+    "/jobs/{id}/stop/",
+    // Told of where these acts have their stories: tests/it/admin/{undo,jobs,api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
     "/api-keys/new/",
     "/api-keys/{id}/rotate/",
     "/api-keys/{id}/revoke/",
     "/signing-keys/rotate/",
     "/signing-keys/{kid}/",
+    "/signing-keys/{kid}/condemn/",
     "/articles/new/",
     "/articles/{id}/",
     "/articles/{id}/delete/",
@@ -340,7 +343,8 @@ async fn what_a_permission_or_a_rule_stands_in_the_way_of_is_one_entry_that_says
     let sam = panel.signed_in("sam").await;
     let mut tried = 0;
     for path in paths("web::post()") {
-        let open = ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/"];
+        let open =
+            ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/", "/undo/", "/jobs/"];
         if open.iter().any(|open| path.starts_with(&format!("/admin{open}"))) {
             continue;
         }

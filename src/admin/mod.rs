@@ -89,6 +89,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/setup/{token}/", web::post().to(setup::make))
         .route("/preferences/theme/", web::post().to(login::set_theme))
         .route("/", page().to(dashboard::page))
+        .route("/getting-started/", web::post().to(dashboard::started::told))
         .route("/users/", page().to(users::index))
         .route("/users/export.csv", web::get().to(export::users))
         .route("/users/new/", page().to(users::create::page))

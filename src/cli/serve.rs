@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::model::{lifetime, outbox, user};
-use crate::ops::{limits, postman, rates, rollup, sweeper};
+use crate::ops::{built_in_roles, limits, postman, rates, rollup, sweeper};
 use crate::settings::{Loaded, MailBackend, Secret};
 use crate::site::Site;
 use crate::{logging, server};
@@ -36,6 +36,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
             site.db.write(move |conn| outbox::all_are_due(conn, now)).await?;
         }
         first_superuser(&site).await?;
+        built_in_roles::make(&site).await?;
         site.mail.links.listens_at(address);
         let is_public = site.settings.server.public_url.is_some() || !address.ip().is_loopback();
         match site.settings.mail.backend {

@@ -8,6 +8,7 @@ pub mod belongings;
 pub mod blacklist;
 pub mod change;
 pub mod content;
+pub mod fact;
 pub mod found;
 pub mod idempotency;
 pub mod import;

@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 52] = [
+pub const ACTIONS: [(&str, &str); 53] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -52,6 +52,7 @@ pub const ACTIONS: [(&str, &str); 52] = [
     ("task.delete", "Task deleted"),
     ("list.export", "List exported"),
     ("panel.setup", "First administrator made"),
+    ("panel.started", "First step of the server"),
     ("panel.sign_in", "Signed in to the panel"),
     ("panel.sign_out", "Signed out of the panel"),
     ("panel.password_again", "Password shown again"),
@@ -60,7 +61,7 @@ pub const ACTIONS: [(&str, &str); 52] = [
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 11] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -71,6 +72,7 @@ pub const KINDS: [(&str, &str); 10] = [
     ("article", "Articles"),
     ("task", "Tasks"),
     ("audit", "Audit log"),
+    ("server", "Server"),
 ];
 
 /// What came of acts.

@@ -9,6 +9,7 @@ mod content;
 mod dashboard;
 mod doors;
 mod export;
+mod first_run;
 mod forms;
 mod hostile;
 mod inspector;

@@ -105,6 +105,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/users/{id}/sign-out/", web::post().to(users::acts::sign_out))
         .route("/users/{id}/password/", page().to(users::password::page))
         .route("/users/{id}/password/", web::post().to(users::password::set))
+        .route("/users/{id}/send-reset/", web::post().to(users::password::send_reset))
         .route("/users/{id}/two-factor/", page().to(users::acts::ask_to_reset_two_factor))
         .route("/users/{id}/two-factor/", web::post().to(users::acts::reset_two_factor))
         .route("/users/{id}/deactivate/", page().to(users::acts::ask_to_deactivate))

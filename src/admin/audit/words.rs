@@ -4,13 +4,14 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 53] = [
+pub const ACTIONS: [(&str, &str); 54] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
     ("user.deactivate", "User deactivated"),
     ("user.delete", "User deleted"),
     ("user.password", "Password set"),
+    ("user.send_reset", "Password reset sent"),
     ("user.preferences", "Preferences changed"),
     ("user.sign_out", "Signed out everywhere"),
     ("user.create_superuser", "Superuser made"),

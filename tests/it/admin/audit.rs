@@ -73,6 +73,7 @@ const WALK: &Walk = &[
         "user.password",
         "anna",
     ),
+    ("/users/{id}/send-reset/", "/admin/users/1/", "/admin/users/1/send-reset/", &[], "user.send_reset", "root"),
     (
         "/users/{id}/deactivate/",
         "/admin/users/2/deactivate/",

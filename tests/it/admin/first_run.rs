@@ -86,7 +86,11 @@ async fn the_set_up_page_asks_for_the_servers_name_and_zone_and_signs_in() {
     browser.submit(&link, &wrong).await.is(422).says("Time zone: “Oslo” is not a time zone");
     let long = "x".repeat(61);
     let wrong = [&ADMINISTRATOR[..], &[("server_name", long.as_str())]].concat();
-    browser.submit(&link, &wrong).await.is(422).says("Server name: Ensure this field has no more than 60 characters.");
+    browser
+        .submit(&link, &wrong)
+        .await
+        .is(422)
+        .says("Name of this server: Ensure this field has no more than 60 characters.");
     assert!(panel.row(1).await.is_none());
 
     let name = "Harbour <b>& quay";

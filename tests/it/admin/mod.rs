@@ -15,6 +15,7 @@ mod hostile;
 mod inspector;
 mod lists;
 mod me;
+mod people;
 mod roles;
 mod rules;
 mod session_list;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context, bail};
 use tokio::sync::Notify;
@@ -32,6 +32,7 @@ use crate::hub::Hub;
 use crate::mail::Mail;
 use crate::metrics::Metrics;
 use crate::model::audit::Chain;
+use crate::model::fact::{self, About};
 use crate::model::{lifetime, sign_in_failure, throttle_count};
 use crate::settings::{Origin, Settings};
 use crate::throttle::{Shared, Throttle};
@@ -89,6 +90,8 @@ pub struct Site {
     pub jobs: Arc<Notify>,
     /// The data folder.
     pub data_dir: DataDir,
+    /// Its name and zone: see [`Site::about`].
+    pub about: RwLock<About>,
 }
 
 const ROOT_SECRET: &str = "root.secret";
@@ -97,9 +100,19 @@ const ROOT_SECRET: &str = "root.secret";
 const READERS: usize = 4;
 
 impl Site {
-    /// The zone in which times are shown to those who chose none.
+    /// The zone in which times are shown to those who chose none: the settings', else the one of the first run, else UTC.
     pub fn zone(&self) -> Zone {
-        self.settings.admin.time_zone.unwrap_or(Zone::UTC)
+        self.settings.admin.time_zone.or(self.about().zone).unwrap_or(Zone::UTC)
+    }
+
+    /// The server's name and zone, as they were chosen at the first run.
+    pub fn about(&self) -> About {
+        self.about.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes what was chosen, after its commit. Other servers over the same database know it from their next start on.
+    pub fn learn(&self, about: About) {
+        *self.about.write().unwrap_or_else(PoisonError::into_inner) = about;
     }
 
     /// Opens the data folder, the database (its schema brought up to date) and the keys, and replays what was ended.
@@ -175,6 +188,7 @@ impl Site {
         let social = Social::new(&settings.social, &clock)?;
         let opened = clock.now();
         let audit = Chain::new(&secrets.derive("audit chain"));
+        let about = RwLock::new(fact::about(&mut conn)?);
         Ok(Self {
             settings,
             origins: BTreeMap::new(),
@@ -201,6 +215,7 @@ impl Site {
             audit,
             jobs: Arc::default(),
             data_dir,
+            about,
         })
     }
 }

@@ -20,18 +20,23 @@ use crate::model::{role, user};
 use crate::rest::permission::is_safe;
 use crate::site::Site;
 
+/// The code of what is said of a server's first steps.
+pub const STARTED: &str = "panel.started";
+
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 46] = [
+pub const ACTS: [(&str, &str, &str); 48] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
     ("/setup/{token}/", "panel.setup", "user"),
+    ("/getting-started/", STARTED, "server"),
     ("/users/new/", "user.create", "user"),
     ("/users/{id}/", "user.change", "user"),
     ("/users/{id}/sessions/sign-out/", "session.end", "user"),
     ("/users/{id}/sign-out/", "user.sign_out", "user"),
     ("/users/{id}/password/", "user.password", "user"),
+    ("/users/{id}/send-reset/", "user.send_reset", "user"),
     ("/users/{id}/two-factor/", "user.two_factor_reset", "user"),
     ("/users/{id}/deactivate/", "user.deactivate", "user"),
     ("/users/{id}/delete/", "user.delete", "user"),

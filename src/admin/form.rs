@@ -95,13 +95,15 @@ pub struct Complaint {
 }
 
 /// Labels that are more than the field's name with a capital.
-const LABELS: [(&str, &str); 10] = [
+const LABELS: [(&str, &str); 12] = [
     ("email", "E-mail"),
     ("email_verified", "E-mail verified"),
     ("is_active", "Active"),
     ("is_staff", "Staff"),
     ("is_superuser", "Superuser"),
     ("is_premium", "Premium"),
+    ("how", "Kind of account"),
+    ("server_name", "Name of this server"),
     ("password2", "Password again"),
     ("confirm", "Confirmation"),
     ("p", "Permissions"),

@@ -9,27 +9,32 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Gate, see_other};
 use crate::admin::login;
-use crate::admin::users::input::{PASSWORD_HINT, Password, email, username};
+use crate::admin::users::input::{PASSWORD_HINT, Password, email, username, zone};
 use crate::admin::visit::Visit;
 use crate::auth::account_rules::Own;
 use crate::error::Result;
-use crate::model::audit::{Audit, Object, told, user_fields};
+use crate::model::audit::{Audit, Change, Object, told, user_fields};
+use crate::model::fact::{self, About, Fact};
 use crate::model::user::{self, NewUser, Taken};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
+use crate::zone::Zone;
 
 /// What the first administrator is made of.
 pub struct Administrator {
     username: String,
     email: String,
     password: Password,
+    server_name: String,
+    zone: Option<Zone>,
 }
 
 impl Input for Administrator {
     fn read(f: &mut Fields) -> Self {
         let (username, email) = (username(f), email(f));
         let password = Password::read(f);
-        Self { username, email, password }
+        let server_name = f.text("server_name").blank().max(60).value();
+        Self { username, email, password, server_name, zone: zone(f) }
     }
 }
 
@@ -39,10 +44,16 @@ struct Page {
     gate: Gate,
     form: Filled,
     password_hint: &'static str,
+    name_hint: String,
+    /// Whether the settings leave the zone open.
+    asks_zone: bool,
 }
 
-fn show(visit: &Visit, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
-    visit.gate_page(status, |gate| Page { gate, form, password_hint: PASSWORD_HINT })
+fn show(site: &Site, visit: &Visit, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
+    let password_hint = if site.settings.passwords.rules { PASSWORD_HINT } else { "" };
+    let name_hint = format!("Shown in the panel. Without one it is {}.", visit.address());
+    let asks_zone = site.settings.admin.time_zone.is_none();
+    visit.gate_page(status, |gate| Page { gate, form, password_hint, name_hint, asks_zone })
 }
 
 async fn check_link(site: &Site, token: &str) -> Result<(), PageError> {
@@ -57,7 +68,7 @@ pub async fn page(
     token: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     check_link(&site, &token).await?;
-    show(&Visit::of(&request), StatusCode::OK, Filled::default())
+    show(&site, &Visit::of(&request), StatusCode::OK, Filled::default())
 }
 
 /// Makes the administrator and signs them in.
@@ -69,7 +80,7 @@ pub async fn make(
 ) -> Result<HttpResponse, PageError> {
     check_link(&site, &token).await?;
     let visit = Visit::of(&request);
-    let refused = |form| show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form);
+    let refused = |form| show(&site, &visit, StatusCode::UNPROCESSABLE_ENTITY, form);
     let (typed, sent) = match form.checked() {
         Ok(checked) => checked,
         Err(form) => return refused(form),
@@ -93,6 +104,8 @@ pub async fn make(
         updated_at: now,
         ..NewUser::default()
     };
+    let about = About { name: Some(typed.server_name).filter(|name| !name.is_empty()), zone: typed.zone };
+    let chosen = about.clone();
     let made = site.db.write(move |conn| {
         // Asked again where nobody can come between: two who hold the link make one administrator.
         if user::active_superusers(conn)? > 0 {
@@ -102,7 +115,16 @@ pub async fn make(
         if let Ok(user) = &made {
             user::touch_last_login(conn, user.id, now)?;
             let fields = user_fields(conn, user)?;
-            audit.on(Object::user(user.id, &user.username)).with(told(&fields)).append(conn)?;
+            let zone = about.zone.map(|zone| zone.name().to_owned());
+            let chosen = [(Fact::Name, "server_name", about.name), (Fact::TimeZone, "server_time_zone", zone)];
+            let mut server = Vec::new();
+            for (what, name, value) in chosen {
+                if let Some(value) = value {
+                    fact::set(conn, what, &value)?;
+                    server.push(Change::fact(name, value));
+                }
+            }
+            audit.on(Object::user(user.id, &user.username)).with(told(&fields)).with(server).append(conn)?;
         }
         Ok(Some(made))
     });
@@ -114,6 +136,7 @@ pub async fn make(
         }
         Some(Ok(user)) => {
             site.setup.spend();
+            site.learn(chosen);
             log::info!(target: "panel", "{} (id {}) was made the first administrator", user.username, user.id);
             login::begin(&site, &request, &user)?;
             Ok(see_other("/admin/"))

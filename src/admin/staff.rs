@@ -165,7 +165,7 @@ async fn recognise(site: &Site, visit: &Visit, id: &str) -> Result<Option<Seen>>
     let state = site.memory.principals.of(id).await?;
     let generation: Option<i32> = visit.session().get(GENERATION_KEY).ok().flatten();
     match state {
-        Some(state) if state.active && state.staff && generation == Some(state.generation) => {
+        Some(state) if state.active && state.staff && !state.service && generation == Some(state.generation) => {
             let name = visit.session().get(NAME_KEY).ok().flatten().unwrap_or_default();
             let now = Now { at: site.clock.now(), zone: state.zone.unwrap_or(site.zone()) };
             Ok(Some(Seen { id, state, name, now }))

@@ -13,6 +13,7 @@ use crate::admin::changelist::SIZE_COOKIE;
 use crate::admin::error::PageError;
 use crate::admin::layout::{Gate, html};
 use crate::error::{Error, Result};
+use crate::site::Site;
 
 /// The cookie with the viewer's theme. Script reads and writes it, too: it is no secret.
 pub const THEME_COOKIE: &str = "portcullis_theme";
@@ -132,8 +133,14 @@ impl Visit {
         self.request.uri().path_and_query().map_or("/admin/", |here| here.as_str()).to_owned()
     }
 
-    /// The name of the server: from its public address, else as it was asked for.
+    /// The name of the server: the one that it was given, else from its public address, else as it was asked for.
     pub fn host(&self) -> String {
+        let site = self.request.app_data::<web::Data<Site>>();
+        site.and_then(|site| site.about().name).unwrap_or_else(|| self.address())
+    }
+
+    /// The host of the server: from its public address, else as it was asked for.
+    pub fn address(&self) -> String {
         if let Some(name) = self.request.app_data::<web::Data<ServerName>>() {
             return name.0.clone();
         }

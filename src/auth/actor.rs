@@ -74,7 +74,7 @@ impl Target {
     /// 404 if there is none.
     pub fn load(conn: &mut Conn, id: i64) -> Result<Self> {
         let state = UserState::load(conn, id)?.ok_or(Error::not_found())?;
-        let is_able = state.superuser && state.active && state.staff;
+        let is_able = state.superuser && state.active && state.staff && !state.service;
         let is_last_superuser = is_able && user::active_superusers(conn)? <= 1;
         Ok(Self { id, state, is_last_superuser })
     }

@@ -34,6 +34,8 @@ pub struct UserState {
     pub generation: i32,
     /// The generation that began with the last change of the password.
     pub password_generation: i32,
+    /// No person but a program: it never signs in.
+    pub service: bool,
     /// Where the user reads the clock, if they said so.
     pub zone: Option<Zone>,
 }
@@ -54,6 +56,7 @@ impl UserState {
             permissions,
             generation: user.generation,
             password_generation: user.password_generation,
+            service: user.is_service,
             zone: user.time_zone.as_deref().and_then(Zone::named),
         }))
     }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::model::{bulk_job, lifetime, outbox, user};
-use crate::ops::{jobs, limits, postman, rates, rollup, sweeper};
+use crate::ops::{built_in_roles, jobs, limits, postman, rates, rollup, sweeper};
 use crate::settings::{Loaded, MailBackend, Secret};
 use crate::site::Site;
 use crate::{logging, server};
@@ -37,6 +37,7 @@ pub fn run(loaded: Loaded) -> anyhow::Result<()> {
             site.db.write(bulk_job::release_all).await?;
         }
         first_superuser(&site).await?;
+        built_in_roles::make(&site).await?;
         site.mail.links.listens_at(address);
         let is_public = site.settings.server.public_url.is_some() || !address.ip().is_loopback();
         match site.settings.mail.backend {

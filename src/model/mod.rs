@@ -9,6 +9,7 @@ pub mod blacklist;
 pub mod bulk_job;
 pub mod change;
 pub mod content;
+pub mod fact;
 pub mod found;
 pub mod idempotency;
 pub mod import;

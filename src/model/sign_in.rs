@@ -254,6 +254,19 @@ pub fn counts(conn: &mut Conn, query: &Query, most: i64) -> Result<(i64, i64)> {
     Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
 }
 
+/// How many attempts to sign in to this account have failed since then.
+pub fn count_failed_of(conn: &mut Conn, user: i64, since: Timestamp) -> Result<i64> {
+    let theirs = sign_ins::user_id.eq(user).and(sign_ins::at.ge(since));
+    let failed = sign_ins::table.filter(theirs.and(sign_ins::outcome.ne(Outcome::In.as_str())));
+    Ok(failed.count().get_result(conn)?)
+}
+
+/// The address from which this account was last signed in to.
+pub fn last_address_of(conn: &mut Conn, user: i64) -> Result<Option<String>> {
+    let ok = sign_ins::table.filter(sign_ins::user_id.eq(user).and(sign_ins::outcome.eq(Outcome::In.as_str())));
+    Ok(ok.order((sign_ins::at.desc(), sign_ins::id.desc())).select(sign_ins::ip).first(conn).optional()?)
+}
+
 /// The most failed attempts that are looked at for their addresses.
 const LOOKED_AT: i64 = 5000;
 

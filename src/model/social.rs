@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::{social_accounts, user_roles, users};
 use crate::error::Result;
-use crate::model::user::User;
+use crate::model::user::{User, is_person};
 
 /// A row of `social_accounts`: somebody at a provider, and the user who that is here.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -53,9 +53,9 @@ pub fn holders(conn: &mut Conn, email: &str) -> Result<Holders> {
     let barred =
         users::table.filter(users::email.eq(email)).filter(users::email_verified).filter(users::is_active.eq(false));
     Ok(Holders {
-        verified: having().filter(users::email_verified.and(users::is_active)).load(conn)?,
+        verified: having().filter(users::email_verified.and(is_person())).load(conn)?,
         has_barred: diesel::select(diesel::dsl::exists(barred)).get_result(conn)?,
-        unverified: having().filter(users::email_verified.eq(false)).filter(users::is_active).load(conn)?,
+        unverified: having().filter(users::email_verified.eq(false)).filter(is_person()).load(conn)?,
     })
 }
 

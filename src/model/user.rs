@@ -5,6 +5,7 @@
 //! password change must live, one made just before must not.
 
 use chrono::NaiveDate;
+use diesel::dsl::{And, Eq};
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -92,6 +93,8 @@ pub struct NewUser {
     pub is_staff: bool,
     /// May do everything.
     pub is_superuser: bool,
+    /// No person but a program.
+    pub is_service: bool,
     /// The moment of its making.
     pub date_joined: Timestamp,
     /// The same moment.
@@ -175,10 +178,15 @@ pub fn active_by_mailbox(conn: &mut Conn, address: &str) -> Result<Vec<User>> {
     }
     let same = sql::lower(users::email).eq(address.to_ascii_lowercase());
     let found: Vec<User> =
-        users::table.filter(same).filter(users::is_active).order(users::id).limit(ACCOUNTS_OF_A_LETTER).load(conn)?;
+        users::table.filter(same).filter(is_person()).order(users::id).limit(ACCOUNTS_OF_A_LETTER).load(conn)?;
     let exact = found.iter().any(|user| user.email == address);
     let stored = if exact { Some(address.to_owned()) } else { found.first().map(|user| user.email.clone()) };
     Ok(found.into_iter().filter(|user| stored.as_deref() == Some(&user.email)).collect())
+}
+
+/// Somebody who could sign in: active, and no service.
+pub fn is_person() -> And<users::is_active, Eq<users::is_service, bool>> {
+    users::is_active.and(users::is_service.eq(false))
 }
 
 /// Makes an account; a name that is taken is the inner error, and changes nothing.
@@ -212,8 +220,20 @@ pub fn raise_generation(conn: &mut Conn, id: i64) -> Result<()> {
     Ok(())
 }
 
+/// What stands in a row in place of a hash where there is no password: it matches none.
+pub const NO_PASSWORD: &str = "!";
+
+/// Why a service gets no password.
+pub const NO_PERSON: &str = "This is a service account: it has API keys and no password, and nobody signs in as it.";
+
 /// Stores a new password's hash and ends every session.
+///
+/// # Errors
+/// 409 for a service, which has none; the database's.
 pub fn set_password(conn: &mut Conn, id: i64, hash: &str, now: Timestamp) -> Result<()> {
+    if users::table.find(id).select(users::is_service).first(conn).optional()?.unwrap_or(false) {
+        return Err(Error::Conflict(NO_PERSON.to_owned()));
+    }
     diesel::update(users::table.find(id))
         .set((
             users::password.eq(hash),
@@ -283,8 +303,8 @@ pub fn role_names(conn: &mut Conn, id: i64) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
-/// How many users could still administer the server: active superusers who may open the panel.
+/// How many users could still administer the server: active superusers who may open the panel. A service never does.
 pub fn active_superusers(conn: &mut Conn) -> Result<i64> {
-    let able = users::is_superuser.and(users::is_active).and(users::is_staff);
+    let able = users::is_superuser.and(is_person()).and(users::is_staff);
     Ok(users::table.filter(able).count().get_result(conn)?)
 }

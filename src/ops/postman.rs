@@ -143,7 +143,10 @@ fn recipients(conn: &mut Conn, taken: &Taken) -> Result<Vec<User>> {
     match taken.user {
         Some(id) => {
             let user = user::by_id(conn, id)?;
-            Ok(user.filter(|user| user.is_active && user.email == taken.address).into_iter().collect())
+            Ok(user
+                .filter(|user| user.is_active && !user.is_service && user.email == taken.address)
+                .into_iter()
+                .collect())
         }
         None => user::active_by_mailbox(conn, &taken.address),
     }

@@ -19,6 +19,7 @@ use crate::model::api_key::{self, ApiKey, NewApiKey};
 use crate::model::audit::{Object, told};
 use crate::model::user;
 use crate::rest::fields::{Fields, Input};
+use crate::rest::payload::pairs;
 use crate::settings::Secret;
 use crate::site::Site;
 
@@ -106,8 +107,10 @@ fn show(staff: &Staff<Add<ApiKeys>>, status: StatusCode, form: Filled) -> Result
 
 /// The page of a new key.
 pub async fn page(site: web::Data<Site>, staff: Staff<Add<ApiKeys>>) -> Result<HttpResponse, PageError> {
-    staff.recently(&site, NEW)?;
-    let owner = staff.state().username.to_string();
+    staff.recently(&site, &staff.visit().here())?;
+    let asked = pairs(staff.visit().request().query_string().as_bytes());
+    let owner = asked.into_iter().rfind(|(name, _)| name == "owner").map(|(_, owner)| owner);
+    let owner = owner.unwrap_or_else(|| staff.state().username.to_string());
     show(&staff, StatusCode::OK, Filled::default().with("owner", owner).with("expires", "90"))
 }
 

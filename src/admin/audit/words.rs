@@ -4,15 +4,15 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 56] = [
+pub const ACTIONS: [(&str, &str); 57] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
     ("user.deactivate", "User deactivated"),
     ("user.delete", "User deleted"),
     ("user.password", "Password set"),
-    ("user.preferences", "Preferences changed"),
     ("user.send_reset", "Password reset sent"),
+    ("user.preferences", "Preferences changed"),
     ("user.sign_out", "Signed out everywhere"),
     ("user.create_superuser", "Superuser made"),
     ("user.two_factor_begin", "Two-factor sign-in begun"),
@@ -53,6 +53,7 @@ pub const ACTIONS: [(&str, &str); 56] = [
     ("task.delete", "Task deleted"),
     ("list.export", "List exported"),
     ("panel.setup", "First administrator made"),
+    ("panel.started", "First step of the server"),
     ("panel.sign_in", "Signed in to the panel"),
     ("panel.sign_out", "Signed out of the panel"),
     ("panel.password_again", "Password shown again"),
@@ -64,7 +65,7 @@ pub const ACTIONS: [(&str, &str); 56] = [
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 11] = [
+pub const KINDS: [(&str, &str); 12] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -76,6 +77,7 @@ pub const KINDS: [(&str, &str); 11] = [
     ("task", "Tasks"),
     ("job", "Jobs"),
     ("audit", "Audit log"),
+    ("server", "Server"),
 ];
 
 /// What came of acts.

@@ -4,6 +4,7 @@
 mod attention;
 mod charts;
 mod figures;
+pub mod started;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::admin::audit::words;
 use crate::admin::dashboard::attention::{Address, Alert};
 use crate::admin::dashboard::charts::{Bar, float, short};
 use crate::admin::dashboard::figures::{Figures, Period, Slot};
+use crate::admin::dashboard::started::Started;
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::Staff;
@@ -42,6 +44,7 @@ struct Page {
     frame: Frame,
     period: Period,
     now: When,
+    started: Option<Started>,
     alerts: Vec<Alert>,
     tiles: Vec<Tile>,
     signing: Option<Signing>,
@@ -117,21 +120,23 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     let asked = pairs.iter().rfind(|(name, _)| name == "period").map(|(_, value)| value.as_str());
     let period = Period::ALL.into_iter().find(|period| Some(period.code()) == asked).unwrap_or(Period::Day);
     let (now, permissions) = (staff.now(), staff.state().permissions);
-    let dangers = site.settings.dangers();
+    let (dangers, viewer, is_superuser) = (site.settings.dangers(), staff.id(), staff.state().superuser);
     let read = move |conn: &mut Conn| {
         let may = |area: &str, verb| Permission::of(area, verb).is_some_and(|needed| permissions.holds(needed));
         let figures = Figures::read(conn, period, &[USERS, SESSIONS], now.at)?;
         let addresses = if may("sign-ins", Verb::View) { attention::addresses(conn, now.at)? } else { Vec::new() };
         let alerts = attention::alerts(conn, &addresses, &dangers, may, now.at)?;
         let recent = if may("audit", Verb::View) { Some(recent(conn, now)?) } else { None };
-        Ok((figures, addresses, alerts, recent))
+        let started = if is_superuser { started::read(conn, viewer)? } else { None };
+        Ok((figures, addresses, alerts, recent, started))
     };
-    let (figures, addresses, alerts, recent) = site.db.read(read).await?;
+    let (figures, addresses, alerts, recent, started) = site.db.read(read).await?;
     let sees = |area: &str| staff.may(area, Verb::View);
     let page = Page {
         frame: staff.frame(&[("Dashboard", "")]),
         period,
         now: When::new(now.at, now),
+        started: started.map(|there| Started::new(&site, &staff, there)),
         alerts,
         tiles: tiles(&figures, sees),
         signing: sees("sign-ins").then(|| signing(&figures, period, now.zone)),

@@ -8,16 +8,23 @@ use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{html, see_other};
 use crate::admin::staff::{Add, Staff, Users};
 use crate::admin::users::Actor;
-use crate::admin::users::form_page::{Locks, New, NoHead, Save, role_boxes};
-use crate::admin::users::input::{NewAccount, PASSWORD_HINT, zone_hint};
+use crate::admin::users::form_page::{How, Locks, New, NoHead, Save, role_boxes};
+use crate::admin::users::input::{NewAccount, PASSWORD_HINT, Profile, zone_hint};
 use crate::admin::visit::Flash;
+use crate::admin::when::distance;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::model::audit::{Object, told, user_fields};
-use crate::model::role;
-use crate::model::user::{self, NewUser, Taken, UserChanges};
+use crate::model::user::{self, NO_PASSWORD, NewUser, Taken, UserChanges};
+use crate::model::{invitation, role};
+use crate::settings::Registration;
 use crate::site::Site;
+
+const NEW: &str = "/admin/users/new/";
+
+/// Why nobody is invited.
+const CLOSED: &str = "Registration is closed (accounts.registration): nobody could accept an invitation.";
 
 async fn show(
     site: &Site,
@@ -32,8 +39,9 @@ async fn show(
     let frame = staff.frame(&[("Users", "/admin/users/"), ("Add user", "")]);
     let page = New {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
+        head: NoHead { id: 0, username: "the new user", may_set_password: false, is_service: false },
+        hows: hows(site, &form),
         form,
-        head: NoHead { id: 0, username: "the new user", may_set_password: false },
         is_new: true,
         email_hint: String::new(),
         zone_hint: zone_hint(site),
@@ -49,6 +57,26 @@ async fn show(
     html(status, &page)
 }
 
+/// The ways in which an account is made, the chosen one among them.
+fn hows(site: &Site, form: &Filled) -> [How; 3] {
+    let chosen = match form.value("how") {
+        "" => "password",
+        chosen => chosen,
+    };
+    let is_closed = site.settings.accounts.registration == Registration::Closed;
+    let how = |value, label, hint, locked| How { value, label, hint, locked, is_chosen: value == chosen };
+    [
+        how("password", "A person, with a password", "You set a first password now and tell it in person.", ""),
+        how(
+            "invitation",
+            "A person, by invitation",
+            "A letter goes to the address. Whoever opens its link chooses name and password; roles are given after that.",
+            if is_closed { CLOSED } else { "" },
+        ),
+        how("service", "A service", "A program: no password and no sign-in, API keys only.", ""),
+    ]
+}
+
 fn locks(actor: &Actor) -> Locks {
     let superuser = if actor.state.superuser { String::new() } else { "Only a superuser makes another.".to_owned() };
     Locks { active: String::new(), staff: actor.cannot_grant().unwrap_or_default(), superuser }
@@ -59,33 +87,42 @@ pub async fn page(site: web::Data<Site>, staff: Staff<Add<Users>>) -> Result<Htt
     show(&site, &staff, StatusCode::OK, Filled::default().with_box("is_active", true)).await
 }
 
-/// Adds a user.
+/// Adds a user, or invites one.
 pub async fn make(
     site: web::Data<Site>,
     staff: Staff<Add<Users>>,
     form: Form<NewAccount>,
 ) -> Result<HttpResponse, PageError> {
+    let refused = |form| show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form);
     let (typed, sent) = match form.checked() {
         Ok(checked) => checked,
-        Err(form) => return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form).await,
+        Err(form) => return refused(form).await,
     };
-    let profile = typed.profile;
-    if profile.is_superuser {
-        staff.recently(&site, "/admin/users/new/")?;
-    }
-    let password = match typed.password.judged(&site.settings.passwords, &profile.own()) {
-        Ok(password) => password,
-        Err(complaints) => {
-            return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, sent.refused(complaints)).await;
+    match typed {
+        NewAccount::Invited(email) => invite(&site, &staff, email, sent).await,
+        NewAccount::Service(profile) => {
+            let new = NewUser { password: NO_PASSWORD.to_owned(), is_service: true, ..row(&profile, &site) };
+            insert(&site, &staff, new, *profile, sent).await
         }
-    };
-    let hash = site.passwords.hash(password).await?;
-    let roles: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
-    let (actor, now, username) = (staff.actor(), site.clock.now(), profile.username.clone());
-    let audit = staff.audits(&site, "user.create");
-    let new = NewUser {
+        NewAccount::Person(profile, password) => {
+            if profile.is_superuser {
+                staff.recently(&site, NEW)?;
+            }
+            let password = match password.judged(&site.settings.passwords, &profile.own()) {
+                Ok(password) => password,
+                Err(complaints) => return refused(sent.refused(complaints)).await,
+            };
+            let hash = site.passwords.hash(password).await?;
+            insert(&site, &staff, NewUser { password: hash, ..row(&profile, &site) }, *profile, sent).await
+        }
+    }
+}
+
+/// A new row of these fields, without a password.
+fn row(profile: &Profile, site: &Site) -> NewUser {
+    let now = site.clock.now();
+    NewUser {
         username: profile.username.clone(),
-        password: hash,
         first_name: profile.first_name.clone(),
         last_name: profile.last_name.clone(),
         email: profile.email.clone(),
@@ -94,7 +131,44 @@ pub async fn make(
         date_joined: now,
         updated_at: now,
         ..NewUser::default()
+    }
+}
+
+/// Writes the letter that invites somebody to make an account.
+async fn invite(
+    site: &Site,
+    staff: &Staff<Add<Users>>,
+    email: String,
+    sent: Filled,
+) -> Result<HttpResponse, PageError> {
+    if site.settings.accounts.registration == Registration::Closed {
+        return show(site, staff, StatusCode::UNPROCESSABLE_ENTITY, sent.refused_for("how", CLOSED)).await;
+    }
+    let (actor, life, now) = (staff.actor(), site.settings.accounts.invitation_lifetime, site.clock.now());
+    let (audit, address) = (staff.audits(site, "invitation.create"), email.clone());
+    let invite = move |conn: &mut Conn| {
+        let made = invitation::invite(conn, &address, Some(actor.id), life, now)?;
+        audit.on(Object::new("invitation", made.id, &made.email)).append(conn)?;
+        Ok(made.expires_at)
     };
+    let until = staff.write(site, invite).await?;
+    site.mail.ring();
+    let flash = Flash::done(format!("{email} is invited."));
+    let good = format!("The link in the letter is good {}.", distance(until, staff.now()).replacen("in ", "for ", 1));
+    staff.done(site, &flash.adding(good));
+    Ok(see_other("/admin/users/"))
+}
+
+async fn insert(
+    site: &Site,
+    staff: &Staff<Add<Users>>,
+    new: NewUser,
+    profile: Profile,
+    sent: Filled,
+) -> Result<HttpResponse, PageError> {
+    let roles: Vec<i64> = sent.values("roles").filter_map(|id| id.parse().ok()).collect();
+    let (actor, now, username) = (staff.actor(), site.clock.now(), profile.username.clone());
+    let (audit, is_service) = (staff.audits(site, "user.create"), new.is_service);
     let make = move |conn: &mut Conn| {
         if let Err(refusal) = actor.make(conn, profile.flags(), &roles)? {
             return Ok(Err(PageError::from(refusal)));
@@ -120,14 +194,15 @@ pub async fn make(
         audit.on(Object::user(made.id, made.username)).with(told(&fields)).append(conn)?;
         Ok(Ok(Some(made.id)))
     };
-    match staff.write(&site, make).await?? {
+    match staff.write(site, make).await?? {
         Some(id) => {
-            staff.done(&site, &Flash::done(format!("{username} was added.")));
+            let next = if is_service { "A service comes with API keys: create one under More." } else { "" };
+            staff.done(site, &Flash::done(format!("{username} was added.")).adding(next));
             Ok(see_other(&format!("/admin/users/{id}/")))
         }
         None => {
             let form = sent.refused_for("username", format!("Another account already has the name {username}."));
-            show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, form).await
+            show(site, staff, StatusCode::UNPROCESSABLE_ENTITY, form).await
         }
     }
 }

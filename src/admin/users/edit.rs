@@ -1,12 +1,15 @@
 //! A user's profile: shown, changed, and what happens when two people change it at once.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
+use crate::admin::audit::{self as audit_page, Sees};
 use crate::admin::clash::Clash;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
-use crate::admin::layout::html;
+use crate::admin::layout::{html, segment};
 use crate::admin::staff::{Change, Need, Staff, Users, View};
 use crate::admin::users::form_page::{Edit, Locks, Save, allowed, filled, role_boxes};
 use crate::admin::users::head::Head;
@@ -14,19 +17,22 @@ use crate::admin::users::input::{Profile, zone_hint};
 use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
 use crate::admin::users::{Actor, Target, roles_moved};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When, ago, count_words, thousands};
 use crate::auth::by_letter;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::keyset::Keyset;
 use crate::error::{Error, Result};
-use crate::model::audit::{self, Object, changed, user_fields};
+use crate::model::audit::{self, Object, changed, list, user_fields};
 use crate::model::user::{self, Taken, User, UserChanges};
-use crate::model::{belongings, role, two_factor};
+use crate::model::{api_key, belongings, role, sign_in, two_factor};
 use crate::site::Site;
 
-/// Sessions that the profile shows beside the form.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Sessions, and entries of its history, that the profile shows beside the form.
 const NEWEST: usize = 3;
 
 /// The tab with the profile of a user.
@@ -48,7 +54,7 @@ async fn show<N: Need>(
     let (actor, now) = (staff.actor(), staff.now());
     let (idle_since, own_token) = (now.at - site.settings.admin.session_idle, staff.visit().token());
     let must_be_verified = site.settings.accounts.require_verified_email;
-    let zone_hint = zone_hint(site);
+    let (zone_hint, sees, sees_history) = (zone_hint(site), Sees::of(staff), staff.may("audit", Verb::View));
     let frame = staff.frame(&[("Users", "/admin/users/")]);
     let load = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
@@ -82,7 +88,8 @@ async fn show<N: Need>(
                 cancel: "/admin/users/".to_owned(),
                 state: format!("Last changed {}", When::new(user.updated_at, now).short),
             },
-            facts: facts(&user, has_two_factor, sessions.len(), own.live_tokens, now),
+            facts: facts(conn, &actor, &user, has_two_factor, own.live_tokens, now)?,
+            history: if sees_history { Some(history(conn, id, sees, now)?) } else { None },
             may_reset_two_factor: has_two_factor
                 && actor.id != id
                 && actor.may("users", Verb::Change)
@@ -146,20 +153,47 @@ fn why_read_only(actor: &Actor, target: &Target) -> String {
     actor.out_of_reach(target).filter(|_| actor.may("users", Verb::Change)).unwrap_or_default()
 }
 
+/// Facts about the account's safety, each with the address of its page: as far as the viewer may see them.
 fn facts(
+    conn: &mut Conn,
+    actor: &Actor,
     user: &User,
     has_two_factor: bool,
-    sessions: usize,
     live_tokens: i64,
     now: Now,
-) -> Vec<(&'static str, String)> {
-    let last = user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
-    vec![
-        ("Last sign-in", last),
-        ("Two-factor sign-in", if has_two_factor { "on" } else { "off" }.to_owned()),
-        ("Signed in on", count_words(sessions, "device", "devices")),
-        ("Live refresh tokens", live_tokens.to_string()),
-    ]
+) -> Result<Vec<(&'static str, String, String)>> {
+    let mut facts = Vec::new();
+    let page = |tab: &str| format!("/admin/users/{}/{tab}/", user.id);
+    if !user.is_service {
+        let last = user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
+        facts.push(("Last sign-in", last, String::new()));
+        if actor.may("sign-ins", Verb::View) {
+            if let Some(ip) = sign_in::last_address_of(conn, user.id)? {
+                let path = format!("/admin/sign-ins/?q={}", segment(&ip));
+                facts.push(("From", ip, path));
+            }
+            let failed = sign_in::count_failed_of(conn, user.id, now.at - DAY)?;
+            facts.push(("Failed, 24 h", thousands(failed), page("sign-ins")));
+        }
+        let two_factor = if has_two_factor { "on" } else { "off" };
+        facts.push(("Two-factor sign-in", two_factor.to_owned(), String::new()));
+        let tokens = if actor.may("tokens", Verb::View) { page("tokens") } else { String::new() };
+        facts.push(("Live tokens", thousands(live_tokens), tokens));
+    }
+    if actor.may("api-keys", Verb::View) {
+        let keys = api_key::all_of(conn, user.id)?;
+        let used = keys.iter().filter_map(|key| key.last_used_at).max();
+        let used = used.map_or_else(String::new, |at| format!(", used {}", ago(at, now)));
+        facts.push(("API keys", format!("{}{used}", keys.len()), page("api-keys")));
+    }
+    Ok(facts)
+}
+
+/// What was done to the account last.
+fn history(conn: &mut Conn, id: i64, sees: Sees, now: Now) -> Result<Vec<audit_page::Row>> {
+    let newest = Keyset { by: list::BY_TIME, descending: true, from: None, backwards: false, rows: NEWEST };
+    let page = list::page(conn, &list::Query { about: Some(id), ..list::Query::default() }, &newest)?;
+    audit_page::rows(conn, page.rows, sees, now)
 }
 
 /// What came of a try to save.
@@ -291,6 +325,11 @@ fn change(
 ) -> Result<Saved> {
     let target = Target::load(conn, id)?;
     let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+    if user.is_service && new.is_superuser {
+        return Ok(Saved::Refused(PageError::Rule(
+            "A service is no superuser. Give it roles that allow what it does.".to_owned(),
+        )));
+    }
     // Each flag is asked for by itself: that a box was not drawn keeps nobody from sending it.
     if let Err(refusal) = actor.reaches(&target).and_then(|()| actor.set_flags(&target, new.flags())) {
         return Ok(Saved::Refused(refusal.into()));
@@ -323,7 +362,7 @@ fn change(
         is_premium: Some(new.is_premium),
         time_zone: Some(new.zone_name()),
         // Later than the version that the form was made from, whatever the clock says: no two versions are alike.
-        updated_at: now.max(user.updated_at + std::time::Duration::from_micros(1)),
+        updated_at: now.max(user.updated_at + Duration::from_micros(1)),
         ..UserChanges::default()
     };
     if let Err(Taken) = user::update(conn, id, &changes)? {

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::admin::audit;
 use crate::admin::form::Filled;
 use crate::admin::layout::Frame;
 use crate::admin::users::Actor;
@@ -53,8 +54,10 @@ pub struct Edit {
     pub save: Save,
     /// The newest sessions; none if the viewer may not see them.
     pub sessions: Option<Vec<Line>>,
-    /// Facts about the account's safety.
-    pub facts: Vec<(&'static str, String)>,
+    /// Facts about the account's safety, each with the address of its page, if it has one.
+    pub facts: Vec<(&'static str, String, String)>,
+    /// What was done to it last; none if the viewer may not see the audit log.
+    pub history: Option<Vec<audit::Row>>,
     /// Whether *Reset two-factor sign-in…* is offered.
     pub may_reset_two_factor: bool,
     /// Whether *Deactivate…* is offered.
@@ -77,6 +80,8 @@ pub struct New {
     pub form: Filled,
     /// Stands in for the head that a new account has not.
     pub head: NoHead,
+    /// The ways in which an account is made.
+    pub hows: [How; 3],
     /// Always true here.
     pub is_new: bool,
     /// What is said at the address.
@@ -109,6 +114,22 @@ pub struct NoHead {
     pub username: &'static str,
     /// The password is part of the form.
     pub may_set_password: bool,
+    /// Chosen in the form.
+    pub is_service: bool,
+}
+
+/// A way in which an account is made.
+pub struct How {
+    /// As the form has it.
+    pub value: &'static str,
+    /// As people say it.
+    pub label: &'static str,
+    /// What comes of it.
+    pub hint: &'static str,
+    /// Why it cannot be chosen; empty if it can.
+    pub locked: &'static str,
+    /// Whether it is chosen.
+    pub is_chosen: bool,
 }
 
 /// The bar beneath a form.

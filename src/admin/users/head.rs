@@ -4,7 +4,7 @@ use crate::admin::layout::Face;
 use crate::admin::users::{Actor, Badge, Target, rank, status};
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::model::user::User;
+use crate::model::user::{NO_PERSON, User};
 
 /// What the head shows.
 pub struct Head {
@@ -34,10 +34,26 @@ pub struct Head {
     pub is_within_reach: bool,
     /// Whether the viewer may sign the user out.
     pub may_revoke: bool,
+    /// Whether it is a service, which has no password.
+    pub is_service: bool,
     /// Whether the viewer may set a password.
     pub may_set_password: bool,
+    /// Whether the viewer may send a letter that resets it.
+    pub may_send_reset: bool,
+    /// Whether the viewer may create an API key for the account.
+    pub may_add_key: bool,
     /// Whether the viewer may delete the account.
     pub may_delete: bool,
+}
+
+/// Why no letter that resets the password goes to the account.
+pub fn cannot_send_reset(user: &User) -> Option<String> {
+    match user {
+        User { is_service: true, .. } => Some(NO_PERSON.to_owned()),
+        User { is_active: false, username, .. } => Some(format!("{username} is inactive and could not sign in.")),
+        User { email, username, .. } if email.is_empty() => Some(format!("{username} has no e-mail address.")),
+        _ => None,
+    }
 }
 
 impl Head {
@@ -54,6 +70,9 @@ impl Head {
         let within_reach = actor.out_of_reach(target).is_none();
         let may = |area, verb| within_reach && actor.may(area, verb);
         let mut badges = rank(user.is_staff, user.is_superuser);
+        if user.is_service {
+            badges.push(Badge { kind: "", text: "Service".to_owned(), icon: "" });
+        }
         if user.is_premium {
             badges.push(Badge { kind: "", text: "Premium".to_owned(), icon: "" });
         }
@@ -75,7 +94,10 @@ impl Head {
             ],
             is_within_reach: within_reach,
             may_revoke: may("sessions", Verb::Revoke),
-            may_set_password: may("users", Verb::Change),
+            is_service: user.is_service,
+            may_set_password: !user.is_service && may("users", Verb::Change),
+            may_send_reset: cannot_send_reset(user).is_none() && may("users", Verb::Change),
+            may_add_key: user.is_active && may("api-keys", Verb::Add),
             may_delete: may("users", Verb::Delete) && actor.must_stay(target, "delete").is_none(),
         }
     }

@@ -132,17 +132,42 @@ impl Profile {
     }
 }
 
-/// A new account: its fields, and its first password.
-pub struct NewAccount {
-    /// The fields.
-    pub profile: Profile,
-    /// The password.
-    pub password: Password,
+/// A new account, in one of the ways in which one is made.
+pub enum NewAccount {
+    /// A person who is invited by a letter, and chooses name and password themselves.
+    Invited(String),
+    /// A person, with a first password.
+    Person(Box<Profile>, Password),
+    /// A service: no password, API keys only.
+    Service(Box<Profile>),
 }
 
 impl Input for NewAccount {
     fn read(f: &mut Fields) -> Self {
-        let profile = Profile::read(f);
-        Self { password: Password::read(f), profile }
+        match f.text("how").blank().value().as_str() {
+            "invitation" => {
+                let email = lower_domain(&f.email("email").required().value());
+                let gives = ["is_staff", "is_superuser"].into_iter().any(|flag| f.boolean(flag).value());
+                if gives || !f.texts("roles").blank().value().is_empty() {
+                    f.reject("how", "Whoever is invited has no account yet. Give roles once they have made it.");
+                }
+                Self::Invited(email)
+            }
+            "service" => {
+                let profile = Profile::read(f);
+                if profile.is_superuser {
+                    f.reject("is_superuser", "A service is no superuser. Give it roles that allow what it does.");
+                }
+                Self::Service(Box::new(profile))
+            }
+            how => {
+                let profile = Profile::read(f);
+                let password = Password::read(f);
+                if !matches!(how, "" | "password") {
+                    f.reject("how", "Choose how the account is made.");
+                }
+                Self::Person(Box::new(profile), password)
+            }
+        }
     }
 }

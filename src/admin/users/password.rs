@@ -5,10 +5,11 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::error::PageError;
-use crate::admin::form::{Filled, Form};
-use crate::admin::layout::{Frame, html};
+use crate::admin::form::{Button, Filled, Form};
+use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::{Change, Staff, Users};
 use crate::admin::users::Target;
+use crate::admin::users::head::cannot_send_reset;
 use crate::admin::users::input::{PASSWORD_HINT, Password};
 use crate::admin::users::sessions::after_end_of_all;
 use crate::admin::visit::Flash;
@@ -17,8 +18,9 @@ use crate::auth::account_rules::Own;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Change as Changed, Object};
+use crate::model::outbox::{self, Kind};
 use crate::model::panel_session;
-use crate::model::user::{self, User};
+use crate::model::user::{self, NO_PERSON, User};
 use crate::site::Site;
 
 struct Head {
@@ -39,7 +41,8 @@ struct Page {
 async fn target(site: &Site, staff: &Staff<Change<Users>>, id: i64) -> Result<User, PageError> {
     let load = move |conn: &mut Conn| Ok((Target::load(conn, id)?, user::by_id(conn, id)?.ok_or(Error::not_found())?));
     let (target, user) = site.db.read(load).await?;
-    staff.actor().reach(&target).map(|()| user)
+    staff.actor().reach(&target)?;
+    if user.is_service { Err(PageError::Rule(NO_PERSON.to_owned())) } else { Ok(user) }
 }
 
 fn show(
@@ -111,4 +114,32 @@ pub async fn set(
         .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
     staff.done(&site, &flash);
     Ok(after_end_of_all(staff.visit(), staff.id() == id, &format!("/admin/users/{id}/")))
+}
+
+/// Sends the letter by which the owner of the account sets a new password.
+pub async fn send_reset(
+    site: web::Data<Site>,
+    staff: Staff<Change<Users>>,
+    id: web::Path<i64>,
+    _: Form<Button>,
+) -> Result<HttpResponse, PageError> {
+    let (id, actor, now) = (*id, staff.actor(), site.clock.now());
+    let audit = staff.audits(&site, "user.send_reset");
+    let send = move |conn: &mut Conn| {
+        if let Err(refusal) = actor.reach(&Target::load(conn, id)?) {
+            return Ok(Err(refusal));
+        }
+        let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
+        if let Some(rule) = cannot_send_reset(&user) {
+            return Ok(Err(PageError::Rule(rule)));
+        }
+        outbox::to_user(conn, Kind::Reset, id, &user.email, now)?;
+        audit.on(Object::user(id, &user.username)).with([Changed::fact("address", &user.email)]).append(conn)?;
+        Ok(Ok(user))
+    };
+    let user = staff.write(&site, send).await??;
+    site.mail.ring();
+    let flash = Flash::done(format!("A letter to reset the password goes to {}.", user.email));
+    staff.done(&site, &flash.adding("The password that is there stays until its owner sets another."));
+    Ok(see_other(&format!("/admin/users/{id}/")))
 }

@@ -25,6 +25,7 @@ pub fn user_fields(conn: &mut Conn, user: &User) -> Result<Fields> {
         ("is_superuser", user.is_superuser.to_string()),
         ("is_premium", user.is_premium.to_string()),
         ("time_zone", user.time_zone.clone().unwrap_or_default()),
+        ("is_service", user.is_service.to_string()),
         ("roles", roles.join(", ")),
     ])
 }

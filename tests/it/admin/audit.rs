@@ -73,6 +73,7 @@ const WALK: &Walk = &[
         "user.password",
         "anna",
     ),
+    ("/users/{id}/send-reset/", "/admin/users/1/", "/admin/users/1/send-reset/", &[], "user.send_reset", "root"),
     (
         "/users/{id}/deactivate/",
         "/admin/users/2/deactivate/",
@@ -101,6 +102,7 @@ const WALK: &Walk = &[
     ("/roles/{id}/", "/admin/roles/1/", "/admin/roles/1/", &[("name", "Helpers")], "role.change", "Helpers"),
     ("/roles/{id}/delete/", "/admin/roles/1/delete/", "/admin/roles/1/delete/", &[], "role.delete", "Helpers"),
     ("/again/", "/admin/again/", "/admin/again/", &[("password", PASSWORD)], "panel.password_again", "root"),
+    ("/getting-started/", "/admin/", "/admin/getting-started/", &[("told", "backup")], "panel.started", ""),
     (
         "/me/preferences/",
         "/admin/me/preferences/",

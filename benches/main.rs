@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 mod http;
+mod panel;
 mod revocations;
 mod sockets;
 mod support;
@@ -27,13 +28,14 @@ fn main() {
     if wanted.first().is_some_and(|word| word == sockets::BARE_SOCKETS) {
         return sockets::serve_bare();
     }
-    let benches: [(&str, fn()); 6] = [
+    let benches: [(&str, fn()); 7] = [
         ("token", token::run),
         ("revocations", revocations::run),
         ("writer", writer::run),
         ("sweeper", sweeper::run),
         ("http", http::run),
         ("sockets", sockets::run),
+        ("panel", panel::run),
     ];
     for (name, run) in benches {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

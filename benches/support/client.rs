@@ -25,6 +25,10 @@ pub fn request(method: &str, path: &str, token: Option<&str>, body: Option<&str>
 /// What came back.
 pub struct Answer {
     pub status: u16,
+    /// Status line and headers.
+    pub head: String,
+    /// Bytes of the body.
+    pub length: usize,
     pub body: String,
 }
 
@@ -52,7 +56,9 @@ impl Client {
     /// Sends a request and waits for the whole answer.
     pub async fn ask(&mut self, request: &[u8]) -> Answer {
         let (status, head) = self.exchange(request).await;
-        Answer { status, body: String::from_utf8_lossy(&self.read[head..]).into_owned() }
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (before, body) = self.read.split_at(head);
+        Answer { status, head: text(before), length: body.len(), body: text(body) }
     }
 
     /// The status, and the length of the head; what was read stays where it is.

@@ -1,7 +1,11 @@
 //! What all figures need.
 
 pub mod client;
+#[path = "../../tests/it/support/postgres.rs"]
+#[allow(dead_code)]
+pub mod postgres;
 pub mod process;
+pub mod seed;
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +35,12 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 pub fn p99(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() * 99 / 100]
+}
+
+/// The value that all but one in twenty stay below.
+pub fn p95(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() * 95 / 100]
 }
 
 /// Nanoseconds of one call: the median of seven rounds of a tenth of a second.

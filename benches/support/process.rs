@@ -28,6 +28,18 @@ pub fn serve_bare() {
     });
 }
 
+/// Asks `question` until it has an answer, and fails with `what` when it has none in time.
+pub fn eventually<T>(what: &str, limit: Duration, mut question: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A server that runs; killed when it goes out of sight.
 pub struct Process {
     child: Child,

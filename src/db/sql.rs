@@ -83,11 +83,22 @@ pub fn skip_ids(conn: &mut Conn, table: &str, last: i64) -> QueryResult<()> {
 pub type Counted = Box<dyn QueryFragment<Backend>>;
 
 /// Two sums of counts in one statement.
-pub struct CountsOf(Vec<Counted>, Vec<Counted>);
+pub struct CountsOf {
+    all: Vec<Counted>,
+    matching: Vec<Counted>,
+    less: Vec<Counted>,
+}
 
 /// How many rows the queries of `all` have together, and how many those of `matching`.
 pub fn counts_of(all: Vec<Counted>, matching: Vec<Counted>) -> CountsOf {
-    CountsOf(all, matching)
+    CountsOf { all, matching, less: Vec::new() }
+}
+
+impl CountsOf {
+    /// The rows of these queries are among those of `matching`, and are not to be counted.
+    pub fn without(self, less: Vec<Counted>) -> Self {
+        Self { less, ..self }
+    }
 }
 
 impl QueryId for CountsOf {
@@ -104,10 +115,15 @@ impl RunQueryDsl<Conn> for CountsOf {}
 impl QueryFragment<Backend> for CountsOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
         out.unsafe_to_cache_prepared();
-        for (start, queries) in [("SELECT 0", &self.0), (", 0", &self.1)] {
+        let sums = [("SELECT ", " + ", &self.all), (", ", " + ", &self.matching), ("", " - ", &self.less)];
+        for (start, sign, queries) in sums {
             out.push_sql(start);
+            if !start.is_empty() {
+                out.push_sql("CAST(0 AS BIGINT)"); // PostgreSQL takes a bare one for a number of another size
+            }
             for query in queries {
-                out.push_sql(" + (SELECT count(*) FROM (");
+                out.push_sql(sign);
+                out.push_sql("(SELECT count(*) FROM (");
                 query.walk_ast(out.reborrow())?;
                 out.push_sql(") AS counted)");
             }

@@ -8,7 +8,7 @@ use diesel::sql_types::Untyped;
 use crate::clock::Timestamp;
 use crate::db::keyset::{self, Keyset, Page, Place, SortColumn};
 use crate::db::schema::{panel_sessions, sessions, users};
-use crate::db::sql::{Condition, Counted, among, counts_of};
+use crate::db::sql::{self, Condition, Counted, among, counts_of};
 use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
@@ -119,27 +119,46 @@ pub(super) fn stale() -> Condition<sessions::table> {
     Box::new(diesel::dsl::exists(later.select(users::id)))
 }
 
-/// Those that are wanted, whether they live or are over.
-fn in_any_state(query: &SessionQuery) -> Rows {
-    let mut rows = sessions::table.into_boxed();
+/// What narrows the list, but for whether they live or are over.
+fn in_any_state(query: &SessionQuery) -> Vec<Condition<sessions::table>> {
+    let mut all: Vec<Condition<sessions::table>> = Vec::new();
     if !query.search.is_empty() {
         let search = &query.search;
         let begins = sessions::ip.ge(search.clone()).and(sessions::ip.lt(format!("{search}{}", char::MAX)));
         let owned = sessions::user_id.eq(owner(search)).assume_not_null();
-        rows = rows.filter(owned.or(sessions::id.eq(search.clone())).or(begins));
+        all.push(Box::new(owned.or(sessions::id.eq(search.clone())).or(begins)));
     }
     match query.kind {
-        Some(Kind::Pair) => rows = rows.filter(sessions::kind.eq("pair")),
-        Some(Kind::Sliding) => rows = rows.filter(sessions::kind.eq("sliding")),
+        Some(Kind::Pair) => all.push(Box::new(sessions::kind.eq("pair"))),
+        Some(Kind::Sliding) => all.push(Box::new(sessions::kind.eq("sliding"))),
         Some(Kind::Admin) | None => {}
     }
     if let Some(ip) = &query.ip {
-        rows = rows.filter(sessions::ip.eq(ip.clone()));
+        all.push(Box::new(sessions::ip.eq(ip.clone())));
     }
-    match query.seen_since {
-        Some(since) => rows.filter(sessions::last_seen_at.ge(since)),
-        None => rows,
+    if let Some(since) = query.seen_since {
+        all.push(Box::new(sessions::last_seen_at.ge(since)));
     }
+    all
+}
+
+/// What narrows the list; nothing if nothing does.
+fn condition(query: &SessionQuery, at: Moment) -> Option<Condition<sessions::table>> {
+    let mut all = in_any_state(query);
+    match query.is_live {
+        Some(true) => all.push(Box::new(open(at).and(not(stale())))),
+        Some(false) => {
+            let over = sessions::expires_at.le(at.now).or(sessions::ended_at.is_not_null());
+            all.push(Box::new(over.or(stale())));
+        }
+        None => {}
+    }
+    sql::all(all)
+}
+
+/// Neither ended nor expired.
+fn open(at: Moment) -> Condition<sessions::table> {
+    Box::new(sessions::expires_at.gt(at.now).and(sessions::ended_at.is_null()))
 }
 
 /// Whether the user was ever signed out everywhere.
@@ -148,29 +167,24 @@ pub(super) fn of_signed_out() -> Condition<sessions::table> {
     Box::new(among("sessions.user_id", signed_out.select(users::id)))
 }
 
-fn matching(query: &SessionQuery, at: Moment) -> Rows {
-    let rows = in_any_state(query);
-    match query.is_live {
-        Some(true) => {
-            let open = sessions::expires_at.gt(at.now).and(sessions::ended_at.is_null());
-            rows.filter(open).filter(not(stale()))
-        }
-        Some(false) => rows.filter(sessions::expires_at.le(at.now).or(sessions::ended_at.is_not_null()).or(stale())),
-        None => rows,
-    }
+/// Those that are wanted and meet this too.
+fn those(query: &SessionQuery, state: Condition<sessions::table>) -> Rows {
+    in_any_state(query).into_iter().fold(sessions::table.into_boxed().filter(state), |rows, one| rows.filter(one))
 }
 
-/// Those that are wanted, in parts of which each is found by an index: a session is over in one of three ways.
-fn parts(query: &SessionQuery, at: Moment) -> Vec<Rows> {
-    if query.is_live != Some(false) {
-        return vec![matching(query, at)];
-    }
-    let open = || in_any_state(query).filter(sessions::expires_at.gt(at.now));
-    vec![
-        in_any_state(query).filter(sessions::expires_at.le(at.now)),
-        open().filter(sessions::ended_at.is_not_null()),
-        open().filter(sessions::ended_at.is_null()).filter(of_signed_out()).filter(stale()),
+/// Those that are over, in parts of which each is found by an index: a session ends in one of three ways.
+fn over(query: &SessionQuery, at: Moment) -> [Rows; 3] {
+    let in_date = sessions::expires_at.gt(at.now);
+    [
+        those(query, Box::new(sessions::expires_at.le(at.now))),
+        those(query, Box::new(in_date.and(sessions::ended_at.is_not_null()))),
+        those(query, signed_out(at)),
     ]
+}
+
+/// Open but for a sign-out everywhere.
+fn signed_out(at: Moment) -> Condition<sessions::table> {
+    Box::new(open(at).and(of_signed_out()).and(stale()))
 }
 
 fn panel_matching(query: &SessionQuery, at: Moment) -> PanelRows {
@@ -289,19 +303,21 @@ pub fn page(
     at: Moment,
 ) -> Result<Page<SessionLine>> {
     let nothing = Page { rows: Vec::new(), has_before: false, has_after: false };
-    let is_few = query.is_live == Some(false) && Way::to(conn, wanted) == Way::Few;
+    let way = Way::to(conn, wanted);
     let of_api = |conn: &mut Conn| {
-        keyset.load(|piece| {
-            let mut ids = sessions::table.filter(piece.condition()).into_boxed();
-            if is_few {
-                let parts = parts(query, at).into_iter().map(|part| -> Condition<sessions::table> {
-                    Box::new(among("sessions.id", part.select(sessions::id)))
-                });
-                if let Some(any) = parts.reduce(|one, other| Box::new(one.or(other))) {
-                    ids = ids.filter(any);
+        keyset.load_by(way, |piece| {
+            let narrowed = match query.is_live {
+                Some(false) if way == Way::Few => {
+                    let parts = over(query, at).into_iter().map(|part| -> Condition<sessions::table> {
+                        Box::new(among("sessions.id", part.select(sessions::id)))
+                    });
+                    parts.reduce(|one, other| Box::new(one.or(other)))
                 }
-            } else {
-                ids = matching(query, at).filter(piece.condition());
+                _ => condition(query, at).map(|condition| way.narrowing(condition)),
+            };
+            let mut ids = sessions::table.filter(piece.condition()).into_boxed();
+            if let Some(narrowed) = narrowed {
+                ids = ids.filter(narrowed);
             }
             lines(conn, ids.order(piece.order()).limit(piece.limit), piece.order(), at.now)
         })
@@ -323,21 +339,30 @@ pub fn page(
     Ok(keyset.merge(one, other, |line| line.place(&keyset.by)))
 }
 
-/// How many there are, and how many are wanted, each part of those counted up to `most`.
+/// How many there are, and how many are wanted, each part of those counted up to `most`; those that live, all of them.
 pub fn counts(conn: &mut Conn, query: &SessionQuery, most: i64, at: Moment) -> Result<(i64, i64)> {
     let of_panel = panel_sessions::table.filter(panel_sessions::user_id.is_not_null());
     let all: Vec<Counted> =
         vec![Box::new(sessions::table.select(sessions::id)), Box::new(of_panel.select(panel_sessions::key_digest))];
-    let mut wanted: Vec<Counted> = Vec::new();
-    if query.kind != Some(Kind::Admin) {
-        wanted.extend(
-            parts(query, at).into_iter().map(|part| -> Counted { Box::new(part.select(sessions::id).limit(most)) }),
-        );
+    let count = |rows: Rows| -> Counted { Box::new(rows.select(sessions::id).limit(most)) };
+    let (mut wanted, mut less): (Vec<Counted>, Vec<Counted>) = (Vec::new(), Vec::new());
+    match query.is_live {
+        _ if query.kind == Some(Kind::Admin) => {}
+        // Whose user has not been signed out since is told by a look at each user; who has been, by an index.
+        Some(true) => {
+            wanted.push(Box::new(those(query, open(at)).select(sessions::id)));
+            less.push(Box::new(those(query, signed_out(at)).select(sessions::id)));
+        }
+        Some(false) => wanted.extend(over(query, at).into_iter().map(count)),
+        None => {
+            let rows = sessions::table.into_boxed();
+            wanted.push(count(in_any_state(query).into_iter().fold(rows, |rows, one| rows.filter(one))));
+        }
     }
     if !matches!(query.kind, Some(Kind::Pair | Kind::Sliding)) {
         wanted.push(Box::new(panel_matching(query, at).select(panel_sessions::key_digest).limit(most)));
     }
-    Ok(counts_of(all, wanted).get_result(conn)?)
+    Ok(counts_of(all, wanted).without(less).get_result(conn)?)
 }
 
 /// One session of the panel.
@@ -354,7 +379,7 @@ pub fn of_api(conn: &mut Conn, id: &str, now: Timestamp) -> Result<Option<Sessio
 
 /// Users with a session that is not over, by id, from `after` on; at most `most`.
 pub fn signed_in_users(conn: &mut Conn, after: i64, most: i64, at: Moment) -> Result<Vec<i64>> {
-    let of_api = matching(&SessionQuery { is_live: Some(true), ..SessionQuery::default() }, at);
+    let of_api = sessions::table.filter(open(at)).filter(not(stale()));
     let of_api = of_api.filter(sessions::user_id.gt(after)).select(sessions::user_id);
     let mut ids: Vec<i64> = of_api
         .order(sessions::user_id)

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
-use crate::db::sql::{Condition, Counted, among, counts_of};
+use crate::db::sql::{self, Condition, Counted, among, counts_of};
 use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
@@ -128,61 +128,66 @@ fn revoked() -> Condition<outstanding_tokens::table> {
     Box::new(exists(listed.select(blacklisted_tokens::id)).or(exists(over.select(sessions::id))))
 }
 
-/// Those that are wanted, however they stand.
-fn in_any_state(query: &TokenQuery, now: Timestamp) -> Rows {
-    let mut rows = outstanding_tokens::table.into_boxed();
+/// What narrows the list, but for how they stand.
+fn in_any_state(query: &TokenQuery, now: Timestamp) -> Vec<Condition<outstanding_tokens::table>> {
+    let mut all: Vec<Condition<outstanding_tokens::table>> = Vec::new();
     if !query.search.is_empty() {
-        rows = rows.filter(sought(&query.search));
+        all.push(sought(&query.search));
     }
     if let Some(user) = query.user {
-        rows = rows.filter(outstanding_tokens::user_id.eq(user));
+        all.push(Box::new(outstanding_tokens::user_id.eq(user).assume_not_null()));
     }
     if let Some(name) = &query.username {
         let owner = users::table.filter(users::username.eq(name.clone())).select(users::id).single_value();
-        rows = rows.filter(outstanding_tokens::user_id.eq(owner).assume_not_null());
+        all.push(Box::new(outstanding_tokens::user_id.eq(owner).assume_not_null()));
     }
     if let Some(within) = query.expires_within {
-        rows = rows.filter(outstanding_tokens::expires_at.gt(now));
-        rows = rows.filter(outstanding_tokens::expires_at.le(now + within));
+        let soon = outstanding_tokens::expires_at.gt(now).and(outstanding_tokens::expires_at.le(now + within));
+        all.push(Box::new(soon));
     }
-    match &query.kid {
-        Some(kid) => rows.filter(outstanding_tokens::kid.eq(kid.clone())),
-        None => rows,
+    if let Some(kid) = &query.kid {
+        all.push(Box::new(outstanding_tokens::kid.eq(kid.clone()).assume_not_null()));
     }
+    all
 }
 
-fn matching(query: &TokenQuery, now: Timestamp) -> Rows {
-    let rows = in_any_state(query, now);
+/// What narrows the list; nothing if nothing does.
+fn condition(query: &TokenQuery, now: Timestamp) -> Option<Condition<outstanding_tokens::table>> {
+    let mut all = in_any_state(query, now);
     let in_date = outstanding_tokens::expires_at.gt(now);
     match query.state {
-        None => rows,
-        Some(TokenState::Revoked) => rows.filter(revoked()),
-        Some(TokenState::Expired) => rows.filter(outstanding_tokens::expires_at.le(now)).filter(not(revoked())),
+        None => {}
+        Some(TokenState::Revoked) => all.push(revoked()),
+        Some(TokenState::Expired) => all.push(Box::new(outstanding_tokens::expires_at.le(now).and(not(revoked())))),
         Some(TokenState::Used) => {
-            rows.filter(in_date).filter(outstanding_tokens::refreshed_at.is_not_null()).filter(not(revoked()))
+            let used = outstanding_tokens::refreshed_at.is_not_null();
+            all.push(Box::new(in_date.and(used).and(not(revoked()))));
         }
         Some(TokenState::Live) => {
-            rows.filter(in_date).filter(outstanding_tokens::refreshed_at.is_null()).filter(not(revoked()))
+            let unused = outstanding_tokens::refreshed_at.is_null();
+            all.push(Box::new(in_date.and(unused).and(not(revoked()))));
         }
     }
+    sql::all(all)
 }
 
-/// Those that are wanted, in parts of which each is found by an index: a token is revoked in one of three ways.
-fn parts(query: &TokenQuery, now: Timestamp) -> Vec<Rows> {
-    if query.state != Some(TokenState::Revoked) {
-        return vec![matching(query, now)];
-    }
-    let listed = || blacklisted_tokens::table.select(blacklisted_tokens::token_id);
-    let unlisted = || {
-        let own = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(outstanding_tokens::id));
-        in_any_state(query, now).filter(not(exists(own.select(blacklisted_tokens::id))))
+/// The revoked among those that are wanted, in parts of which each is found by an index: it is done in one of three ways.
+fn revoked_parts(query: &TokenQuery, now: Timestamp) -> [Rows; 3] {
+    let those = |state: Condition<outstanding_tokens::table>| {
+        let rows = outstanding_tokens::table.into_boxed().filter(state);
+        in_any_state(query, now).into_iter().fold(rows, |rows: Rows, one| rows.filter(one))
     };
-    let ended = sessions::table.filter(sessions::ended_at.is_not_null()).select(sessions::id);
-    let signed_out = sessions::table.filter(sessions::ended_at.is_null()).filter(of_signed_out()).filter(stale());
-    vec![
-        in_any_state(query, now).filter(among("outstanding_tokens.id", listed())),
-        unlisted().filter(among("outstanding_tokens.session_id", ended)),
-        unlisted().filter(among("outstanding_tokens.session_id", signed_out.select(sessions::id))),
+    let of = |sessions: Condition<sessions::table>| {
+        let own = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(outstanding_tokens::id));
+        let theirs = sessions::table.filter(sessions).select(sessions::id);
+        let unlisted = not(exists(own.select(blacklisted_tokens::id)));
+        those(Box::new(unlisted.and(among("outstanding_tokens.session_id", theirs))))
+    };
+    let listed = blacklisted_tokens::table.select(blacklisted_tokens::token_id);
+    [
+        those(Box::new(among("outstanding_tokens.id", listed))),
+        of(Box::new(sessions::ended_at.is_not_null())),
+        of(Box::new(sessions::ended_at.is_null().and(of_signed_out()).and(stale()))),
     ]
 }
 
@@ -194,18 +199,20 @@ pub fn page(
     wanted: i64,
     now: Timestamp,
 ) -> Result<Page<TokenLine>> {
-    let is_few = query.state == Some(TokenState::Revoked) && Way::to(conn, wanted) == Way::Few;
-    keyset.load(|piece| {
-        let mut ids = outstanding_tokens::table.filter(piece.condition()).into_boxed();
-        if is_few {
-            let parts = parts(query, now).into_iter().map(|part| -> Condition<outstanding_tokens::table> {
-                Box::new(among("outstanding_tokens.id", part.select(outstanding_tokens::id)))
-            });
-            if let Some(any) = parts.reduce(|one, other| Box::new(one.or(other))) {
-                ids = ids.filter(any);
+    let way = Way::to(conn, wanted);
+    keyset.load_by(way, |piece| {
+        let narrowed = match query.state {
+            Some(TokenState::Revoked) if way == Way::Few => {
+                let parts = revoked_parts(query, now).into_iter().map(|part| -> Condition<outstanding_tokens::table> {
+                    Box::new(among("outstanding_tokens.id", part.select(outstanding_tokens::id)))
+                });
+                parts.reduce(|one, other| Box::new(one.or(other)))
             }
-        } else {
-            ids = matching(query, now).filter(piece.condition());
+            _ => condition(query, now).map(|condition| way.narrowing(condition)),
+        };
+        let mut ids = outstanding_tokens::table.filter(piece.condition()).into_boxed();
+        if let Some(narrowed) = narrowed {
+            ids = ids.filter(narrowed);
         }
         lines(conn, ids.order(piece.order()).limit(piece.limit), piece.order())
     })
@@ -255,12 +262,21 @@ pub fn of_session(conn: &mut Conn, session: &str, most: i64) -> Result<Vec<Token
     lines(conn, first, diesel::dsl::sql("outstanding_tokens.id"))
 }
 
+/// How many there are.
+fn total(conn: &mut Conn) -> Result<i64> {
+    Ok(outstanding_tokens::table.count().get_result(conn)?)
+}
+
 /// How many there are, and how many are wanted, each part of those counted up to `most`.
 pub fn counts(conn: &mut Conn, query: &TokenQuery, most: i64, now: Timestamp) -> Result<(i64, i64)> {
     let all = outstanding_tokens::table.select(outstanding_tokens::id);
-    let wanted = parts(query, now).into_iter();
-    let wanted = wanted.map(|part| -> Counted { Box::new(part.select(outstanding_tokens::id).limit(most)) });
-    Ok(counts_of(vec![Box::new(all)], wanted.collect()).get_result(conn)?)
+    let count = |rows: Rows| -> Counted { Box::new(rows.select(outstanding_tokens::id).limit(most)) };
+    let wanted = match (query.state, condition(query, now)) {
+        (Some(TokenState::Revoked), _) => revoked_parts(query, now).into_iter().map(count).collect(),
+        (_, Some(condition)) => vec![count(outstanding_tokens::table.into_boxed().filter(condition))],
+        (_, None) => return total(conn).map(|total| (total, total)),
+    };
+    Ok(counts_of(vec![Box::new(all)], wanted).get_result(conn)?)
 }
 
 /// The id of the token that was exchanged for this one.

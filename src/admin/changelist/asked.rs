@@ -82,12 +82,10 @@ impl Asked {
     /// Says what a filter offers, where that is known only after the list was loaded; `false` if its choice is not among
     /// it, so that the list should be asked for without.
     pub fn offer(&mut self, name: &str, choices: Vec<(String, String)>) -> bool {
-        let filters = self.filters.iter_mut().zip(&self.chosen);
-        for (filter, chosen) in filters.filter(|(filter, _)| filter.name == name) {
-            filter.choices.clone_from(&choices);
-            return chosen.is_empty() || choices.iter().any(|(value, _)| value == chosen);
-        }
-        true
+        let mut filters = self.filters.iter_mut().zip(&self.chosen);
+        let Some((filter, chosen)) = filters.find(|(filter, _)| filter.name == name) else { return true };
+        filter.choices = choices;
+        chosen.is_empty() || filter.choices.iter().any(|(value, _)| value == chosen)
     }
 
     /// The name of the column that sorts.

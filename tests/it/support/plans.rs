@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use portcullis::db::Target;
+use portcullis::db::{Conn, Target};
 use serde_json::Value;
 
 /// A statement, as [`super::statements`] has it, with its values in their places.
@@ -61,6 +61,20 @@ fn split(values: &str) -> Vec<&str> {
 
 /// How the database goes about it, a step a line.
 pub fn plan(target: &Target, statement: &str) -> Vec<String> {
+    plan_on(&mut target.connect().unwrap(), statement)
+}
+
+/// A connection on which PostgreSQL reads a table whole only where no index will do, however few rows it has.
+pub fn by_indexes(target: &Target) -> Conn {
+    let mut conn = target.connect().unwrap();
+    if matches!(target, Target::Postgres(_)) {
+        diesel::sql_query("SET enable_seqscan = off").execute(&mut conn).unwrap();
+    }
+    conn
+}
+
+/// The same on a connection that is there.
+pub fn plan_on(conn: &mut Conn, statement: &str) -> Vec<String> {
     #[derive(QueryableByName)]
     struct Sqlite {
         #[diesel(sql_type = Text)]
@@ -71,14 +85,13 @@ pub fn plan(target: &Target, statement: &str) -> Vec<String> {
         #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
         line: String,
     }
-    let mut conn = target.connect().unwrap();
-    match target {
-        Target::Sqlite(_) => {
-            let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(&mut conn).unwrap();
+    match conn {
+        Conn::Sqlite(_) => {
+            let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(conn).unwrap();
             steps.into_iter().map(|Sqlite { detail }| detail).collect()
         }
-        Target::Postgres(_) => {
-            let steps = diesel::sql_query(format!("EXPLAIN {statement}")).load(&mut conn).unwrap();
+        Conn::Postgres(_) => {
+            let steps = diesel::sql_query(format!("EXPLAIN {statement}")).load(conn).unwrap();
             steps.into_iter().map(|Postgres { line }| line).collect()
         }
     }

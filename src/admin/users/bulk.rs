@@ -7,6 +7,7 @@ use crate::admin::bulk::lists::{Facts, MANY, Matching};
 use crate::admin::confirm::Choice;
 use crate::admin::staff::Staff;
 use crate::admin::users::acts::remove;
+use crate::admin::users::head::cannot_send_reset;
 use crate::admin::users::sessions::end_all;
 use crate::admin::users::{Actor, Target, asked, query, roles_moved};
 use crate::auth::permissions::Verb;
@@ -102,11 +103,7 @@ impl OnUsers {
             (Deed::Deactivate, _) if !target.state.active => words("inactive already"),
             (Deed::Deactivate, _) => actor.must_stay(target, "deactivate"),
             (Deed::Delete, _) => actor.must_stay(target, "delete"),
-            (Deed::SendReset, _) if !target.state.active => words("inactive"),
-            (Deed::SendReset, _) => {
-                let has_address = user::by_id(conn, target.id)?.is_some_and(|user| !user.email.is_empty());
-                if has_address { None } else { words("no e-mail address") }
-            }
+            (Deed::SendReset, _) => user::by_id(conn, target.id)?.as_ref().and_then(cannot_send_reset),
             (Deed::GiveRole | Deed::TakeRole, Some((role, _))) => {
                 let give = self.deed == Deed::GiveRole;
                 match actor.cannot_move_role(conn, *role, target.id, give)? {

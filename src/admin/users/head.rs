@@ -4,7 +4,7 @@ use crate::admin::layout::Face;
 use crate::admin::users::{Actor, Badge, Target, rank, status};
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
-use crate::model::user::{NO_PERSON, User};
+use crate::model::user::User;
 
 /// What the head shows.
 pub struct Head {
@@ -48,12 +48,13 @@ pub struct Head {
 
 /// Why no letter that resets the password goes to the account.
 pub fn cannot_send_reset(user: &User) -> Option<String> {
-    match user {
-        User { is_service: true, .. } => Some(NO_PERSON.to_owned()),
-        User { is_active: false, username, .. } => Some(format!("{username} is inactive and could not sign in.")),
-        User { email, username, .. } if email.is_empty() => Some(format!("{username} has no e-mail address.")),
-        _ => None,
-    }
+    let why = match user {
+        User { is_service: true, .. } => "a service account has no password",
+        User { is_active: false, .. } => "inactive",
+        User { email, .. } if email.is_empty() => "no e-mail address",
+        _ => return None,
+    };
+    Some(why.to_owned())
 }
 
 impl Head {

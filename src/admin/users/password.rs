@@ -130,8 +130,8 @@ pub async fn send_reset(
             return Ok(Err(refusal));
         }
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
-        if let Some(rule) = cannot_send_reset(&user) {
-            return Ok(Err(PageError::Rule(rule)));
+        if let Some(why) = cannot_send_reset(&user) {
+            return Ok(Err(PageError::Rule(format!("No letter goes to {}: {why}.", user.username))));
         }
         outbox::to_user(conn, Kind::Reset, id, &user.email, now)?;
         audit.on(Object::user(id, &user.username)).with([Changed::fact("address", &user.email)]).append(conn)?;

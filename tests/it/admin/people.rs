@@ -146,7 +146,7 @@ async fn a_letter_that_resets_the_password_is_sent_from_the_users_page() {
 
     panel.change(ann, |changes| changes.email = Some(String::new())).await;
     root.get(&path).await.is_silent_on("Send password reset");
-    root.send(&path, &reset, &[]).await.is(409).says("ann has no e-mail address");
+    root.send(&path, &reset, &[]).await.is(409).says("No letter goes to ann: no e-mail address.");
     panel
         .change(ann, |changes| (changes.email, changes.is_active) = (Some("ann@example.org".into()), Some(false)))
         .await;

@@ -134,7 +134,7 @@ pub async fn take_back(site: web::Data<Site>, staff: Staff, form: Form<Which>) -
     }
     let work =
         Work { actor: staff.actor(), grants: site.grants.clone(), audit: staff.audits(&site, "panel.undo"), now };
-    let (done, failed) = staff.write_each(&site, acts, move |conn, one| Ok(work.take_back(conn, one)?)).await;
+    let (done, failed) = staff.write_each(&site, acts, move |conn, one| work.take_back(conn, one)).await;
     let mut outcome = Outcome::default();
     for one in done {
         match one {

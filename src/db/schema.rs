@@ -1,9 +1,9 @@
 //! The tables as diesel sees them: one description for both databases, kept by hand beside the migrations.
 #![allow(missing_docs)] // `table!` documents nothing that it makes
 
-mod jobs;
+mod alone;
 
-pub use jobs::{bulk_job_rows, bulk_jobs};
+pub use alone::{bulk_job_rows, bulk_jobs, facts, metrics};
 
 diesel::table! {
     users (id) {
@@ -299,15 +299,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    metrics (span, at, name) {
-        span -> BigInt,
-        at -> BigInt,
-        name -> Text,
-        value -> BigInt,
-    }
-}
-
-diesel::table! {
     throttle_counts (id) {
         id -> BigInt,
         key -> Text,
@@ -370,13 +361,6 @@ diesel::table! {
         ip -> Text,
         user_agent -> Text,
         times -> Integer,
-    }
-}
-
-diesel::table! {
-    facts (name) {
-        name -> Text,
-        value -> Text,
     }
 }
 

@@ -28,10 +28,11 @@ pub struct List {
     /// What one row is, and many are.
     pub nouns: (&'static str, &'static str),
     key: Kind,
-    act: fn(&str, Option<Chosen>) -> Option<Arc<dyn Act>>,
+    act: Find,
     matching: Option<Narrow>,
 }
 
+type Find = fn(&str, Option<Chosen>) -> Option<Arc<dyn Act>>;
 type Narrow = fn(&mut Conn, &[(String, String)], &Facts) -> Result<Matching>;
 
 /// What narrowing a list needs to know beside its address.

@@ -1,4 +1,4 @@
-//! The tables of jobs, which no query joins with others.
+//! Tables that no query joins with others.
 
 diesel::table! {
     bulk_jobs (id) {
@@ -40,5 +40,21 @@ diesel::table! {
         name -> Text,
         outcome -> Text,
         why -> Text,
+    }
+}
+
+diesel::table! {
+    facts (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    metrics (span, at, name) {
+        span -> BigInt,
+        at -> BigInt,
+        name -> Text,
+        value -> BigInt,
     }
 }

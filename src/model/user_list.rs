@@ -36,6 +36,8 @@ pub struct UserLine {
     pub last_login: Option<Timestamp>,
     /// When the account was made.
     pub date_joined: Timestamp,
+    /// No person but a program.
+    pub is_service: bool,
     /// How many sessions live, in the API and in the panel.
     pub sessions: i64,
 }
@@ -51,6 +53,8 @@ pub struct UserQuery {
     pub role: Option<HeldRole>,
     /// Of this rank.
     pub rank: Option<Rank>,
+    /// Services, or people.
+    pub is_service: Option<bool>,
     /// Last signed in then.
     pub signed_in: Option<SignedIn>,
 }
@@ -136,6 +140,12 @@ fn condition(conn: &Conn, query: &UserQuery, matching: Option<i64>) -> Option<Co
         Some(Rank::Superuser) => all.push(Box::new(ranked().and(users::is_superuser))),
         None => {}
     }
+    match query.is_service {
+        // Word for word the condition of an index (0021).
+        Some(true) => all.push(Box::new(users::is_service)),
+        Some(false) => all.push(Box::new(not(users::is_service))),
+        None => {}
+    }
     match query.signed_in {
         Some(SignedIn::Since(at)) => all.push(Box::new(users::last_login.ge(at).assume_not_null())),
         Some(SignedIn::NotSince(at)) => all.push(Box::new(users::last_login.lt(at).assume_not_null())),
@@ -156,7 +166,7 @@ fn condition(conn: &Conn, query: &UserQuery, matching: Option<i64>) -> Option<Co
 }
 
 type Columns =
-    ((i64, String, String, bool, bool, bool, bool, Option<Timestamp>, Timestamp), (Option<i64>, Option<i64>));
+    ((i64, String, String, bool, bool, bool, bool, Option<Timestamp>, Timestamp, bool), (Option<i64>, Option<i64>));
 
 /// One page of the users that are wanted; `matching` tells how many they are, `at` when their sessions are counted.
 pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset, matching: i64, at: Moment) -> Result<Page<UserLine>> {
@@ -183,6 +193,7 @@ pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset, matching: i64, 
             users::is_superuser,
             users::last_login,
             users::date_joined,
+            users::is_service,
         );
         let counts = (of_api.count().single_value(), of_panel.count().single_value());
         let rows = users::table.filter(among("users.id", ids)).order(piece.order());
@@ -193,7 +204,18 @@ pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset, matching: i64, 
 
 impl From<Columns> for UserLine {
     fn from((user, (of_api, of_panel)): Columns) -> Self {
-        let (id, username, email, email_verified, is_active, is_staff, is_superuser, last_login, date_joined) = user;
+        let (
+            id,
+            username,
+            email,
+            email_verified,
+            is_active,
+            is_staff,
+            is_superuser,
+            last_login,
+            date_joined,
+            is_service,
+        ) = user;
         let sessions = of_api.unwrap_or(0) + of_panel.unwrap_or(0);
         Self {
             id,
@@ -205,6 +227,7 @@ impl From<Columns> for UserLine {
             is_superuser,
             last_login,
             date_joined,
+            is_service,
             sessions,
         }
     }

@@ -63,6 +63,7 @@ async fn what_staff_do_over_the_api_is_one_entry_each_and_what_is_refused_or_wro
         ("is_staff", "", "false"),
         ("is_superuser", "", "false"),
         ("is_premium", "", "true"),
+        ("is_service", "", "false"),
     ];
     assert_eq!(changes(&all[0]), made);
     assert_eq!(changes(&all[1]), [("is_active", "true", "false"), ("password", "", "changed")]);

@@ -84,6 +84,7 @@ static USERS: Changelist = Changelist {
 
 const STATES: [(&str, &str); 4] =
     [("active", "Active"), ("inactive", "Inactive"), ("locked", "Locked"), ("unverified", "E-mail not verified")];
+const KINDS: [(&str, &str); 2] = [("person", "People"), ("service", "Services")];
 const RANKS: [(&str, &str); 2] = [("staff", "Staff"), ("superuser", "Superuser")];
 /// Days within which the last sign-in was, and days before which it was.
 const SEEN: [(&str, &str, u64); 3] =
@@ -139,6 +140,9 @@ struct Row {
 impl Row {
     fn new(user: UserLine, roles: Vec<String>, must_be_verified: bool, now: Now) -> Self {
         let mut badges = rank(user.is_staff, user.is_superuser);
+        if user.is_service {
+            badges.insert(0, Badge { kind: "", text: "Service".to_owned(), icon: "" });
+        }
         badges.extend(roles.into_iter().map(|role| Badge { kind: "", text: role, icon: "" }));
         let more = badges.split_off(BADGES.min(badges.len()));
         Self {
@@ -181,6 +185,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i6
         Filter { name: "role", label: "Role", any: "Any", choices: role_choices(roles) },
         Filter::of("seen", "Last sign-in", &seen),
         Filter::of("rank", "Rank", &RANKS),
+        Filter::of("kind", "Kind", &KINDS),
     ];
     Asked::new(&USERS, pairs, usual_rows, filters)
 }
@@ -214,6 +219,7 @@ pub fn query(asked: &Asked, locked: &[i64], now: Now) -> UserQuery {
             Some("superuser") => Some(Rank::Superuser),
             _ => None,
         },
+        is_service: asked.choice("kind").map(|kind| kind == "service"),
         signed_in: asked.choice("seen").map(|seen| match (ago(&SEEN, seen), ago(&UNSEEN, seen)) {
             (Some(at), _) => SignedIn::Since(at),
             (_, Some(at)) => SignedIn::NotSince(at),

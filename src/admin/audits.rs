@@ -22,7 +22,7 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 43] = [
+pub const ACTS: [(&str, &str, &str); 45] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
@@ -56,6 +56,8 @@ pub const ACTS: [(&str, &str, &str); 43] = [
     ("/api-keys/{id}/revoke/", "api_key.revoke", "api key"),
     ("/signing-keys/rotate/", "signing_key.rotate", "signing key"),
     ("/signing-keys/{kid}/", "signing_key.retire", "signing key"),
+    ("/mail/test/", "mail.test", "letter"),
+    ("/mail/{id}/again/", "mail.send_again", "letter"),
     ("/confirm/", "panel.bulk", ""),
     ("/again/", "panel.password_again", "user"),
     ("/me/password/", "user.password", "user"),

@@ -112,7 +112,11 @@ const NAV: [(&str, &[Place]); 6] = [
     ),
     (
         "Activity",
-        &[("audit", "/admin/audit/", "Audit log", "audit"), ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin")],
+        &[
+            ("audit", "/admin/audit/", "Audit log", "audit"),
+            ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin"),
+            ("mail", "/admin/mail/", "E-mail log", "mail"),
+        ],
     ),
     (
         "System",

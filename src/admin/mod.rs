@@ -22,6 +22,7 @@ pub mod guard;
 pub mod inspector;
 pub mod layout;
 pub mod login;
+pub mod mail;
 pub mod me;
 pub mod roles;
 pub mod search;
@@ -173,6 +174,11 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/signing-keys/rotate/", web::post().to(signing_keys::rotate))
         .route("/signing-keys/{kid}/", page().to(signing_keys::ask))
         .route("/signing-keys/{kid}/", web::post().to(signing_keys::retire))
+        .route("/mail/", page().to(mail::index))
+        .route("/mail/test/", page().to(mail::test::page))
+        .route("/mail/test/", web::post().to(mail::test::send))
+        .route("/mail/{id}/", page().to(mail::detail::page))
+        .route("/mail/{id}/again/", web::post().to(mail::again::send))
         .route("/search/", page().to(search::page))
         .route("/settings/", page().to(settings::page))
         .route("/me/", page().to(me::page))

@@ -17,6 +17,7 @@ pub mod known_address;
 pub mod lifetime;
 pub mod metric;
 pub mod outbox;
+pub mod outbox_list;
 pub mod panel_session;
 pub mod role;
 pub mod session;

@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 52] = [
+pub const ACTIONS: [(&str, &str); 54] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -35,6 +35,8 @@ pub const ACTIONS: [(&str, &str); 52] = [
     ("blacklist.add", "Token blacklisted"),
     ("invitation.create", "Invitation sent"),
     ("invitation.revoke", "Invitation taken back"),
+    ("mail.test", "Test letter sent"),
+    ("mail.send_again", "Letter sent again"),
     ("api_key.create", "API key made"),
     ("api_key.rotate", "API key rotated"),
     ("api_key.revoke", "API key revoked"),
@@ -60,7 +62,7 @@ pub const ACTIONS: [(&str, &str); 52] = [
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 11] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -68,6 +70,7 @@ pub const KINDS: [(&str, &str); 10] = [
     ("api key", "API keys"),
     ("signing key", "Signing keys"),
     ("invitation", "Invitations"),
+    ("letter", "Letters"),
     ("article", "Articles"),
     ("task", "Tasks"),
     ("audit", "Audit log"),

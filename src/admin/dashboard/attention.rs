@@ -124,15 +124,24 @@ pub fn alerts(
             });
         }
     }
-    if may("settings", Verb::View) {
-        let lost = outbox::count_given_up(conn, now - DAY)?;
+    if may("mail", Verb::View) {
+        let (lost, waiting) = outbox::count_in_trouble(conn, now - DAY)?;
         if lost > 0 {
             all.push(Alert {
                 level: "info",
                 icon: "mail",
                 what: format!("{} not delivered", count_words(lost, "letter was", "letters were")),
                 more: "in the last 24 hours.".to_owned(),
-                link: ("/admin/settings/?q=mail.".to_owned(), "Open mail settings"),
+                link: ("/admin/mail/?state=failed".to_owned(), "Open e-mail log"),
+            });
+        }
+        if waiting > 0 {
+            all.push(Alert {
+                level: "warn",
+                icon: "mail",
+                what: format!("{} after several tries", count_words(waiting, "letter waits", "letters wait")),
+                more: "The mail server may be away.".to_owned(),
+                link: ("/admin/mail/?state=waiting".to_owned(), "Open e-mail log"),
             });
         }
     }

@@ -112,7 +112,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 31] = [
+const BY_HAND: [&str; 33] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -120,7 +120,7 @@ const BY_HAND: [&str; 31] = [
     "/users/{id}/sessions/sign-out/",
     "/users/{id}/two-factor/",
     "/blacklist/new/",
-    // Told of where these acts have their stories: tests/it/admin/{api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
+    // Told of where these acts have their stories: tests/it/admin/{api_keys,content,signing_keys,tokens,session_list,inspector,mail,me}.rs.
     "/api-keys/new/",
     "/api-keys/{id}/rotate/",
     "/api-keys/{id}/revoke/",
@@ -138,6 +138,8 @@ const BY_HAND: [&str; 31] = [
     "/sessions/sign-out-all/",
     "/sessions/{sid}/sign-out/",
     "/inspector/",
+    "/mail/test/",
+    "/mail/{id}/again/",
     "/me/password/",
     "/me/sessions/sign-out/",
     "/me/sessions/sign-out-others/",

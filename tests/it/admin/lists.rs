@@ -9,7 +9,7 @@ use crate::support::panel::Panel;
 use crate::support::statements;
 
 /// Each list, with what can be asked of it: plain, searched, each filter, each order, and a page in the middle.
-const ASKED: [(&str, &[&str]); 6] = [
+const ASKED: [(&str, &[&str]); 7] = [
     (
         "tokens",
         &["", "q=abcdef", "state=live", "state=revoked", "expires=7d", "sort=issued", "sort=expires", "sort=-expires"],
@@ -21,6 +21,7 @@ const ASKED: [(&str, &[&str]); 6] = [
     ("articles", &["", "author=ann", "created=7d", "sort=title", "sort=created", "sort=-updated"]),
     ("api-keys", &["", "q=ann", "state=active", "sort=used", "sort=-used", "sort=-created"]),
     ("tasks", &["", "owner=ann", "done=no", "due=overdue", "due=7d"]),
+    ("mail", &["", "q=ann", "state=failed", "state=waiting", "kind=reset", "when=7d", "sort=time"]),
     ("sessions", &["", "q=ann", "q=10.0.0.1", "kind=api", "kind=admin", "state=live", "seen=7d", "sort=started"]),
 ];
 

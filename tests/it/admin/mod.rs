@@ -13,6 +13,7 @@ mod forms;
 mod hostile;
 mod inspector;
 mod lists;
+mod mail;
 mod me;
 mod roles;
 mod rules;

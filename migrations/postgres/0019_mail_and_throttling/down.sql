@@ -1,0 +1,3 @@
+DROP INDEX invitations_created;
+DROP INDEX outbox_given_up;
+DROP INDEX outbox_created;

@@ -22,11 +22,12 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 45] = [
+pub const ACTS: [(&str, &str, &str); 49] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
     ("/setup/{token}/", "panel.setup", "user"),
+    ("/attention/dismiss/", "attention.dismiss", "attention"),
     ("/users/new/", "user.create", "user"),
     ("/users/{id}/", "user.change", "user"),
     ("/users/{id}/sessions/sign-out/", "session.end", "user"),
@@ -58,6 +59,9 @@ pub const ACTS: [(&str, &str, &str); 45] = [
     ("/signing-keys/{kid}/", "signing_key.retire", "signing key"),
     ("/mail/test/", "mail.test", "letter"),
     ("/mail/{id}/again/", "mail.send_again", "letter"),
+    ("/throttling/{key}/clear/", "throttling.clear", "throttling"),
+    ("/throttling/{key}/hold/", "throttling.hold", "throttling"),
+    ("/throttling/{key}/never/", "throttling.never", "throttling"),
     ("/confirm/", "panel.bulk", ""),
     ("/again/", "panel.password_again", "user"),
     ("/me/password/", "user.password", "user"),

@@ -10,7 +10,7 @@ use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
-use crate::admin::{content, mail, roles, sessions, tokens, users};
+use crate::admin::{content, mail, roles, sessions, throttling, tokens, users};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -115,6 +115,7 @@ pub async fn act(site: web::Data<Site>, staff: Staff, form: Form<Sent>) -> Resul
         "tokens" => tokens::bulk::revoke(&site, &staff, answer).await,
         "blacklist" => tokens::bulk::restore(&site, &staff, answer).await,
         "mail" => mail::again::bulk(&site, &staff, answer).await,
+        "throttling" => throttling::acts::bulk(&site, &staff, answer).await,
         "sessions" => sessions::bulk::handle(&site, &staff, answer).await,
         _ => Ok(answer.nothing_chosen(&staff)),
     }

@@ -121,6 +121,7 @@ const NAV: [(&str, &[Place]); 6] = [
     (
         "System",
         &[
+            ("throttling", "/admin/throttling/", "Throttling", "throttle"),
             ("signing-keys", "/admin/signing-keys/", "Signing keys", "signing-key"),
             ("settings", "/admin/settings/", "Settings", "settings"),
         ],

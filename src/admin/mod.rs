@@ -33,6 +33,7 @@ pub mod setup;
 pub mod sign_ins;
 pub mod signing_keys;
 pub mod staff;
+pub mod throttling;
 pub mod tokens;
 pub mod two_factor;
 pub mod users;
@@ -90,6 +91,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/setup/{token}/", web::post().to(setup::make))
         .route("/preferences/theme/", web::post().to(login::set_theme))
         .route("/", page().to(dashboard::page))
+        .route("/attention/dismiss/", web::post().to(dashboard::dismiss::dismiss))
         .route("/users/", page().to(users::index))
         .route("/users/export.csv", web::get().to(export::users))
         .route("/users/new/", page().to(users::create::page))
@@ -179,6 +181,11 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/mail/test/", web::post().to(mail::test::send))
         .route("/mail/{id}/", page().to(mail::detail::page))
         .route("/mail/{id}/again/", web::post().to(mail::again::send))
+        .route("/throttling/", page().to(throttling::index))
+        .route("/throttling/{key}/", page().to(throttling::detail::page))
+        .route("/throttling/{key}/clear/", web::post().to(throttling::acts::clear))
+        .route("/throttling/{key}/hold/", web::post().to(throttling::acts::hold))
+        .route("/throttling/{key}/never/", web::post().to(throttling::acts::never))
         .route("/search/", page().to(search::page))
         .route("/settings/", page().to(settings::page))
         .route("/me/", page().to(me::page))

@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 54] = [
+pub const ACTIONS: [(&str, &str); 58] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -35,8 +35,12 @@ pub const ACTIONS: [(&str, &str); 54] = [
     ("blacklist.add", "Token blacklisted"),
     ("invitation.create", "Invitation sent"),
     ("invitation.revoke", "Invitation taken back"),
+    ("attention.dismiss", "Put away for a day"),
     ("mail.test", "Test letter sent"),
     ("mail.send_again", "Letter sent again"),
+    ("throttling.clear", "Counts cleared"),
+    ("throttling.hold", "Held back"),
+    ("throttling.never", "Never held back"),
     ("api_key.create", "API key made"),
     ("api_key.rotate", "API key rotated"),
     ("api_key.revoke", "API key revoked"),
@@ -62,7 +66,7 @@ pub const ACTIONS: [(&str, &str); 54] = [
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 11] = [
+pub const KINDS: [(&str, &str); 13] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -71,6 +75,8 @@ pub const KINDS: [(&str, &str); 11] = [
     ("signing key", "Signing keys"),
     ("invitation", "Invitations"),
     ("letter", "Letters"),
+    ("attention", "Needs attention"),
+    ("throttling", "Throttling"),
     ("article", "Articles"),
     ("task", "Tasks"),
     ("audit", "Audit log"),

@@ -112,7 +112,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 33] = [
+const BY_HAND: [&str; 37] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -120,7 +120,7 @@ const BY_HAND: [&str; 33] = [
     "/users/{id}/sessions/sign-out/",
     "/users/{id}/two-factor/",
     "/blacklist/new/",
-    // Told of where these acts have their stories: tests/it/admin/{api_keys,content,signing_keys,tokens,session_list,inspector,mail,me}.rs.
+    // Told of where these acts have their stories: tests/it/admin/{api_keys,attention,content,signing_keys,tokens,session_list,inspector,mail,me,throttling}.rs.
     "/api-keys/new/",
     "/api-keys/{id}/rotate/",
     "/api-keys/{id}/revoke/",
@@ -140,6 +140,10 @@ const BY_HAND: [&str; 33] = [
     "/inspector/",
     "/mail/test/",
     "/mail/{id}/again/",
+    "/attention/dismiss/",
+    "/throttling/{key}/clear/",
+    "/throttling/{key}/hold/",
+    "/throttling/{key}/never/",
     "/me/password/",
     "/me/sessions/sign-out/",
     "/me/sessions/sign-out-others/",
@@ -342,7 +346,7 @@ async fn what_a_permission_or_a_rule_stands_in_the_way_of_is_one_entry_that_says
     let sam = panel.signed_in("sam").await;
     let mut tried = 0;
     for path in paths("web::post()") {
-        let open = ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/"];
+        let open = ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/", "/attention/"];
         if open.iter().any(|open| path.starts_with(&format!("/admin{open}"))) {
             continue;
         }

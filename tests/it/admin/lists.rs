@@ -9,7 +9,7 @@ use crate::support::panel::Panel;
 use crate::support::statements;
 
 /// Each list, with what can be asked of it: plain, searched, each filter, each order, and a page in the middle.
-const ASKED: [(&str, &[&str]); 7] = [
+const ASKED: [(&str, &[&str]); 8] = [
     (
         "tokens",
         &["", "q=abcdef", "state=live", "state=revoked", "expires=7d", "sort=issued", "sort=expires", "sort=-expires"],
@@ -22,6 +22,21 @@ const ASKED: [(&str, &[&str]); 7] = [
     ("api-keys", &["", "q=ann", "state=active", "sort=used", "sort=-used", "sort=-created"]),
     ("tasks", &["", "owner=ann", "done=no", "due=overdue", "due=7d"]),
     ("mail", &["", "q=ann", "state=failed", "state=waiting", "kind=reset", "when=7d", "sort=time"]),
+    (
+        "throttling",
+        &[
+            "",
+            "q=ann",
+            "q=10.0",
+            "state=held",
+            "state=hand",
+            "state=never",
+            "state=over",
+            "scope=throttle.anon",
+            "sort=used",
+            "sort=time",
+        ],
+    ),
     ("sessions", &["", "q=ann", "q=10.0.0.1", "kind=api", "kind=admin", "state=live", "seen=7d", "sort=started"]),
 ];
 

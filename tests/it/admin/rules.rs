@@ -53,7 +53,7 @@ async fn staff_without_a_role_are_refused_everywhere() {
         ["/admin/", "/admin/login/", "/admin/setup/x/", "/admin/again/", "/admin/confirm/", "/admin/search/"];
     let is_anybodys = |path: &str| {
         anybodys.contains(&path)
-            || ["/admin/me/", "/admin/logout/", "/admin/login/", "/admin/preferences/"]
+            || ["/admin/me/", "/admin/attention/", "/admin/logout/", "/admin/login/", "/admin/preferences/"]
                 .iter()
                 .any(|one| path.starts_with(one))
     };

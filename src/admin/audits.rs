@@ -22,13 +22,15 @@ use crate::site::Site;
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 49] = [
+pub const ACTS: [(&str, &str, &str); 51] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
     ("/setup/{token}/", "panel.setup", "user"),
     ("/attention/dismiss/", "attention.dismiss", "attention"),
     ("/users/new/", "user.create", "user"),
+    ("/users/invitations/{id}/revoke/", "invitation.revoke", "invitation"),
+    ("/users/invitations/{id}/again/", "invitation.send_again", "invitation"),
     ("/users/{id}/", "user.change", "user"),
     ("/users/{id}/sessions/sign-out/", "session.end", "user"),
     ("/users/{id}/sign-out/", "user.sign_out", "user"),

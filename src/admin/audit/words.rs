@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 58] = [
+pub const ACTIONS: [(&str, &str); 59] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -35,6 +35,7 @@ pub const ACTIONS: [(&str, &str); 58] = [
     ("blacklist.add", "Token blacklisted"),
     ("invitation.create", "Invitation sent"),
     ("invitation.revoke", "Invitation taken back"),
+    ("invitation.send_again", "Invitation sent again"),
     ("attention.dismiss", "Put away for a day"),
     ("mail.test", "Test letter sent"),
     ("mail.send_again", "Letter sent again"),

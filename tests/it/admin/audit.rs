@@ -112,7 +112,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 37] = [
+const BY_HAND: [&str; 39] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -120,7 +120,7 @@ const BY_HAND: [&str; 37] = [
     "/users/{id}/sessions/sign-out/",
     "/users/{id}/two-factor/",
     "/blacklist/new/",
-    // Told of where these acts have their stories: tests/it/admin/{api_keys,attention,content,signing_keys,tokens,session_list,inspector,mail,me,throttling}.rs.
+    // Told of where these acts have their stories: tests/it/admin/{api_keys,attention,content,signing_keys,tokens,session_list,inspector,invitations,mail,me,throttling}.rs.
     "/api-keys/new/",
     "/api-keys/{id}/rotate/",
     "/api-keys/{id}/revoke/",
@@ -141,6 +141,8 @@ const BY_HAND: [&str; 37] = [
     "/mail/test/",
     "/mail/{id}/again/",
     "/attention/dismiss/",
+    "/users/invitations/{id}/revoke/",
+    "/users/invitations/{id}/again/",
     "/throttling/{key}/clear/",
     "/throttling/{key}/hold/",
     "/throttling/{key}/never/",

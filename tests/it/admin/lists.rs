@@ -9,7 +9,7 @@ use crate::support::panel::Panel;
 use crate::support::statements;
 
 /// Each list, with what can be asked of it: plain, searched, each filter, each order, and a page in the middle.
-const ASKED: [(&str, &[&str]); 8] = [
+const ASKED: [(&str, &[&str]); 9] = [
     (
         "tokens",
         &["", "q=abcdef", "state=live", "state=revoked", "expires=7d", "sort=issued", "sort=expires", "sort=-expires"],
@@ -37,6 +37,7 @@ const ASKED: [(&str, &[&str]); 8] = [
             "sort=time",
         ],
     ),
+    ("users/invitations", &["", "q=ann", "state=pending", "state=expired", "sort=time"]),
     ("sessions", &["", "q=ann", "q=10.0.0.1", "kind=api", "kind=admin", "state=live", "seen=7d", "sort=started"]),
 ];
 

@@ -13,6 +13,7 @@ mod export;
 mod forms;
 mod hostile;
 mod inspector;
+mod invitations;
 mod lists;
 mod mail;
 mod me;

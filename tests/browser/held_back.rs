@@ -49,7 +49,7 @@ async fn walk(browser: &Browser) {
     browser.go("Throttling").await.sees("sample").await.sees("203.0.113.9").await.look("throttling").await;
     browser.row("ann").toggle("Actions for ann, sample").await.look("throttling-menu").await;
     browser.press("Clear").await.sees("What stood against ann is cleared").await;
-    browser.choose("State", "Over").await.press("Apply").await.sees("No count matches").await;
+    browser.choose("State", "Over").await.press("Apply").await.sees("No entry matches").await;
 
     browser.go("Sign-ins").await.sees("Signed in").await.look("sign-ins").await;
     browser.visit("/admin/").await.sees("Needs attention").await.look("attention").await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::auth::key_store::KeyStore;
+use crate::auth::limits::Limits;
 use crate::auth::memory::Memory;
 use crate::auth::signer::Signer;
 use crate::clock::{Clock, Timestamp};
@@ -18,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::model::change::{self, Change, What};
 use crate::model::session::SessionId;
+use crate::throttle::Throttle;
 
 /// How often other processes' changes are looked for. SQLite answers that from memory; PostgreSQL is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -35,6 +37,8 @@ pub struct Follower {
     signer: Signer,
     keys: KeyStore,
     hub: Hub,
+    throttle: Arc<Throttle>,
+    limits: Arc<Limits>,
     /// How far in the log we have come. Entries become visible in the order of their ids: writes take turns.
     position: Mutex<i64>,
     stopped: AtomicBool,
@@ -55,9 +59,26 @@ impl Follower {
     ///
     /// # Errors
     /// If the system has no random bytes.
-    pub fn new(memory: Memory, signer: Signer, keys: KeyStore, hub: Hub) -> Result<Self> {
+    pub fn new(
+        memory: Memory,
+        signer: Signer,
+        keys: KeyStore,
+        hub: Hub,
+        throttle: Arc<Throttle>,
+        limits: Arc<Limits>,
+    ) -> Result<Self> {
         let name = SessionId::random()?.to_string();
-        Ok(Self { memory, signer, keys, hub, position: Mutex::default(), stopped: AtomicBool::new(false), name })
+        Ok(Self {
+            memory,
+            signer,
+            keys,
+            hub,
+            throttle,
+            limits,
+            position: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            name,
+        })
     }
 
     /// Writes how far this process has come, and that it lives.
@@ -122,6 +143,12 @@ impl Follower {
                 self.hub.check(Some(*user));
             }
             What::ApiKey(digest) => self.memory.api_keys.forget(digest),
+            What::Throttle { who, counts } => {
+                self.limits.clear(counts);
+                if let Err(error) = self.throttle.learn(conn, who, counts) {
+                    log::error!("what was decided of {who} cannot be read, and holds from the next start on: {error}");
+                }
+            }
             What::Event { name, to, data } => self.hub.tell(*to, name, data),
             What::Keys => match self.keys.load(conn) {
                 Ok(ring) => self.signer.replace(ring),

@@ -13,6 +13,7 @@ pub mod device;
 pub mod error;
 pub mod follower;
 pub mod hub;
+pub mod letters;
 pub mod logging;
 pub mod mail;
 pub mod metrics;

@@ -22,11 +22,13 @@ pub enum Count {
     Inactive,
     /// Sign-ins that failed for another reason.
     OtherRefusal,
+    /// Requests that a rate, or an administrator's word, has refused.
+    HeldBack,
 }
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tokens,
         Self::SignedIn,
         Self::WrongPassword,
@@ -34,6 +36,7 @@ impl Count {
         Self::Throttled,
         Self::Inactive,
         Self::OtherRefusal,
+        Self::HeldBack,
     ];
 
     /// Its name in the database.
@@ -46,6 +49,7 @@ impl Count {
             Self::Throttled => "sign_ins.throttled",
             Self::Inactive => "sign_ins.inactive",
             Self::OtherRefusal => "sign_ins.other",
+            Self::HeldBack => "requests.held_back",
         }
     }
 }

@@ -26,14 +26,14 @@ use crate::auth::two_factor::TwoFactor;
 use crate::auth::voucher::Vouchers;
 use crate::clock::{Clock, Timestamp};
 use crate::data_dir::DataDir;
-use crate::db::{Db, Target, migrate};
+use crate::db::{Conn, Db, Target, migrate};
 use crate::follower::Follower;
 use crate::hub::Hub;
 use crate::mail::Mail;
 use crate::metrics::Metrics;
 use crate::model::audit::Chain;
 use crate::model::fact::{self, About};
-use crate::model::{lifetime, sign_in_failure, throttle_count};
+use crate::model::{lifetime, sign_in_failure, throttle_count, throttled};
 use crate::settings::{Origin, Settings};
 use crate::throttle::{Shared, Throttle};
 use crate::zone::Zone;
@@ -148,8 +148,13 @@ impl Site {
 
         let memory = Memory::new(db.clone());
         let hub = Hub::new(settings.sockets.per_user);
-        let follower = Arc::new(Follower::new(memory.clone(), signer.clone(), keys.clone(), hub.clone())?);
+        let (throttle, limits) = counts(&settings, &secrets, &db, &mut conn, &clock)?;
+        let (parts, counts) = ((memory.clone(), signer.clone()), (throttle.clone(), limits.clone()));
+        let follower = Follower::new(parts.0, parts.1, keys.clone(), hub.clone(), counts.0, counts.1)?;
+        let follower = Arc::new(follower);
         follower.replay(&mut conn, clock.now())?;
+        // After its place in the log was read: what is decided from there on, it hears of.
+        throttle.restore(throttled::decisions(&mut conn, clock.now())?);
         // Weak, since what it tells holds the database itself: a closed site must let go of its threads and connections.
         let hook = Arc::downgrade(&follower);
         db.after_commit(Box::new(move |conn| match hook.upgrade() {
@@ -162,25 +167,17 @@ impl Site {
         let longest_bearer = lifetime::longest_bearer(&mut conn, jwt.longest_bearer())?;
         let metrics = Metrics::default();
         let grants = Grants::new(db.clone(), clock.clone(), signer.clone(), marks, memory.clone(), jwt, longest_bearer);
-        let grants = grants.counted_by(metrics.clone());
+        let grants = grants.counted_by(metrics.clone()).heeding(throttle.holds());
         let letters = LetterTokens::new(signer.clone(), &secrets.derive("letter tokens"));
         let mail = Mail::new(&settings)?;
         let passwords = Passwords::start(&settings.passwords)?;
-        let shared = Shared::open(&settings.throttle.store, &db, &clock)?;
-        let limits = Limits::new(&secrets.derive("sign-in limits"), settings.throttle.clone(), clock.clone());
-        let limits = limits.sharing(shared.clone());
-        let most = limits::MOST.try_into().unwrap_or(i64::MAX);
-        limits.restore(sign_in_failure::live(&mut conn, clock.now(), most)?);
-        let throttle = Arc::new(Throttle::new(&secrets.derive("rates"), shared, clock.clone()));
-        let kept = throttle_count::live(&mut conn, clock.now())?;
-        throttle.memory().restore(kept, clock.monotonic(), clock.now());
         let two_factor = TwoFactor::new(&secrets, &issuer(&settings))?;
         let vouchers = Vouchers::new(&secrets.derive("vouchers"));
         let sign_in = SignIn::new(
             db.clone(),
             clock.clone(),
             passwords.clone(),
-            Arc::new(limits),
+            limits,
             Attempts::new(&secrets.derive("sign-in names"), clock.clone(), metrics.clone()),
             vouchers,
             two_factor.clone(),
@@ -218,6 +215,24 @@ impl Site {
             about,
         })
     }
+}
+
+/// The counts of requests and of failed sign-ins, going on from where the last process stopped.
+fn counts(
+    settings: &Settings,
+    secrets: &RootSecret,
+    db: &Db,
+    conn: &mut Conn,
+    clock: &Clock,
+) -> anyhow::Result<(Arc<Throttle>, Arc<Limits>)> {
+    let shared = Shared::open(&settings.throttle.store, db, clock)?;
+    let throttle = Throttle::new(&secrets.derive("rates"), shared.clone(), clock.clone());
+    throttle.memory().restore(throttle_count::live(conn, clock.now())?, clock.monotonic(), clock.now());
+    let limits = Limits::new(&secrets.derive("sign-in limits"), settings.throttle.clone(), clock.clone());
+    let limits = limits.sharing(shared).heeding(throttle.holds(), throttle.refusals());
+    let most = limits::MOST.try_into().unwrap_or(i64::MAX);
+    limits.restore(sign_in_failure::live(conn, clock.now(), most)?);
+    Ok((Arc::new(throttle), Arc::new(limits)))
 }
 
 /// What authenticator apps call this server.

@@ -25,13 +25,16 @@ pub const STARTED: &str = "panel.started";
 
 /// Every route that changes something: its address below `/admin`, the code of the act, and the kind of its object. Where the
 /// form decides (`/confirm/`), the code is that of an act that was refused before the form was read.
-pub const ACTS: [(&str, &str, &str); 48] = [
+pub const ACTS: [(&str, &str, &str); 56] = [
     ("/login/", "panel.sign_in", "user"),
     ("/login/code/", "panel.sign_in", "user"),
     ("/logout/", "panel.sign_out", "user"),
     ("/setup/{token}/", "panel.setup", "user"),
     ("/getting-started/", STARTED, "server"),
+    ("/attention/dismiss/", "attention.dismiss", "attention"),
     ("/users/new/", "user.create", "user"),
+    ("/users/invitations/{id}/revoke/", "invitation.revoke", "invitation"),
+    ("/users/invitations/{id}/again/", "invitation.send_again", "invitation"),
     ("/users/{id}/", "user.change", "user"),
     ("/users/{id}/sessions/sign-out/", "session.end", "user"),
     ("/users/{id}/sign-out/", "user.sign_out", "user"),
@@ -62,6 +65,11 @@ pub const ACTS: [(&str, &str, &str); 48] = [
     ("/signing-keys/rotate/", "signing_key.rotate", "signing key"),
     ("/signing-keys/{kid}/", "signing_key.retire", "signing key"),
     ("/signing-keys/{kid}/condemn/", "signing_key.condemn", "signing key"),
+    ("/mail/test/", "mail.test", "letter"),
+    ("/mail/{id}/again/", "mail.send_again", "letter"),
+    ("/throttling/{key}/clear/", "throttling.clear", "throttling"),
+    ("/throttling/{key}/hold/", "throttling.hold", "throttling"),
+    ("/throttling/{key}/never/", "throttling.never", "throttling"),
     ("/confirm/", "panel.bulk", ""),
     ("/jobs/{id}/stop/", "job.stop", "job"),
     ("/undo/", "panel.undo", "user"),

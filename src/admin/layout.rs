@@ -112,11 +112,16 @@ const NAV: [(&str, &[Place]); 6] = [
     ),
     (
         "Activity",
-        &[("audit", "/admin/audit/", "Audit log", "audit"), ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin")],
+        &[
+            ("audit", "/admin/audit/", "Audit log", "audit"),
+            ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin"),
+            ("mail", "/admin/mail/", "E-mail log", "mail"),
+        ],
     ),
     (
         "System",
         &[
+            ("throttling", "/admin/throttling/", "Throttling", "throttle"),
             ("signing-keys", "/admin/signing-keys/", "Signing keys", "signing-key"),
             ("settings", "/admin/settings/", "Settings", "settings"),
         ],

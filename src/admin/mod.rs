@@ -23,6 +23,7 @@ pub mod inspector;
 pub mod jobs;
 pub mod layout;
 pub mod login;
+pub mod mail;
 pub mod me;
 pub mod roles;
 pub mod search;
@@ -34,6 +35,7 @@ pub mod sign_ins;
 pub mod signing_keys;
 pub mod slices;
 pub mod staff;
+pub mod throttling;
 pub mod tokens;
 pub mod two_factor;
 pub mod undo;
@@ -93,10 +95,14 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/preferences/theme/", web::post().to(login::set_theme))
         .route("/", page().to(dashboard::page))
         .route("/getting-started/", web::post().to(dashboard::started::told))
+        .route("/attention/dismiss/", web::post().to(dashboard::dismiss::dismiss))
         .route("/users/", page().to(users::index))
         .route("/users/export.csv", web::get().to(export::users))
         .route("/users/new/", page().to(users::create::page))
         .route("/users/new/", web::post().to(users::create::make))
+        .route("/users/invitations/", page().to(users::invitations::index))
+        .route("/users/invitations/{id}/revoke/", web::post().to(users::invitations::revoke))
+        .route("/users/invitations/{id}/again/", web::post().to(users::invitations::send_again))
         .route("/users/{id}/", page().to(users::edit::page))
         .route("/users/{id}/", web::post().to(users::edit::save))
         .route("/users/{id}/sessions/", page().to(users::sessions::page))
@@ -183,6 +189,16 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .route("/signing-keys/{kid}/", web::post().to(signing_keys::retire))
         .route("/signing-keys/{kid}/condemn/", page().to(signing_keys::ask_to_condemn))
         .route("/signing-keys/{kid}/condemn/", web::post().to(signing_keys::condemn))
+        .route("/mail/", page().to(mail::index))
+        .route("/mail/test/", page().to(mail::test::page))
+        .route("/mail/test/", web::post().to(mail::test::send))
+        .route("/mail/{id}/", page().to(mail::detail::page))
+        .route("/mail/{id}/again/", web::post().to(mail::again::send))
+        .route("/throttling/", page().to(throttling::index))
+        .route("/throttling/{key}/", page().to(throttling::detail::page))
+        .route("/throttling/{key}/clear/", web::post().to(throttling::acts::clear))
+        .route("/throttling/{key}/hold/", web::post().to(throttling::acts::hold))
+        .route("/throttling/{key}/never/", web::post().to(throttling::acts::never))
         .route("/search/", page().to(search::page))
         .route("/settings/", page().to(settings::page))
         .route("/me/", page().to(me::page))

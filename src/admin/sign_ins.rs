@@ -20,6 +20,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::middleware::client_ip;
 use crate::model::sign_in::{self, How, Line, Outcome, Query, Sought};
 use crate::model::{user, user_list};
 use crate::rest::payload::pairs;
@@ -48,6 +49,7 @@ static SIGN_INS: Changelist = Changelist {
         Column::plain("How", ""),
         Column::plain("Address", ""),
         Column::plain("Device", "u-drop-1"),
+        Column::plain("Actions", "is-tight"),
     ],
     default: "time",
 };
@@ -144,6 +146,41 @@ pub fn rows(conn: &mut Conn, lines: Vec<Line>, now: Now) -> Result<Vec<Row>> {
     Ok(lines.into_iter().map(|line| Row::new(line, &names, now)).collect())
 }
 
+/// What the viewer may do from a row.
+pub struct MayDo {
+    /// Hold back its address.
+    pub hold: bool,
+    /// See what holds back its address.
+    pub see_throttling: bool,
+    /// Sign its user out everywhere.
+    pub sign_out: bool,
+    /// Where the viewer comes from: nobody holds back themselves.
+    pub own: String,
+}
+
+impl MayDo {
+    /// What the viewer may do.
+    pub fn of<N>(site: &Site, staff: &Staff<N>) -> Self {
+        let may = |area, verb| staff.may(area, verb);
+        Self {
+            hold: may("throttling", Verb::Change),
+            see_throttling: may("throttling", Verb::View),
+            sign_out: may("sessions", Verb::Revoke),
+            own: client_ip::of(staff.visit().request(), &site.settings.server.trusted_proxies).to_string(),
+        }
+    }
+
+    /// Whether there is anything to do from this row.
+    pub fn anything(&self, row: &Row) -> bool {
+        (self.see_throttling && !row.ip.is_empty()) || (self.sign_out && row.user.is_some())
+    }
+
+    /// Whether the address of this row may be held back.
+    pub fn hold_back(&self, row: &Row) -> bool {
+        self.hold && !row.ip.is_empty() && row.ip != self.own
+    }
+}
+
 #[derive(Template)]
 #[template(path = "admin/sign_ins/index.html")]
 struct Page {
@@ -152,6 +189,7 @@ struct Page {
     rows: Vec<Row>,
     may_see_users: bool,
     may_export: bool,
+    may: MayDo,
 }
 
 fn filters() -> Vec<Filter> {
@@ -237,6 +275,7 @@ pub async fn index(
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_export: staff.may("sign-ins", Verb::Export),
+        may: MayDo::of(&site, &staff),
     };
     staff.visit().remember_rows(html(StatusCode::OK, &page)?, asked.new_usual_rows())
 }

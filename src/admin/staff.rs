@@ -27,8 +27,8 @@ use crate::middleware::edge::OfThePanel;
 use crate::model::{role, two_factor, user};
 pub use crate::rest::permission::{Add, Change, Delete, Export, Revoke, View};
 pub use crate::rest::permission::{
-    ApiKeys, Articles, AuditLog, Blacklist, Grants, Inspector, Roles, Sessions, Settings, SignIns, SigningKeys, Tasks,
-    Tokens, Users,
+    ApiKeys, Articles, AuditLog, Blacklist, Grants, Inspector, Mail, Roles, Sessions, Settings, SignIns, SigningKeys,
+    Tasks, Throttling, Tokens, Users,
 };
 use crate::rest::permission::{PermissionName, is_safe};
 use crate::site::Site;

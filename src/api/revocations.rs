@@ -70,7 +70,7 @@ impl Step {
                     let user = user::by_id(conn, id)?.filter(|user| user.is_active);
                     step.users.push((id, user.map_or(i32::MAX, |user| user.generation)));
                 }
-                What::Keys | What::ApiKey(_) | What::Event { .. } => {}
+                What::Keys | What::ApiKey(_) | What::Throttle { .. } | What::Event { .. } => {}
             }
         }
         Ok(step)
@@ -166,7 +166,7 @@ impl Events {
         let read = move |conn: &mut Conn| {
             let mut changes = change::since(conn, from, PORTION)?;
             let reached = changes.last().map_or(from, |change| change.id);
-            changes.retain(|change| !matches!(change.what, What::Event { .. }));
+            changes.retain(|change| !matches!(change.what, What::Throttle { .. } | What::Event { .. }));
             if changes.is_empty() {
                 return Ok((reached, None));
             }

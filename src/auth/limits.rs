@@ -19,8 +19,8 @@ use crate::error::{Error, Result};
 use crate::model::shared_count::{Count, Mode};
 use crate::model::sign_in_failure::Failures;
 use crate::settings::{Rate, Throttle};
-use crate::throttle::network;
 use crate::throttle::shared::{Shared, Taken};
+use crate::throttle::{Holds, Refusals, Subject, Whom, network};
 
 /// The most keys that are kept: some 20 MiB. Beyond, those that have failed least are forgotten.
 pub const MOST: usize = 100_000;
@@ -32,10 +32,13 @@ const SWEEP_FROM: usize = 1024;
 struct Key([u8; 16]);
 
 /// A count, and how high it may go.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limit {
     key: Key,
     rate: Rate,
+    /// What is counted, and of whom, for those who look at who was refused.
+    scope: &'static str,
+    whom: Whom,
 }
 
 /// When one key has failed, oldest first, in microseconds of the monotonic clock, and how long that counts. What was read
@@ -69,7 +72,17 @@ pub struct Limits {
     clock: Clock,
     counts: Mutex<Counts>,
     shared: Option<Shared>,
+    holds: Holds,
+    refusals: Refusals,
 }
+
+/// What is counted of sign-ins, as the panel names it: an address, an account, both, and both where the account is known.
+pub const SCOPES: [&str; 5] = [ADDRESS, ACCOUNT, PAIR, KNOWN, DEVICE];
+const ADDRESS: &str = "sign-in.address";
+const ACCOUNT: &str = "sign-in.account";
+const PAIR: &str = "sign-in.pair";
+const KNOWN: &str = "sign-in.known";
+const DEVICE: &str = "sign-in.device";
 
 /// An attempt that is counted as failed until it is given back.
 #[must_use]
@@ -98,7 +111,18 @@ impl Limits {
     /// Counts by these rates; `secret` keys the digests.
     pub fn new(secret: &[u8], rates: Throttle, clock: Clock) -> Self {
         let digests = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        Self { digests, rates, clock, counts: Mutex::default(), shared: None }
+        let (holds, refusals) = (Holds::default(), Refusals::default());
+        Self { digests, rates, clock, counts: Mutex::default(), shared: None, holds, refusals }
+    }
+
+    /// The same, heeding what administrators decide, and noting whom it refuses.
+    pub fn heeding(self, holds: &Holds, refusals: &Refusals) -> Self {
+        Self { holds: holds.clone(), refusals: refusals.clone(), ..self }
+    }
+
+    /// Who is held back by an administrator, and who never is.
+    pub fn holds(&self) -> &Holds {
+        &self.holds
     }
 
     /// The same, counting together with the other servers that have the same secret and the same place.
@@ -106,13 +130,37 @@ impl Limits {
         Self { shared, ..self }
     }
 
-    fn limit(&self, what: &str, parts: &[&str], rate: Option<Rate>) -> Option<Limit> {
+    fn limit(&self, scope: &'static str, parts: &[&str], whom: Whom, rate: Option<Rate>) -> Option<Limit> {
         // Without the first none holds.
         self.rates.login?;
+        rate.map(|rate| Limit { key: self.key(scope, parts), rate, scope, whom })
+    }
+
+    fn key(&self, scope: &str, parts: &[&str]) -> Key {
         let mut key = Key([0; 16]);
-        let digest = self.digest(what, parts);
+        // The word alone, as it has always stood in what is kept.
+        let digest = self.digest(scope.strip_prefix("sign-in.").unwrap_or(scope), parts);
         key.0.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        rate.map(|rate| Limit { key, rate })
+        key
+    }
+
+    /// What stands for the counts of an address or, by its name, of an account, wherever they are kept.
+    pub fn counts_of(&self, who: &Subject, username: &str) -> Vec<String> {
+        let key = match who {
+            Subject::Address(ip) => self.key(ADDRESS, &[&network(*ip).to_string()]),
+            Subject::User(_) => self.key(ACCOUNT, &[&normal_username(username)]),
+        };
+        vec![hex::encode(key.0)]
+    }
+
+    /// Counts nothing any longer under these keys.
+    pub fn clear(&self, keys: &[String]) {
+        let mut counts = self.lock();
+        for key in keys.iter().filter_map(|key| key_of(key)) {
+            if counts.logs.remove(&key).is_some() {
+                counts.changed.insert(key); // a row of it that was written meanwhile goes too
+            }
+        }
     }
 
     fn digest(&self, what: &str, parts: &[&str]) -> hmac::Tag {
@@ -131,31 +179,38 @@ impl Limits {
 
     /// What holds for an attempt at an account, whose name may be spelled in any way, by somebody who is signed in to it.
     pub fn of_known(&self, username: &str, ip: IpAddr) -> Vec<Limit> {
-        let pair = self.limit("pair", &[&normal_username(username), &network(ip).to_string()], self.rates.login);
+        let parts = [&*normal_username(username), &network(ip).to_string()];
+        let pair = self.limit(PAIR, &parts, Whom::Subject(Subject::address(ip)), self.rates.login);
         self.of_address(ip).into_iter().chain(pair).collect()
     }
 
     /// What holds for an attempt from an address where the account has signed in lately, once strangers have used up the
     /// account's count: one for that address alone.
     pub fn of_known_address(&self, username: &str, ip: IpAddr) -> Vec<Limit> {
-        let own = self.limit("known", &[&normal_username(username), &network(ip).to_string()], self.rates.login_device);
+        let parts = [&*normal_username(username), &network(ip).to_string()];
+        let own = self.limit(KNOWN, &parts, Whom::Subject(Subject::address(ip)), self.rates.login_device);
         self.of_known(username, ip).into_iter().chain(own).collect()
     }
 
     /// What holds for an attempt from anywhere else.
     pub fn of_stranger(&self, username: &str, ip: IpAddr) -> Vec<Limit> {
-        let account = self.limit("account", &[&normal_username(username)], self.rates.login_account);
+        let whom = Whom::Named(username.to_owned());
+        let account = self.limit(ACCOUNT, &[&normal_username(username)], whom, self.rates.login_account);
         self.of_known(username, ip).into_iter().chain(account).collect()
     }
 
     /// What holds for a device that shows its cookie, and nothing else does.
-    pub fn of_device(&self, id: &str) -> Vec<Limit> {
-        self.limit("device", &[id], self.rates.login_device).into_iter().collect()
+    pub fn of_device(&self, id: &str, username: &str) -> Vec<Limit> {
+        let whom = Whom::Named(username.to_owned());
+        self.limit(DEVICE, &[id], whom, self.rates.login_device).into_iter().collect()
     }
 
-    /// What holds for an address, whatever the account.
+    /// What holds for an address, whatever the account; nothing for one that is never held back. What guards an account holds
+    /// there all the same.
     pub fn of_address(&self, ip: IpAddr) -> Vec<Limit> {
-        self.limit("address", &[&network(ip).to_string()], self.rates.login_address).into_iter().collect()
+        let address = Subject::address(ip);
+        let rate = self.rates.login_address.filter(|_| !self.holds.frees(&address));
+        self.limit(ADDRESS, &[&network(ip).to_string()], Whom::Subject(address), rate).into_iter().collect()
     }
 
     /// Counts an attempt under all of `limits`, if all of them allow it.
@@ -163,37 +218,45 @@ impl Limits {
     /// # Errors
     /// [`Error::Throttled`] with the longest wait; then nothing is counted.
     pub async fn take(self: &Arc<Self>, limits: Vec<Limit>) -> Result<Attempt> {
-        match self.ask_shared(&limits, Mode::Together).await {
-            Some(Taken { wait: Some(wait), .. }) => return Err(Error::Throttled { wait }),
-            Some(Taken { wait: None, at }) => {
-                return Ok(Attempt { limits: self.clone(), counted: limits, at, shared: self.shared.clone() });
-            }
-            None => {}
+        if let Some(Taken { waits, at }) = self.ask_shared(&limits, Mode::Together).await {
+            self.refuse(&limits, &waits)?;
+            return Ok(Attempt { limits: self.clone(), counted: limits, at, shared: self.shared.clone() });
         }
         let mut counts = self.lock();
         let now = self.now(); // under the lock, so that times are in order
-        if let Some(wait) = counts.wait(&limits, now) {
-            return Err(Error::Throttled { wait });
-        }
+        let waits = counts.waits(&limits, now);
+        self.refuse(&limits, &waits)?;
         for limit in &limits {
-            counts.count(*limit, now);
+            counts.count(limit, now);
         }
         drop(counts);
         Ok(Attempt { limits: self.clone(), counted: limits, at: now, shared: None })
     }
 
+    /// Refuses if one of them does, and notes each that does.
+    fn refuse(&self, limits: &[Limit], waits: &[Option<Duration>]) -> Result<()> {
+        for (limit, wait) in limits.iter().zip(waits) {
+            if let Some(wait) = wait {
+                let (key, now) = (hex::encode(limit.key.0), self.clock.now());
+                self.refusals.note(key, limit.scope, &limit.whom, limit.rate, *wait, now);
+            }
+        }
+        waits.iter().flatten().max().map_or(Ok(()), |wait| Err(Error::Throttled { wait: *wait }))
+    }
+
     /// Whether all of `limits` would allow an attempt now. Nothing is counted.
     pub async fn allow(&self, limits: &[Limit]) -> bool {
         if let Some(taken) = self.ask_shared(limits, Mode::Look).await {
-            return taken.wait.is_none();
+            return taken.waits.iter().all(Option::is_none);
         }
         let mut counts = self.lock();
-        counts.wait(limits, self.now()).is_none()
+        counts.waits(limits, self.now()).iter().all(Option::is_none)
     }
 
     /// Whether strangers' attempts at this account are held back now, wherever they come from.
     pub async fn holds_back(&self, username: &str) -> bool {
-        let account = self.limit("account", &[&normal_username(username)], self.rates.login_account);
+        let whom = Whom::Named(username.to_owned());
+        let account = self.limit(ACCOUNT, &[&normal_username(username)], whom, self.rates.login_account);
         !self.allow(&Vec::from_iter(account)).await
     }
 
@@ -269,9 +332,9 @@ fn key_of(text: &str) -> Option<Key> {
 }
 
 impl Counts {
-    /// How long until all of `limits` allow one more; `None` if they do now.
-    fn wait(&mut self, limits: &[Limit], now: i64) -> Option<Duration> {
-        let waits = limits.iter().filter_map(|limit| {
+    /// How long until each of `limits` allows one more; `None` if it does now.
+    fn waits(&mut self, limits: &[Limit], now: i64) -> Vec<Option<Duration>> {
+        let waits = limits.iter().map(|limit| {
             let log = self.logs.get_mut(&limit.key)?;
             log.per = micros(limit.rate.per); // a setting may have changed since it was kept
             log.forget(now);
@@ -281,10 +344,10 @@ impl Counts {
             let wait = blocking.saturating_add(log.per).saturating_sub(now);
             Some(Duration::from_micros(wait.try_into().unwrap_or(0)))
         });
-        waits.max()
+        waits.collect()
     }
 
-    fn count(&mut self, limit: Limit, now: i64) {
+    fn count(&mut self, limit: &Limit, now: i64) {
         self.make_room(now);
         let new = || Log { times: VecDeque::new(), per: micros(limit.rate.per), is_kept: false };
         self.logs.entry(limit.key).or_insert_with(new).times.push_back(now);

@@ -10,6 +10,7 @@ pub mod claim_names;
 pub mod foreign_hash;
 pub mod gate;
 pub mod grants;
+pub mod held;
 pub mod inspect;
 pub mod key_changes;
 pub mod key_store;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub use crate::auth::attempts::failed;
 use crate::auth::attempts::{Attempts, throttled};
+use crate::auth::held;
 use crate::auth::limits::{Attempt, Limits};
 use crate::auth::password::{Passwords, Verified};
 pub use crate::auth::place::Place;
@@ -23,6 +24,7 @@ use crate::model::known_address;
 use crate::model::sign_in::Outcome;
 use crate::model::user::{self, User};
 use crate::settings::Secret;
+use crate::throttle::Subject;
 
 /// How long a browser is known without signing in.
 pub const DEVICE_KNOWN: Duration = known_address::KEPT;
@@ -167,8 +169,12 @@ impl SignIn {
 
     /// Counts an attempt under whatever holds for its place.
     async fn admit(&self, username: &str, place: &Place) -> Result<Attempt> {
+        held::lets_in(&self.db, self.limits.holds(), username, place.ip, self.clock.now()).await.inspect_err(|_| {
+            throttled(place.ip);
+            self.attempts.failed(username, Outcome::Locked, place);
+        })?;
         let admitted = match self.known_device(username, place).await? {
-            Some(device) => self.limits.take(self.limits.of_device(&device)).await,
+            Some(device) => self.limits.take(self.limits.of_device(&device, username)).await,
             None => match self.limits.take(self.limits.of_stranger(username, place.ip)).await {
                 Err(refused) if self.is_known_address(username, place.ip).await? => {
                     self.limits.take(self.limits.of_known_address(username, place.ip)).await.map_err(|_| refused)
@@ -254,6 +260,7 @@ impl SignIn {
         place: &Place,
         now: Timestamp,
     ) -> Result<Entry> {
+        self.limits.holds().admit(&Subject::User(user.id), now)?;
         let Code::Asked(code) = code else {
             self.attempts.came_in(conn, &user, place, now)?;
             return Ok(Entry::In(Box::new(user)));
@@ -288,6 +295,7 @@ impl SignIn {
     /// # Errors
     /// [`Error::Throttled`] if there were too many.
     pub async fn count(&self, username: Option<&str>, ip: IpAddr) -> Result<()> {
+        self.limits.holds().admit(&Subject::address(ip), self.clock.now())?;
         let limits = match username {
             Some(username) => self.limits.of_known(username, ip),
             None => self.limits.of_address(ip),

@@ -255,9 +255,7 @@ diesel::table! {
 
 diesel::table! {
     sign_in_failures (key) {
-        key -> Text,
-        times -> Text,
-        expires_at -> BigInt,
+        key -> Text, times -> Text, expires_at -> BigInt,
     }
 }
 
@@ -300,20 +298,13 @@ diesel::table! {
 
 diesel::table! {
     throttle_counts (id) {
-        id -> BigInt,
-        key -> Text,
-        at -> BigInt,
-        count -> Integer,
-        expires_at -> BigInt,
+        id -> BigInt, key -> Text, at -> BigInt, count -> Integer, expires_at -> BigInt,
     }
 }
 
 diesel::table! {
     shared_counts (key) {
-        key -> Text,
-        times -> Text,
-        wait -> BigInt,
-        expires_at -> BigInt,
+        key -> Text, times -> Text, wait -> BigInt, expires_at -> BigInt,
     }
 }
 
@@ -352,15 +343,21 @@ diesel::table! {
 
 diesel::table! {
     sign_ins (id) {
-        id -> BigInt,
-        at -> BigInt,
-        user_id -> Nullable<BigInt>,
-        name_digest -> Text,
-        outcome -> Text,
-        how -> Text,
-        ip -> Text,
-        user_agent -> Text,
-        times -> Integer,
+        id -> BigInt, at -> BigInt, user_id -> Nullable<BigInt>, name_digest -> Text, outcome -> Text, how -> Text,
+        ip -> Text, user_agent -> Text, times -> Integer,
+    }
+}
+
+diesel::table! {
+    throttled (id) {
+        id -> BigInt, who -> Text, user_id -> Nullable<BigInt>, kind -> Text, scope -> Text, key -> Text,
+        used -> BigInt, most -> BigInt, per -> BigInt, at -> BigInt, until -> Nullable<BigInt>, made_by -> Text,
+    }
+}
+
+diesel::table! {
+    dismissals (user_id, rule, object) {
+        user_id -> BigInt, rule -> Text, object -> Text, amount -> BigInt, until -> BigInt,
     }
 }
 
@@ -381,5 +378,5 @@ diesel::joinable!(social_accounts -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users, roles, role_permissions, user_roles, sessions, outstanding_tokens, blacklisted_tokens, panel_sessions,
     api_keys, api_key_secrets, changes, followers, signing_keys, invitations, outbox, used_letters, articles,
-    tasks, social_accounts, known_addresses, two_factor, recovery_codes, sign_ins,
+    tasks, social_accounts, known_addresses, two_factor, recovery_codes, sign_ins, throttled,
 );

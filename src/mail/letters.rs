@@ -115,6 +115,24 @@ impl Mail {
         self.written("invitation", to, &words)
     }
 
+    /// Shows that letters arrive.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn test(&self, to: &str) -> Result<Letter> {
+        let host = self.links.host();
+        let words = Words {
+            subject: format!("A test letter from {host}"),
+            opening: format!(
+                "Somebody who looks after {host} asked for this letter, to see whether its letters arrive."
+            ),
+            button: "",
+            links: Vec::new(),
+            closing: "This one did. There is nothing to do.",
+        };
+        self.written("test", to, &words)
+    }
+
     fn written(&self, name: &str, to: &str, words: &Words) -> Result<Letter> {
         self.written_for(name, to, words, "")
     }

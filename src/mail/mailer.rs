@@ -92,6 +92,11 @@ impl Mailer {
         })
     }
 
+    /// Whether letters are printed and reach nobody.
+    pub fn prints(&self) -> bool {
+        matches!(self, Self::Console)
+    }
+
     /// Delivers one letter, in no more than the time that settings allow. What is told of a failure holds nothing of the
     /// letter: it may be logged.
     ///

@@ -41,6 +41,13 @@ pub enum What {
     Keys,
     /// What the API key with this secret opens has changed, or it opens nothing any more.
     ApiKey(KeyDigest),
+    /// What stands against somebody who is throttled was decided anew, or cleared. It matters to nobody later.
+    Throttle {
+        /// Who: `user-5`, or an address.
+        who: String,
+        /// The counts that were cleared.
+        counts: Vec<String>,
+    },
     /// Something that open sockets are told of. It ends nothing, and matters to nobody later.
     Event {
         /// What it was: `task.created`.
@@ -61,6 +68,7 @@ pub fn append(conn: &mut Conn, what: What, at: Timestamp, until: Timestamp) -> R
         What::User(id) => ("user", id.to_string(), Some(id), None),
         What::Keys => ("keys", String::new(), None, None),
         What::ApiKey(digest) => ("api key", digest.to_string(), None, None),
+        What::Throttle { who, counts } => ("throttle", who, None, Some(counts.join(" "))),
         What::Event { name, to, data } => ("event", name, to, Some(data)),
     };
     diesel::insert_into(changes::table)
@@ -154,6 +162,10 @@ fn parse((id, kind, subject, user, at, until, data): Row) -> Result<Change> {
         "user" => What::User(subject.parse().map_err(|_| unknown())?),
         "keys" => What::Keys,
         "api key" => What::ApiKey(subject.parse().map_err(|()| unknown())?),
+        "throttle" => {
+            let counts = data.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+            What::Throttle { who: subject, counts }
+        }
         "event" => What::Event { name: subject, to: user, data: data.ok_or_else(unknown)? },
         _ => return Err(unknown()),
     };

@@ -5,10 +5,10 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
-use crate::db::keyset::Piece;
+use crate::db::keyset::{Keyset, Kind, Page, Piece, Place, SortColumn};
 use crate::db::schema::invitations;
-use crate::db::sql::lower;
+use crate::db::sql::{counts_of, lower};
+use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::outbox;
 
@@ -42,6 +42,11 @@ impl Invitation {
             Self { expires_at, .. } if *expires_at <= now => "expired",
             Self { .. } => "pending",
         }
+    }
+
+    /// Where it stands in the order of time.
+    pub fn place(&self) -> Place {
+        Place { value: self.created_at.into(), id: self.id.into() }
     }
 
     /// Whether it can be accepted.
@@ -79,6 +84,77 @@ pub fn count(conn: &mut Conn) -> Result<i64> {
 pub fn page_of(conn: &mut Conn, piece: &Piece) -> Result<Vec<Invitation>> {
     let rows = invitations::table.filter(piece.condition()).order(piece.order());
     Ok(rows.limit(piece.limit).offset(piece.offset).load(conn)?)
+}
+
+/// What has become of those that are wanted; see [`Invitation::status`].
+pub const STATUSES: [&str; 4] = ["pending", "accepted", "expired", "revoked"];
+
+/// Which invitations are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// To addresses that begin so, whatever the case of their letters.
+    pub address: String,
+    /// Of which this has become, one of [`STATUSES`].
+    pub status: Option<String>,
+}
+
+/// Sorted by when they were made.
+pub const BY_TIME: SortColumn = SortColumn::new("invitations.created_at", Kind::Number, "invitations.id");
+
+type Rows = invitations::BoxedQuery<'static, Backend>;
+
+impl Query {
+    fn rows(&self, now: Timestamp) -> Rows {
+        let mut rows = invitations::table.into_boxed();
+        if !self.address.is_empty() {
+            let start = outbox::mailbox(&self.address);
+            let end = format!("{start}{}", char::MAX);
+            rows = rows.filter(lower(invitations::email).ge(start).and(lower(invitations::email).lt(end)));
+        }
+        let open = invitations::accepted_at.is_null().and(invitations::revoked_at.is_null());
+        match self.status.as_deref() {
+            Some("accepted") => rows.filter(invitations::accepted_at.is_not_null()),
+            Some("revoked") => {
+                rows.filter(invitations::accepted_at.is_null()).filter(invitations::revoked_at.is_not_null())
+            }
+            Some("expired") => rows.filter(open).filter(invitations::expires_at.le(now)),
+            Some(_) => rows.filter(open).filter(invitations::expires_at.gt(now)),
+            None => rows,
+        }
+    }
+}
+
+/// One page of those that are wanted.
+///
+/// # Errors
+/// The database's.
+pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset, now: Timestamp) -> Result<Page<Invitation>> {
+    keyset.load(|piece| {
+        let rows = query.rows(now).filter(piece.condition());
+        Ok(rows.order(piece.order()).limit(piece.limit).load(conn)?)
+    })
+}
+
+/// How many there are, and how many are wanted, counted up to `most`.
+///
+/// # Errors
+/// The database's.
+pub fn counts(conn: &mut Conn, query: &Query, most: i64, now: Timestamp) -> Result<(i64, i64)> {
+    let all = invitations::table.select(invitations::id);
+    let matching = query.rows(now).select(invitations::id).limit(most);
+    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+}
+
+/// Sends an invitation once more; one that has expired is good for `life` again, by the new letter alone.
+///
+/// # Errors
+/// The database's.
+pub fn send_again(conn: &mut Conn, invitation: &Invitation, life: Duration, now: Timestamp) -> Result<()> {
+    if invitation.expires_at <= now {
+        let row = diesel::update(invitations::table.find(invitation.id));
+        row.set(invitations::expires_at.eq(now + life)).execute(conn)?;
+    }
+    outbox::to_invited(conn, invitation.id, &invitation.email, now)
 }
 
 /// Notes that `user` was made by the invitation. Whatever else was pending for the address is void: one person was invited.

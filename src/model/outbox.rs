@@ -27,11 +27,13 @@ pub enum Kind {
     AddressChanged,
     /// Asks somebody to make an account.
     Invitation,
+    /// Shows an administrator that letters arrive.
+    Test,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Verification, Self::Reset, Self::AddressChanged, Self::Invitation];
+    pub const ALL: [Self; 5] = [Self::Verification, Self::Reset, Self::AddressChanged, Self::Invitation, Self::Test];
 
     /// The word for it, in the database and in the log.
     pub const fn as_str(self) -> &'static str {
@@ -40,13 +42,14 @@ impl Kind {
             Self::Reset => "reset",
             Self::AddressChanged => "address_changed",
             Self::Invitation => "invitation",
+            Self::Test => "test",
         }
     }
 
     /// How long after its cause the letter is still worth a try.
     const fn worth(self) -> Duration {
         match self {
-            Self::Reset => HOUR,
+            Self::Reset | Self::Test => HOUR,
             Self::Verification => DAY,
             Self::AddressChanged | Self::Invitation => Duration::from_secs(3 * 24 * 3600),
         }
@@ -58,6 +61,8 @@ impl Kind {
 pub const MOST: i64 = 3;
 /// The time in which they are counted.
 pub const WINDOW: Duration = DAY;
+/// How long a letter that is done with stands in the log.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long one process may take over a letter before another may try it.
 pub const LEASE: Duration = Duration::from_secs(180);
 /// The first pause after a failure; each further one is twice as long.
@@ -84,7 +89,7 @@ pub struct Taken {
     pub attempt: i32,
 }
 
-type Row = (i64, String, String, Option<i64>, Option<i64>, Timestamp, i32);
+type Row = (i64, String, String, Option<i64>, Option<i64>, Timestamp, i32, String);
 
 /// An address as letters are counted by it: ASCII letters in lower case.
 pub fn mailbox(address: &str) -> String {
@@ -98,8 +103,8 @@ fn write(
     user: Option<i64>,
     invitation: Option<i64>,
     now: Timestamp,
-) -> Result<()> {
-    diesel::insert_into(outbox::table)
+) -> Result<i64> {
+    let row = diesel::insert_into(outbox::table)
         .values((
             outbox::kind.eq(kind.as_str()),
             outbox::address.eq(address),
@@ -109,23 +114,28 @@ fn write(
             outbox::created_at.eq(now),
             outbox::due_at.eq(now),
         ))
-        .execute(conn)?;
-    Ok(())
+        .returning(outbox::id);
+    Ok(row.get_result(conn)?)
 }
 
 /// Writes a letter about one account to `address`.
 pub fn to_user(conn: &mut Conn, kind: Kind, user: i64, address: &str, now: Timestamp) -> Result<()> {
-    write(conn, kind, address, Some(user), None, now)
+    write(conn, kind, address, Some(user), None, now).map(drop)
+}
+
+/// Writes the letter that `user` asks for, to see whether one arrives at `address`; returns its number.
+pub fn test(conn: &mut Conn, user: i64, address: &str, now: Timestamp) -> Result<i64> {
+    write(conn, Kind::Test, address, Some(user), None, now)
 }
 
 /// Writes a letter to whoever has `address`: the same work, whether anybody does.
 pub fn to_whoever_has(conn: &mut Conn, kind: Kind, address: &str, now: Timestamp) -> Result<()> {
-    write(conn, kind, address, None, None, now)
+    write(conn, kind, address, None, None, now).map(drop)
 }
 
 /// Writes the letter that brings an invitation.
 pub fn to_invited(conn: &mut Conn, invitation: i64, address: &str, now: Timestamp) -> Result<()> {
-    write(conn, Kind::Invitation, address, None, Some(invitation), now)
+    write(conn, Kind::Invitation, address, None, Some(invitation), now).map(drop)
 }
 
 /// What is to be done next.
@@ -161,20 +171,20 @@ pub fn take(conn: &mut Conn, now: Timestamp) -> Result<Next> {
             outbox::invitation_id,
             outbox::created_at,
             outbox::attempts,
+            outbox::trouble,
         ))
         .first(conn)
         .optional()?;
-    let Some((id, kind, address, user, invitation, created_at, attempts)) = row else { return Ok(Next::Rest) };
+    let Some((id, kind, address, user, invitation, created_at, attempts, trouble)) = row else { return Ok(Next::Rest) };
     let known = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
     let kind = known.ok_or_else(|| Error::internal(format!("letter {id} is of no known kind: {kind}")))?;
     if now >= created_at + kind.worth() {
-        give_up(conn, id, "its time was over", now)?;
+        // What was in the way until then is what an administrator will want to know.
+        let why = if trouble.is_empty() { String::new() } else { format!("; the last try: {trouble}") };
+        give_up(conn, id, &format!("its time was over{why}"), now)?;
         return Ok(Next::Drop);
     }
-    let lately = outbox::tried_at.gt(now - WINDOW).and(outbox::given_up_at.is_null());
-    let same = outbox::mailbox.eq(mailbox(&address)).and(outbox::kind.eq(kind.as_str())).and(outbox::id.ne(id));
-    let others: i64 = outbox::table.filter(same.and(lately)).count().get_result(conn)?;
-    if others >= MOST {
+    if has_had_its_share(conn, kind, &address, Some(id), now)? {
         // Nothing to remember: whoever asks a thousand times must not fill a table.
         remove(conn, id)?;
         return Ok(Next::Drop);
@@ -184,6 +194,42 @@ pub fn take(conn: &mut Conn, now: Timestamp) -> Result<Next> {
         .set((outbox::attempts.eq(attempt), outbox::tried_at.eq(now), outbox::due_at.eq(now + LEASE)))
         .execute(conn)?;
     Ok(Next::Deliver(Taken { id, kind, address, user, invitation, created_at, attempt }))
+}
+
+/// Whether an address has had as many letters of this kind as it gets, not counting the one that is `about` to go.
+///
+/// # Errors
+/// The database's.
+pub fn has_had_its_share(
+    conn: &mut Conn,
+    kind: Kind,
+    address: &str,
+    about: Option<i64>,
+    now: Timestamp,
+) -> Result<bool> {
+    let lately = outbox::tried_at.gt(now - WINDOW).and(outbox::given_up_at.is_null());
+    let same = outbox::mailbox.eq(mailbox(address)).and(outbox::kind.eq(kind.as_str()));
+    let others = outbox::table.filter(same.and(lately)).filter(outbox::id.ne(about.unwrap_or(0)));
+    let others: i64 = others.count().get_result(conn)?;
+    Ok(others >= MOST)
+}
+
+/// Has a letter that went out go out again, as a new one; returns the new one's number.
+pub fn copy(conn: &mut Conn, letter: &Taken, now: Timestamp) -> Result<i64> {
+    write(conn, letter.kind, &letter.address, letter.user, letter.invitation, now)
+}
+
+/// Has a letter that waits, or was given up, tried now, as if it had just been asked for.
+pub fn renew(conn: &mut Conn, id: i64, now: Timestamp) -> Result<()> {
+    diesel::update(outbox::table.find(id))
+        .set((
+            outbox::created_at.eq(now),
+            outbox::due_at.eq(now),
+            outbox::attempts.eq(0),
+            outbox::given_up_at.eq(None::<Timestamp>),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Notes that a letter has gone out, and to which address.
@@ -228,19 +274,24 @@ pub fn remove(conn: &mut Conn, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// How many letters have been given up since `since`.
+/// Tries after which a letter that still waits is trouble.
+const TROUBLED: i32 = 3;
+
+/// How many letters have been given up since `since`, and how many wait for their fourth try or a later one.
 ///
 /// # Errors
 /// The database's.
-pub fn count_given_up(conn: &mut Conn, since: Timestamp) -> Result<i64> {
-    Ok(outbox::table.filter(outbox::given_up_at.ge(since)).count().get_result(conn)?)
+pub fn count_in_trouble(conn: &mut Conn, since: Timestamp) -> Result<(i64, i64)> {
+    let lost = outbox::table.filter(outbox::given_up_at.ge(since)).count().get_result(conn)?;
+    let waiting = outbox::sent_at.is_null().and(outbox::given_up_at.is_null()).and(outbox::attempts.ge(TROUBLED));
+    Ok((lost, outbox::table.filter(waiting).count().get_result(conn)?))
 }
 
 /// Deletes at most `most` letters that are done with and count no more; returns how many.
 pub fn purge(conn: &mut Conn, before: Timestamp, most: i64) -> Result<usize> {
     let done = outbox::sent_at.is_not_null().or(outbox::given_up_at.is_not_null());
     let old: Vec<i64> = outbox::table
-        .filter(outbox::tried_at.le(before - WINDOW).and(done))
+        .filter(outbox::tried_at.le(before - KEPT).and(done))
         .order(outbox::tried_at)
         .select(outbox::id)
         .limit(most)

@@ -9,17 +9,11 @@ use std::time::Duration;
 use actix_web::web::Data;
 use tokio::time::timeout;
 
-use crate::auth::letter_token::OfUser;
-use crate::auth::token::{EmailVerification, PasswordReset};
-use crate::clock::Timestamp;
-use crate::db::Conn;
 use crate::error::Result;
+use crate::letters::{Addressed, Links};
 use crate::mail::Letter;
-use crate::mail::letters::Link;
 use crate::mail::mailer::Trouble;
-use crate::model::outbox::{self, Kind, Next, Taken};
-use crate::model::user::User;
-use crate::model::{invitation, user};
+use crate::model::outbox::{self, Next, Taken};
 use crate::site::Site;
 
 /// How often the outbox is looked into when nobody rings: for letters that are tried again, and for those that a command or
@@ -106,61 +100,10 @@ async fn deliver(site: &Site, taken: &Taken) -> Result<Delivered> {
 
 /// The letter as it is to go out now; `None` if it is for nobody.
 async fn write(site: &Site, taken: &Taken) -> Result<Option<Letter>> {
-    let (links, letters, now) = (&site.mail.links, &site.letters, site.clock.now());
-    match taken.kind {
-        Kind::Verification => {
-            let wanted = taken.clone();
-            let users = site.db.read(move |conn| recipients(conn, &wanted)).await?;
-            let unverified: Vec<User> = users.into_iter().filter(|user| !user.email_verified).collect();
-            let links = links_for::<EmailVerification>(site, &unverified, now, |token| links.verify(token))?;
-            unverified.first().map(|user| site.mail.verification(&user.email, links)).transpose()
-        }
-        Kind::Reset => {
-            let wanted = taken.clone();
-            let users = site.db.read(move |conn| recipients(conn, &wanted)).await?;
-            let links = links_for::<PasswordReset>(site, &users, now, |token| links.reset(token))?;
-            users.first().map(|user| site.mail.reset(&user.email, links)).transpose()
-        }
-        Kind::AddressChanged => {
-            let Some(id) = taken.user else { return Ok(None) };
-            let user = site.db.read(move |conn| user::by_id(conn, id)).await?;
-            user.map(|user| site.mail.address_changed(&taken.address, &user.username)).transpose()
-        }
-        Kind::Invitation => {
-            let Some(id) = taken.invitation else { return Ok(None) };
-            let row = site.db.read(move |conn| invitation::by_id(conn, id)).await?;
-            let Some(row) = row.filter(|row| row.is_pending(now)) else { return Ok(None) };
-            let until = row.expires_at.utc().format("%-d %B %Y, %H:%M UTC").to_string();
-            let url = links.invitation(&letters.for_invitation(&row, now)?);
-            site.mail.invitation(&row.email, url, &until).map(Some)
-        }
+    let (wanted, now) = (taken.clone(), site.clock.now());
+    let letter = site.db.read(move |conn| Addressed::load(conn, wanted)).await?;
+    if letter.is_for_nobody(now).is_some() {
+        return Ok(None);
     }
-}
-
-/// The active accounts that the letter is for, all of one address: that of the account which it names, if the account still
-/// has it, else of whoever has the address that was asked for.
-fn recipients(conn: &mut Conn, taken: &Taken) -> Result<Vec<User>> {
-    match taken.user {
-        Some(id) => {
-            let user = user::by_id(conn, id)?;
-            Ok(user
-                .filter(|user| user.is_active && !user.is_service && user.email == taken.address)
-                .into_iter()
-                .collect())
-        }
-        None => user::active_by_mailbox(conn, &taken.address),
-    }
-}
-
-fn links_for<K: OfUser>(
-    site: &Site,
-    users: &[User],
-    now: Timestamp,
-    link: impl Fn(&str) -> String,
-) -> Result<Vec<Link>> {
-    let one = |user: &User| {
-        let token = site.letters.for_user::<K>(user, now)?;
-        Ok(Link { username: user.username.clone(), url: link(&token) })
-    };
-    users.iter().map(one).collect()
+    letter.written(site, Links::Whole, now)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Result;
-use crate::model::{shared_count, throttle_count};
+use crate::model::{shared_count, throttle_count, throttled};
 use crate::site::Site;
 
 /// How often what was counted is written: so much `kill -9` can make forgotten.
@@ -34,13 +34,34 @@ pub async fn keep(site: &Site) -> Result<usize> {
     Ok(counted.len())
 }
 
+/// Writes down who was refused since the last time; returns how many rows that were.
+///
+/// # Errors
+/// The database's; what could not be written is among what is written next.
+pub async fn write_down(site: &Site) -> Result<usize> {
+    let mut waiting = site.throttle.refusals().take();
+    let mut written = 0;
+    while !waiting.is_empty() {
+        let rest = waiting.split_off(waiting.len().min(BATCH));
+        let batch = std::mem::replace(&mut waiting, rest);
+        let rows = batch.clone();
+        if let Err(error) = site.db.write(move |conn| throttled::note(conn, &rows)).await {
+            site.throttle.refusals().not_written(batch.into_iter().chain(waiting).collect());
+            return Err(error);
+        }
+        written += batch.len();
+        tokio::task::yield_now().await;
+    }
+    Ok(written)
+}
+
 /// Writes all that was counted, whoever has been left over: for a stop.
 ///
 /// # Errors
 /// The database's.
 pub async fn keep_all(site: &Site) -> Result<()> {
     while keep(site).await? > 0 {}
-    Ok(())
+    write_down(site).await.map(drop)
 }
 
 /// Deletes what counts no longer at `now`, batch by batch; returns how many rows that were.
@@ -51,7 +72,8 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<usize> {
     let (mut swept, batch) = (0, BATCH.try_into().unwrap_or(i64::MAX));
     loop {
         let purge = move |conn: &mut _| {
-            Ok(throttle_count::purge(conn, now, batch)? + shared_count::purge(conn, now.micros(), batch)?)
+            let refusals = throttled::purge(conn, now, batch)?;
+            Ok(refusals + throttle_count::purge(conn, now, batch)? + shared_count::purge(conn, now.micros(), batch)?)
         };
         let gone = db.write(purge).await?;
         swept += gone;
@@ -69,6 +91,9 @@ pub async fn run(site: actix_web::web::Data<Site>) {
         tokio::time::sleep(EVERY).await;
         if let Err(error) = keep(&site).await {
             log::error!("counted requests could not be written, which is tried again in a second: {error}");
+        }
+        if let Err(error) = write_down(&site).await {
+            log::error!("who was refused could not be written down, which is tried again in a second: {error}");
         }
         round = round.wrapping_add(1);
         if !round.is_multiple_of(SWEEP_EVERY) {

@@ -110,7 +110,8 @@ macro_rules! areas {
 areas!(
     Users "users", Roles "roles", Grants "grants", Sessions "sessions", Blacklist "blacklist", Services "services",
     Tokens "tokens", Inspector "inspector", Articles "articles", Tasks "tasks", ApiKeys "api-keys",
-    SigningKeys "signing-keys", Settings "settings", AuditLog "audit", SignIns "sign-ins"
+    SigningKeys "signing-keys", Settings "settings", AuditLog "audit", SignIns "sign-ins",
+    Mail "mail", Throttling "throttling"
 );
 
 macro_rules! verbs {

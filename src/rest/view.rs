@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::gate::{Admitted, Principal};
 use crate::error::{Error, Result};
+use crate::metrics::Count;
 use crate::middleware::client_ip;
 use crate::problem;
 use crate::rest::answer::Answer;
@@ -291,6 +292,12 @@ impl<P: 'static> Mounted<P> {
 
     async fn handle(&self, site: &Site, request: HttpRequest, payload: Payload) -> Result<HttpResponse> {
         let method = request.method().clone();
+        let (holds, now) = (site.throttle.holds(), site.clock.now());
+        let refused = |_: &Error| site.metrics.add(Count::HeldBack, 1);
+        if !holds.is_empty() {
+            let client = client_ip::of(&request, &site.settings.server.trusted_proxies);
+            holds.admit(&Subject::address(client), now).inspect_err(refused)?;
+        }
         let principal = match self.view.credentials {
             Credentials::Read => {
                 let client = || client_ip::of(&request, &site.settings.server.trusted_proxies);
@@ -298,13 +305,16 @@ impl<P: 'static> Mounted<P> {
             }
             Credentials::Ignored => None,
         };
+        if let Some(who) = principal.as_deref() {
+            holds.admit(&Subject::User(who.user), now).inspect_err(refused)?;
+        }
         let admitted = Admitted { principal: principal.clone(), permission: TypeId::of::<P>() };
         request.extensions_mut().insert(admitted);
         let reaches = principal.as_deref().is_none_or(|who| self.view.reach.allows(who, &method));
         if !reaches || !(self.view.allows)(principal.as_deref(), &method) {
             return Err(if principal.is_some() { Error::Forbidden } else { Error::NotAuthenticated });
         }
-        throttle(site, &request, principal.as_deref(), self.view.scope).await?;
+        throttle(site, &request, principal.as_deref(), self.view.scope).await.inspect_err(refused)?;
         let wanted = if method == Method::HEAD { &Method::GET } else { &method };
         match self.view.handlers.iter().find(|(known, _)| known == wanted) {
             Some((_, handler)) => Ok(handler(request, payload).await),
@@ -337,6 +347,11 @@ impl<P: 'static> Mounted<P> {
     }
 }
 
+/// What the count of callers who are not signed in is called.
+pub const ANON: &str = "throttle.anon";
+/// What the count of everybody's requests is called.
+pub const USER: &str = "throttle.user";
+
 /// The rates of settings: one count for all views, and one for those of each scope. Whoever is signed in counts as a user, all
 /// others by address, and for both of the general rates (CONTRACT 12).
 async fn throttle(
@@ -346,8 +361,8 @@ async fn throttle(
     scope: Option<&'static str>,
 ) -> Result<()> {
     let settings = &site.settings.throttle;
-    let anon = settings.anon.filter(|_| who.is_none()).map(|rate| ("throttle.anon", rate));
-    let user = settings.user.map(|rate| ("throttle.user", rate));
+    let anon = settings.anon.filter(|_| who.is_none()).map(|rate| (ANON, rate));
+    let user = settings.user.map(|rate| (USER, rate));
     let own = scope.and_then(|name| Some((name, *settings.scopes.get(name)?)));
     let rates: Vec<_> = anon.into_iter().chain(user).chain(own).collect();
     if rates.is_empty() {

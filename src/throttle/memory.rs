@@ -154,6 +154,15 @@ impl Memory {
         lock(&self.restored).retain(|_, before| before.until > now);
     }
 
+    /// Counts nothing any longer of `who`, in any scope; `cleared` are the digests of those counts.
+    pub fn clear(&self, who: &Subject, cleared: &[String]) {
+        for shard in &self.shards {
+            lock(shard).logs.retain(|(_, subject), _| subject != who);
+        }
+        lock(&self.restored).retain(|digest, _| !cleared.contains(digest));
+        lock(&self.left).retain(|row| !cleared.contains(&row.key));
+    }
+
     /// What a key that asks for the first time has asked of an earlier process: the last `most` times, which say it all.
     fn times_before(&self, key: &Key, most: usize) -> VecDeque<i64> {
         let mut restored = lock(&self.restored);

@@ -4,21 +4,29 @@
 //! `throttle.store`; while that place is away each counts by itself, so that neither everybody nor nobody is let in. The keys
 //! are keyed digests wherever they leave this process: a database does not tell who asks from where.
 
+pub mod holds;
 pub mod memory;
 mod redis;
+pub mod refusals;
 pub mod shared;
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
 use crate::clock::Clock;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::shared_count::{Count, Mode};
+use crate::model::throttled::{self, Line};
 use crate::settings::Rate;
 
+pub use holds::{Decision, Holds};
 pub use memory::Memory;
+pub use refusals::{Refusals, Whom};
 pub use shared::Shared;
 
 /// Whom a count is kept of.
@@ -34,6 +42,27 @@ impl Subject {
     /// The client at this address.
     pub fn address(ip: IpAddr) -> Self {
         Self::Address(network(ip))
+    }
+}
+
+/// As the panel's addresses and the database have it: `user-5`, or the address.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user-{id}"),
+            Self::Address(ip) => ip.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Subject {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.strip_prefix("user-") {
+            Some(id) => id.parse().map(Self::User).map_err(|_| ()),
+            None => text.parse().map(Self::address).map_err(|_| ()),
+        }
     }
 }
 
@@ -76,6 +105,8 @@ pub struct Throttle {
     digests: Digests,
     shared: Option<Shared>,
     clock: Clock,
+    holds: Holds,
+    refusals: Refusals,
 }
 
 impl Throttle {
@@ -83,7 +114,50 @@ impl Throttle {
     /// servers that have the same secret and the same `shared` place, if there is one.
     pub fn new(secret: &[u8], shared: Option<Shared>, clock: Clock) -> Self {
         let digests = Digests::new(secret);
-        Self { memory: Memory::new(secret), digests, shared, clock }
+        let (holds, refusals) = (Holds::default(), Refusals::default());
+        Self { memory: Memory::new(secret), digests, shared, clock, holds, refusals }
+    }
+
+    /// Who is held back by an administrator, and who never is.
+    pub fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// Who was refused, until it is written down.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// What stands for the counts of `who` in these scopes outside of this process.
+    pub fn counts_of(&self, who: &Subject, scopes: &[&'static str]) -> Vec<String> {
+        scopes.iter().map(|scope| self.digests.of(&(*scope, who.clone()))).collect()
+    }
+
+    /// Takes over what an earlier process, or another, has decided.
+    pub fn restore(&self, decisions: Vec<Line>) {
+        for line in decisions {
+            if let Ok(who) = line.who.parse() {
+                self.holds.set(who, Some(line.until.map_or(Decision::Never, Decision::Held)));
+            }
+        }
+    }
+
+    /// Takes over what was decided of `who`, and counts no longer what was cleared. Only after its commit.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn learn(&self, conn: &mut Conn, who: &str, cleared: &[String]) -> Result<()> {
+        let Ok(subject) = who.parse::<Subject>() else { return Ok(()) };
+        let decision = throttled::decision(conn, who)?;
+        self.holds.set(subject.clone(), decision.map(|line| line.until.map_or(Decision::Never, Decision::Held)));
+        if !cleared.is_empty() {
+            self.memory.clear(&subject, cleared);
+            self.refusals.forget(cleared);
+            if let Some(shared) = &self.shared {
+                shared.clear(cleared.to_vec());
+            }
+        }
+        Ok(())
     }
 
     /// What is counted in this process.
@@ -97,23 +171,32 @@ impl Throttle {
     /// # Errors
     /// [`Error::Throttled`] if one refuses, with the longest wait: the time until its oldest counted request leaves the window.
     pub async fn take(&self, who: &Subject, rates: &[(&'static str, Rate)]) -> Result<()> {
-        let waits = match &self.shared {
+        if self.holds.frees(who) {
+            return Ok(());
+        }
+        let key = |scope: &'static str| self.digests.of(&(scope, who.clone()));
+        let taken = match &self.shared {
             Some(shared) => {
-                let count = |(scope, rate): &(_, _)| Count::new(self.digests.of(&(*scope, who.clone())), *rate);
+                let count = |(scope, rate): &(&'static str, Rate)| Count::new(key(scope), *rate);
                 shared.take(rates.iter().map(count).collect(), Mode::Each).await
             }
             None => None,
         };
-        let longest = match waits {
-            Some(taken) => taken.wait,
+        // All of them, and not up to the first that refuses.
+        let waits: Vec<Option<Duration>> = match taken {
+            Some(taken) => taken.waits,
             None => {
                 let now = self.clock.monotonic();
-                let waits = rates.iter().map(|(scope, rate)| self.memory.take(scope, who.clone(), *rate, now));
-                // All of them, and not up to the first that refuses.
-                waits.filter_map(|taken| taken.err()).max()
+                rates.iter().map(|(scope, rate)| self.memory.take(scope, who.clone(), *rate, now).err()).collect()
             }
         };
-        longest.map_or(Ok(()), |wait| Err(Error::Throttled { wait }))
+        for ((scope, rate), wait) in rates.iter().zip(&waits) {
+            if let Some(wait) = wait {
+                let whom = Whom::Subject(who.clone());
+                self.refusals.note(key(scope), scope, &whom, *rate, *wait, self.clock.now());
+            }
+        }
+        waits.into_iter().flatten().max().map_or(Ok(()), |wait| Err(Error::Throttled { wait }))
     }
 }
 

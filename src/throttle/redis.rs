@@ -55,6 +55,7 @@ return waits";
 enum Job {
     Take { counts: Vec<Count>, mode: Mode, now: i64, reply: oneshot::Sender<Result<Vec<i64>, Away>> },
     GiveBack { keys: Vec<String>, at: i64 },
+    Clear { keys: Vec<String> },
 }
 
 /// Why Redis gave no answer, in its words or the system's.
@@ -95,6 +96,13 @@ impl Redis {
     pub fn give_back(&self, keys: Vec<String>, at: i64) {
         if self.jobs.try_send(Job::GiveBack { keys, at }).is_err() {
             log::warn!("sign-ins that were right are counted as failed: too much waits for Redis");
+        }
+    }
+
+    /// Has nothing count any longer under these keys; waits for nothing.
+    pub fn clear(&self, keys: Vec<String>) {
+        if self.jobs.try_send(Job::Clear { keys }).is_err() {
+            log::warn!("what was cleared counts on: too much waits for Redis");
         }
     }
 }
@@ -148,6 +156,11 @@ fn pipeline(jobs: &[Job]) -> Pipeline {
                 pipe.arg(mode).arg(*now);
                 for count in counts {
                     pipe.arg(count.most).arg(count.per);
+                }
+            }
+            Job::Clear { keys } => {
+                for key in keys {
+                    pipe.cmd("DEL").arg(name(key)).ignore();
                 }
             }
             Job::GiveBack { keys, at } => {

@@ -25,10 +25,10 @@ pub const AWAY: Duration = Duration::from_secs(1);
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// What came of asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// The longest wait, if one refused.
-    pub wait: Option<Duration>,
+    /// How long each refuses, in the order in which they were asked.
+    pub waits: Vec<Option<Duration>>,
     /// When it was counted, in microseconds of the calendar's clock: to give it back by.
     pub at: i64,
 }
@@ -89,11 +89,22 @@ impl Shared {
             }
         };
         match asked {
-            Ok(waits) => Some(Taken { wait: waits.into_iter().max().filter(|wait| *wait > 0).map(span), at }),
+            Ok(waits) => {
+                let wait = |wait: i64| (wait > 0).then(|| span(wait));
+                Some(Taken { waits: waits.into_iter().map(wait).collect(), at })
+            }
             Err(why) => {
                 inner.is_away(&why);
                 None
             }
+        }
+    }
+
+    /// Has nothing count any longer that was counted under these keys; waits for nothing. In the database that was done with
+    /// whatever was the reason.
+    pub fn clear(&self, keys: Vec<String>) {
+        if let Place::Redis(redis) = &self.0.place {
+            redis.clear(keys);
         }
     }
 

@@ -9,6 +9,7 @@ mod authenticator;
 mod blacklist;
 mod demo;
 mod docs;
+mod held_back;
 mod letters;
 mod pages;
 #[path = "../it/support/process.rs"]

@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 10] = [
     &["db", "model"],
     &["auth", "throttle", "mail", "hub", "assets"],
     &["site", "follower"],
-    &["middleware"],
+    &["middleware", "letters"],
     &["rest"],
     &["api", "admin", "pages"],
     &["server", "ops"],

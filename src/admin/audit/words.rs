@@ -4,7 +4,7 @@ use crate::admin::users::Badge;
 use crate::model::audit::list::Line;
 
 /// Every code, and what it says was done.
-pub const ACTIONS: [(&str, &str); 57] = [
+pub const ACTIONS: [(&str, &str); 64] = [
     ("user.create", "User added"),
     ("user.change", "User changed"),
     ("user.activate", "User activated"),
@@ -36,6 +36,13 @@ pub const ACTIONS: [(&str, &str); 57] = [
     ("blacklist.add", "Token blacklisted"),
     ("invitation.create", "Invitation sent"),
     ("invitation.revoke", "Invitation taken back"),
+    ("invitation.send_again", "Invitation sent again"),
+    ("attention.dismiss", "Put away for a day"),
+    ("mail.test", "Test letter sent"),
+    ("mail.send_again", "Letter sent again"),
+    ("throttling.clear", "Counts cleared"),
+    ("throttling.hold", "Held back"),
+    ("throttling.never", "Never held back"),
     ("api_key.create", "API key made"),
     ("api_key.rotate", "API key rotated"),
     ("api_key.revoke", "API key revoked"),
@@ -65,7 +72,7 @@ pub const ACTIONS: [(&str, &str); 57] = [
 ];
 
 /// The kinds of objects.
-pub const KINDS: [(&str, &str); 12] = [
+pub const KINDS: [(&str, &str); 15] = [
     ("user", "Users"),
     ("role", "Roles"),
     ("session", "Sessions"),
@@ -73,6 +80,9 @@ pub const KINDS: [(&str, &str); 12] = [
     ("api key", "API keys"),
     ("signing key", "Signing keys"),
     ("invitation", "Invitations"),
+    ("letter", "Letters"),
+    ("attention", "Needs attention"),
+    ("throttling", "Throttling"),
     ("article", "Articles"),
     ("task", "Tasks"),
     ("job", "Jobs"),

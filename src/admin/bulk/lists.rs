@@ -7,7 +7,7 @@ use crate::admin::bulk::act::{Act, Chosen};
 use crate::admin::changelist::Asked;
 use crate::admin::form::Filled;
 use crate::admin::when::Now;
-use crate::admin::{api_keys, content, roles, sessions, tokens, users};
+use crate::admin::{api_keys, content, mail, roles, sessions, throttling, tokens, users};
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Kind, Place, SortColumn, Value};
 use crate::error::Result;
@@ -46,6 +46,8 @@ pub struct Facts {
     pub kids: Vec<String>,
     /// The users who are locked out.
     pub locked: Vec<i64>,
+    /// The rates of one's own.
+    pub scopes: Vec<String>,
     idle: Duration,
 }
 
@@ -55,8 +57,15 @@ impl Facts {
     /// # Errors
     /// The database's.
     pub async fn of(site: &Site, now: Now) -> Result<Self> {
-        let (idle, locked) = (site.settings.admin.session_idle, users::locked(site).await?);
-        Ok(Self { now, at: Moment { now: now.at, idle_since: now.at - idle }, kids: tokens::kids(site), locked, idle })
+        let idle = site.settings.admin.session_idle;
+        Ok(Self {
+            now,
+            at: Moment { now: now.at, idle_since: now.at - idle },
+            kids: tokens::kids(site),
+            locked: users::locked(site).await?,
+            scopes: throttling::own_scopes(&site.settings.throttle),
+            idle,
+        })
     }
 
     /// The same at another moment: what a job means by "today" is the day on which it was begun.
@@ -65,7 +74,7 @@ impl Facts {
     }
 }
 
-static LISTS: [List; 8] = [
+static LISTS: [List; 10] = [
     List {
         name: "users",
         path: "/admin/users/",
@@ -137,6 +146,24 @@ static LISTS: [List; 8] = [
         key: Kind::Number,
         act: api_keys::bulk::act,
         matching: Some(api_keys::bulk::matching),
+    },
+    List {
+        name: "mail",
+        path: "/admin/mail/",
+        title: "E-mail log",
+        nouns: ("letter", "letters"),
+        key: Kind::Number,
+        act: mail::bulk::act,
+        matching: Some(mail::bulk::matching),
+    },
+    List {
+        name: "throttling",
+        path: "/admin/throttling/",
+        title: "Throttling",
+        nouns: ("entry", "entries"),
+        key: Kind::Number,
+        act: throttling::bulk::act,
+        matching: Some(throttling::bulk::matching),
     },
 ];
 

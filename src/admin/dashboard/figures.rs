@@ -112,7 +112,7 @@ impl Slot {
 
     /// Sign-ins that failed.
     pub fn failed(&self) -> i64 {
-        let other = |count: &&Count| !matches!(count, Count::Tokens | Count::SignedIn);
+        let other = |count: &&Count| !matches!(count, Count::Tokens | Count::SignedIn | Count::HeldBack);
         Count::ALL.iter().filter(other).map(|count| self.count(*count)).sum()
     }
 

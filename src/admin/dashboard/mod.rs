@@ -2,8 +2,9 @@
 //! figures come from the rollup, never from a log.
 
 mod attention;
-mod charts;
-mod figures;
+pub(super) mod charts;
+pub mod dismiss;
+pub(super) mod figures;
 pub mod started;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::db::keyset::Keyset;
 use crate::error::Result;
 use crate::metrics::Count;
 use crate::model::audit::list as audit_list;
+use crate::model::dismissal;
 use crate::rest::payload::pairs;
 use crate::site::Site;
 use crate::zone::Zone;
@@ -46,10 +48,13 @@ struct Page {
     now: When,
     started: Option<Started>,
     alerts: Vec<Alert>,
+    /// How many more there are that the viewer has put away.
+    put_away: usize,
     tiles: Vec<Tile>,
     signing: Option<Signing>,
     times: Option<Times>,
     addresses: Option<Vec<Address>>,
+    sees_throttling: bool,
     reasons: Option<Vec<Reason>>,
     recent: Option<Vec<Recent>>,
     server: Option<Server>,
@@ -119,18 +124,27 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     let pairs = pairs(staff.visit().request().query_string().as_bytes());
     let asked = pairs.iter().rfind(|(name, _)| name == "period").map(|(_, value)| value.as_str());
     let period = Period::ALL.into_iter().find(|period| Some(period.code()) == asked).unwrap_or(Period::Day);
-    let (now, permissions) = (staff.now(), staff.state().permissions);
-    let (dangers, viewer, is_superuser) = (site.settings.dangers(), staff.id(), staff.state().superuser);
+    let shows_all = pairs.iter().any(|(name, _)| name == "all");
+    let (now, id, permissions) = (staff.now(), staff.id(), staff.state().permissions);
+    let (dangers, is_superuser) = (site.settings.dangers(), staff.state().superuser);
     let read = move |conn: &mut Conn| {
         let may = |area: &str, verb| Permission::of(area, verb).is_some_and(|needed| permissions.holds(needed));
         let figures = Figures::read(conn, period, &[USERS, SESSIONS], now.at)?;
-        let addresses = if may("sign-ins", Verb::View) { attention::addresses(conn, now.at)? } else { Vec::new() };
-        let alerts = attention::alerts(conn, &addresses, &dangers, may, now.at)?;
+        let (addresses, mut alerts) = attention::all(conn, permissions, &dangers, now.at)?;
+        let put_away = dismissal::of(conn, id, now.at)?;
+        let is_put_away = |alert: &Alert| {
+            let before = put_away.get(&(alert.rule.to_owned(), alert.object.clone()));
+            before.is_some_and(|amount| alert.amount <= *amount)
+        };
+        let hidden = alerts.iter().filter(|alert| is_put_away(alert)).count();
+        if !shows_all {
+            alerts.retain(|alert| !is_put_away(alert));
+        }
         let recent = if may("audit", Verb::View) { Some(recent(conn, now)?) } else { None };
-        let started = if is_superuser { started::read(conn, viewer)? } else { None };
-        Ok((figures, addresses, alerts, recent, started))
+        let started = if is_superuser { started::read(conn, id)? } else { None };
+        Ok((figures, addresses, alerts, hidden, recent, started))
     };
-    let (figures, addresses, alerts, recent, started) = site.db.read(read).await?;
+    let (figures, addresses, alerts, hidden, recent, started) = site.db.read(read).await?;
     let sees = |area: &str| staff.may(area, Verb::View);
     let page = Page {
         frame: staff.frame(&[("Dashboard", "")]),
@@ -138,10 +152,12 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
         now: When::new(now.at, now),
         started: started.map(|there| Started::new(&site, &staff, there)),
         alerts,
+        put_away: if shows_all { 0 } else { hidden },
         tiles: tiles(&figures, sees),
         signing: sees("sign-ins").then(|| signing(&figures, period, now.zone)),
         times: sees("settings").then(|| times(&figures, period, now.zone)),
         addresses: sees("sign-ins").then_some(addresses),
+        sees_throttling: sees("throttling"),
         reasons: sees("sign-ins").then(|| reasons(&figures)),
         recent,
         server: if sees("settings") { Some(server(&site, now)) } else { None },

@@ -66,6 +66,7 @@ struct SignInsPage {
     rows: Vec<sign_ins::Row>,
     has_more: bool,
     may_see_users: bool,
+    may: sign_ins::MayDo,
 }
 
 /// The tab with the newest attempts to sign in to the account.
@@ -83,7 +84,8 @@ pub async fn sign_ins(
     };
     let (head, rows, has_more) = site.db.read(load).await?;
     let may_see_users = staff.may("users", Verb::View);
-    html(StatusCode::OK, &SignInsPage { frame: frame(&staff, &head, "Sign-ins"), head, rows, has_more, may_see_users })
+    let (frame, may) = (frame(&staff, &head, "Sign-ins"), sign_ins::MayDo::of(&site, &staff));
+    html(StatusCode::OK, &SignInsPage { frame, head, rows, has_more, may_see_users, may })
 }
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ pub mod edit;
 pub mod form_page;
 pub mod head;
 pub mod input;
+pub mod invitations;
 pub mod password;
 mod rules;
 pub mod sessions;

@@ -28,6 +28,7 @@ use crate::middleware::origin;
 use crate::rest::answer::Answer;
 use crate::rest::upgrade;
 use crate::site::Site;
+use crate::throttle::Subject;
 
 use frames::{Frames, Message};
 
@@ -60,6 +61,7 @@ pub async fn connect(site: Data<Site>, request: HttpRequest) -> Result<Answer> {
         None => offered(request.headers()).ok_or(Error::NotAuthenticated)?,
     };
     let who = site.gate.admit_token(&token, site.clock.now()).await?;
+    site.throttle.holds().admit(&Subject::User(who.user), site.clock.now())?;
     let principal = Some(Arc::new(who.clone()));
     request.extensions_mut().insert(Admitted { principal, permission: TypeId::of::<()>() });
     if !is_welcome(&site, request.headers()) {

@@ -11,6 +11,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::session::{self, Device, SessionId};
 use crate::model::token::{self, OutstandingToken};
+use crate::throttle::Subject;
 
 /// How often a session's last use is written, at most.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
@@ -45,6 +46,9 @@ impl Grants {
                 return Ok(Err(refusal(reject)));
             }
         };
+        if let Some(user) = standing.user {
+            self.holds.admit(&Subject::User(user), now)?;
+        }
         let given = Token::<Refresh>::from_verified(claims)?;
         let (row, session, sid) = self.on_record(conn, given.claims(), standing.row, standing.user, device, now)?;
         if now.since(session.last_seen_at) >= SEEN_EVERY {
@@ -113,6 +117,9 @@ impl Grants {
         if let Err(reject) = self.owner(conn, given.claims(), row.as_ref())? {
             self.follow_up(conn, reject, given.claims(), row, device, now)?;
             return Ok(Err(refusal(reject)));
+        }
+        if let Some(user) = row.as_ref().and_then(|row| row.token.user_id) {
+            self.holds.admit(&Subject::User(user), now)?;
         }
         let session = match given.claims().session() {
             Some(sid) => session::by_id(conn, sid)?,

@@ -26,6 +26,7 @@ use crate::metrics::{Count, Metrics};
 use crate::model::session::SessionId;
 use crate::model::token::{self, Found, NewOutstandingToken};
 use crate::settings::Jwt;
+use crate::throttle::Holds;
 
 /// Begins, continues and ends sessions. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ pub struct Grants {
     jwt: Arc<Jwt>,
     longest_bearer: Duration,
     metrics: Metrics,
+    holds: Holds,
 }
 
 /// The tokens of a new session, before they are signed.
@@ -79,8 +81,13 @@ impl Grants {
         jwt: Arc<Jwt>,
         longest_bearer: Duration,
     ) -> Self {
-        let metrics = Metrics::default();
-        Self { db, clock, signer, marks, memory, jwt, longest_bearer, metrics }
+        let (metrics, holds) = (Metrics::default(), Holds::default());
+        Self { db, clock, signer, marks, memory, jwt, longest_bearer, metrics, holds }
+    }
+
+    /// The same, giving nothing new to whom an administrator holds back.
+    pub fn heeding(self, holds: &Holds) -> Self {
+        Self { holds: holds.clone(), ..self }
     }
 
     /// The same, counting there what is given out.

@@ -114,7 +114,7 @@ const WALK: &Walk = &[
 ];
 
 /// Those that take more than a form with fixed fields.
-const BY_HAND: [&str; 34] = [
+const BY_HAND: [&str; 42] = [
     "/login/",
     "/login/code/",
     "/logout/",
@@ -124,7 +124,7 @@ const BY_HAND: [&str; 34] = [
     "/blacklist/new/",
     "/undo/",
     "/jobs/{id}/stop/",
-    // Told of where these acts have their stories: tests/it/admin/{undo,jobs,api_keys,content,signing_keys,tokens,session_list,inspector,me}.rs.
+    // Told of where these acts have their stories: tests/it/admin/{undo,jobs,api_keys,attention,content,signing_keys,tokens,session_list,inspector,invitations,mail,me,throttling}.rs.
     "/api-keys/new/",
     "/api-keys/{id}/rotate/",
     "/api-keys/{id}/revoke/",
@@ -143,6 +143,14 @@ const BY_HAND: [&str; 34] = [
     "/sessions/sign-out-all/",
     "/sessions/{sid}/sign-out/",
     "/inspector/",
+    "/mail/test/",
+    "/mail/{id}/again/",
+    "/attention/dismiss/",
+    "/users/invitations/{id}/revoke/",
+    "/users/invitations/{id}/again/",
+    "/throttling/{key}/clear/",
+    "/throttling/{key}/hold/",
+    "/throttling/{key}/never/",
     "/me/password/",
     "/me/sessions/sign-out/",
     "/me/sessions/sign-out-others/",
@@ -345,8 +353,18 @@ async fn what_a_permission_or_a_rule_stands_in_the_way_of_is_one_entry_that_says
     let sam = panel.signed_in("sam").await;
     let mut tried = 0;
     for path in paths("web::post()") {
-        let open =
-            ["/login/", "/logout/", "/setup/", "/preferences/", "/again/", "/me/", "/confirm/", "/undo/", "/jobs/"];
+        let open = [
+            "/login/",
+            "/logout/",
+            "/setup/",
+            "/preferences/",
+            "/again/",
+            "/me/",
+            "/confirm/",
+            "/undo/",
+            "/jobs/",
+            "/attention/",
+        ];
         if open.iter().any(|open| path.starts_with(&format!("/admin{open}"))) {
             continue;
         }

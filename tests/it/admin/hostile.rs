@@ -8,7 +8,8 @@ use serde_json::json;
 
 const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
 
-const LISTS: [&str; 8] = ["users", "roles", "tokens", "blacklist", "sessions", "articles", "tasks", "api-keys"];
+const LISTS: [&str; 10] =
+    ["users", "roles", "tokens", "blacklist", "sessions", "articles", "tasks", "api-keys", "mail", "throttling"];
 
 /// What no page may hold: our own markup has none of it.
 #[track_caller]

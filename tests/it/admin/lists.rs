@@ -15,7 +15,7 @@ mod seed;
 const SCALE: seed::Scale = seed::Scale { users: 4_000, sessions: 4_000, sign_ins: 12_000, audit: 8_000 };
 
 /// Each list, and what is searched for in it: something rare, something frequent, nothing that is there.
-const LISTS: [(&str, &[&str]); 10] = [
+const LISTS: [(&str, &[&str]); 13] = [
     ("users", &["anna.adeyemi400", "example.org", "a", "zz", "2000", "anna+2000", "xyzzy"]),
     ("roles", &["number"]),
     ("tokens", &["abcdef", "anna.adeyemi400"]),
@@ -26,6 +26,9 @@ const LISTS: [(&str, &[&str]); 10] = [
     ("api-keys", &["pk400", "anna.adeyemi400"]),
     ("audit", &["user400", "r400"]),
     ("sign-ins", &["anna.adeyemi400", "10.1.2", "10.1.2.3", "xyzzy"]),
+    ("mail", &["anna"]),
+    ("throttling", &["anna.adeyemi400", "10.1.2"]),
+    ("users/invitations", &["anna"]),
 ];
 
 /// Tables that grow without end.

@@ -3,6 +3,7 @@
 mod activity;
 mod again;
 mod api_keys;
+mod attention;
 mod audit;
 mod blacklist;
 mod bulk;
@@ -14,8 +15,10 @@ mod first_run;
 mod forms;
 mod hostile;
 mod inspector;
+mod invitations;
 mod jobs;
 mod lists;
+mod mail;
 mod me;
 mod people;
 mod roles;
@@ -24,6 +27,7 @@ mod session_list;
 mod sessions;
 mod settings;
 mod signing_keys;
+mod throttling;
 mod tokens;
 mod two_factor;
 mod undo;
@@ -41,6 +45,7 @@ fn paths(kind: &str) -> Vec<String> {
             .replace("{id}", "1")
             .replace("{sid}", "no-such-session")
             .replace("{kid}", "no-such-key")
+            .replace("{key}", "203.0.113.9")
     };
     let paths: Vec<String> = of_kind.map(|path| format!("/admin{}", filled(path))).collect();
     assert!(paths.len() > 5, "the route table is written in another way: {paths:?}");

@@ -61,9 +61,16 @@ async fn staff_without_a_role_are_refused_everywhere() {
     ];
     let is_anybodys = |path: &str| {
         anybodys.contains(&path)
-            || ["/admin/me/", "/admin/logout/", "/admin/login/", "/admin/preferences/", "/admin/jobs/"]
-                .iter()
-                .any(|one| path.starts_with(one))
+            || [
+                "/admin/me/",
+                "/admin/attention/",
+                "/admin/logout/",
+                "/admin/login/",
+                "/admin/preferences/",
+                "/admin/jobs/",
+            ]
+            .iter()
+            .any(|one| path.starts_with(one))
     };
     for path in super::paths("page()").into_iter().filter(|path| !is_anybodys(path)) {
         ann.get(&path).await.is(403).says("This needs the permission");

@@ -72,6 +72,9 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
 /// A column: the code of its field, and a row's cell in it as it stands at a moment.
 type Column<R> = (&'static str, fn(&R, Timestamp) -> Cell);
 
+/// Counts the rows that there are and those wanted, the latter up to so many.
+type Counts<Q> = fn(&mut Conn, &Q, i64, Moment) -> Result<(i64, i64)>;
+
 /// What a list writes down.
 struct Sheet<Q, R: 'static> {
     name: &'static str,
@@ -79,7 +82,7 @@ struct Sheet<Q, R: 'static> {
     asked: Asked,
     query: Q,
     /// How many rows the list has, and how many are wanted, counted up to so many.
-    counts: fn(&mut Conn, &Q, i64, Moment) -> Result<(i64, i64)>,
+    counts: Counts<Q>,
     /// A page of those wanted, whose number is given.
     page: fn(&mut Conn, &Q, &Keyset, i64, Moment) -> Result<Page<R>>,
     /// Where a row stands in the order.

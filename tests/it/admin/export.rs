@@ -53,7 +53,7 @@ async fn the_logs_are_taken_along_in_codes() {
     let lines: Vec<Vec<&str>> = file.text.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(lines[0], ["id", "at", "user_id", "name_digest", "outcome", "how", "ip", "user_agent", "times"]);
     assert_eq!((&lines[1][1..6], lines[1][8]), (&["2026-01-01T12:00:00Z", "1", "", "ok", "admin"][..], "1"));
-    assert_eq!((&lines[2][1..3], &lines[2][4..6]), (&["2026-01-01T12:00:01Z", ""][..], &["unknown", "admin"][..]));
+    assert_eq!((&lines[2][1..3], &lines[2][4..6]), (&["2026-01-01T12:01:00Z", ""][..], &["unknown", "admin"][..]));
     assert_eq!(lines[2][3].len(), 16, "a digest");
     assert!(!file.text.contains("no-such-name"));
 

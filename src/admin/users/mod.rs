@@ -85,7 +85,7 @@ static USERS: Changelist = Changelist {
 
 const STATES: [(&str, &str); 4] =
     [("active", "Active"), ("inactive", "Inactive"), ("locked", "Locked"), ("unverified", "E-mail not verified")];
-const KINDS: [(&str, &str); 2] = [("person", "People"), ("service", "Services")];
+const KINDS: [(&str, &str); 1] = [("service", "Services")];
 const RANKS: [(&str, &str); 2] = [("staff", "Staff"), ("superuser", "Superuser")];
 /// Days within which the last sign-in was, and days before which it was.
 const SEEN: [(&str, &str, u64); 3] =

@@ -45,7 +45,6 @@ async fn a_service_is_made_without_a_password_and_wears_a_badge() {
         .await
         .says("1 of 3 users match")
         .says("nightly ops@example.org Active Service");
-    root.get("/admin/users/?kind=person").await.says("2 of 3 users match").is_silent_on("nightly");
 
     let boss = [&SERVICE[..], &[("username", "boss"), ("is_superuser", "on")]].concat();
     root.submit("/admin/users/new/", &boss).await.is(422).says("Superuser: A service is no superuser.");
@@ -156,7 +155,7 @@ async fn a_letter_that_resets_the_password_is_sent_from_the_users_page() {
     panel
         .change(ann, |changes| (changes.email, changes.is_active) = (Some("ann@example.org".into()), Some(false)))
         .await;
-    root.send(&path, &reset, &[]).await.is(409).says("ann is inactive");
+    root.send(&path, &reset, &[]).await.is(409).says("inactive");
     panel.staff("sam", &["users.view"]).await;
     let sam = panel.signed_in("sam").await;
     sam.get(&path).await.is_silent_on("Send password reset").is_silent_on("Create API key");

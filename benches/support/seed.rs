@@ -121,5 +121,12 @@ fn statements(target: &Target, scale: Scale, now: i64) -> Vec<(&'static str, Str
             "INSERT INTO api_keys (user_id, name, prefix, scopes, created_at, expires_at, last_used_at)
              SELECT {someone}, 'Key ' || i, 'pk' || i, '*', {now} - i * 60000000, CASE WHEN i % 5 = 0 THEN {now} - 1 WHEN i % 5 = 1 THEN {now} + {DAY} END, CASE WHEN i % 3 <> 0 THEN {now} - i * 120000000 END FROM {0};
              INSERT INTO api_key_secrets (key_id, prefix, digest) SELECT id, prefix, {jti} FROM api_keys;", numbers(users / 10))),
+        ("letters", format!(
+            "INSERT INTO outbox (kind, address, mailbox, created_at, due_at, attempts, sent_at, given_up_at)
+             SELECT CASE WHEN i % 2 = 0 THEN 'reset' ELSE 'verification' END, {name} || '@example.org', {name} || '@example.org', {now} - i * 60000000, {now}, 1,
+                    CASE WHEN i % 10 <> 0 THEN {now} - i * 60000000 END, CASE WHEN i % 10 = 0 THEN {now} - i * 60000000 END FROM {0};
+             INSERT INTO invitations (email, created_at, expires_at) SELECT {name} || '@example.com', {now} - i * 60000000, {now} + {DAY} FROM {0};
+             INSERT INTO throttled (who, kind, scope, key, used, most, per, at, until)
+             SELECT {ip}, 'rate', 'throttle.anon', {jti}, 100 + i, 100, {DAY}, {now} - i * 60000000, {now} + {DAY} - i * 120000000 FROM {0};", numbers(users / 10))),
     ]
 }

@@ -68,6 +68,8 @@ pub fn about(conn: &mut Conn) -> Result<About> {
 /// How far a new server has come, each step by what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct Steps {
+    /// The card was put away.
+    pub is_away: bool,
     /// Somebody got a token.
     pub token: bool,
     /// Somebody was invited, or somebody else is staff.
@@ -84,13 +86,14 @@ pub struct Steps {
 pub fn steps(conn: &mut Conn, viewer: i64) -> Result<Steps> {
     use diesel::dsl::exists;
     let others = users::table.filter(users::is_staff.and(users::id.ne(viewer)));
-    let told = facts::table.filter(facts::name.eq(Fact::BackupSet.as_str()));
+    let told = |fact: Fact| facts::table.filter(facts::name.eq(fact.as_str()));
     let steps = (
+        exists(told(Fact::StartedAway)),
         exists(outstanding_tokens::table.select(outstanding_tokens::id)),
         exists(invitations::table.select(invitations::id)).or(exists(others)),
         exists(user_roles::table.select(user_roles::user_id)),
         exists(outbox::table.filter(outbox::sent_at.is_not_null())),
-        exists(told),
+        exists(told(Fact::BackupSet)),
     );
     Ok(diesel::select(steps).get_result(conn)?)
 }

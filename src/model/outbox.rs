@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::outbox;
+use crate::db::sql::counts_of;
 use crate::error::{Error, Result};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -282,9 +283,10 @@ const TROUBLED: i32 = 3;
 /// # Errors
 /// The database's.
 pub fn count_in_trouble(conn: &mut Conn, since: Timestamp) -> Result<(i64, i64)> {
-    let lost = outbox::table.filter(outbox::given_up_at.ge(since)).count().get_result(conn)?;
+    let lost = outbox::table.filter(outbox::given_up_at.ge(since)).select(outbox::id);
     let waiting = outbox::sent_at.is_null().and(outbox::given_up_at.is_null()).and(outbox::attempts.ge(TROUBLED));
-    Ok((lost, outbox::table.filter(waiting).count().get_result(conn)?))
+    let waiting = outbox::table.filter(waiting).select(outbox::id);
+    Ok(counts_of(vec![Box::new(lost)], vec![Box::new(waiting)]).get_result(conn)?)
 }
 
 /// Deletes at most `most` letters that are done with and count no more; returns how many.

@@ -43,8 +43,7 @@ pub struct Step {
 /// # Errors
 /// The database's.
 pub fn read(conn: &mut Conn, viewer: i64) -> Result<Option<Steps>> {
-    let is_away = fact::get(conn, Fact::StartedAway)?.is_some();
-    if is_away { Ok(None) } else { Ok(Some(fact::steps(conn, viewer)?)) }
+    Ok(Some(fact::steps(conn, viewer)?).filter(|steps| !steps.is_away))
 }
 
 impl Started {
@@ -68,7 +67,7 @@ impl Started {
             step(
                 "Send a test e-mail",
                 "Letters reset passwords and bring invitations.",
-                Some(("/admin/settings/?q=mail", "Mail settings")),
+                Some(("/admin/mail/test/", "Send a test message")),
                 there.letter,
             ),
             step(

@@ -61,9 +61,9 @@ async fn the_logs_are_taken_along_in_codes() {
     let lines: Vec<&str> = file.text.lines().collect();
     assert_eq!(lines[0], "id,at,actor_id,actor,ip,action,object_kind,object_id,object,fields,result");
     assert!(
-        lines[1].ends_with(",root,127.0.0.1,list.export,list,sign-ins,sign-ins,\"rows,query\",done"),
+        lines[2].ends_with(",root,127.0.0.1,list.export,list,sign-ins,sign-ins,\"rows, query\",done"),
         "{}",
-        lines[1]
+        lines[2]
     );
     assert_eq!(lines.len(), 3, "the export of the sign-ins, and this one, which is written first");
 }

@@ -45,7 +45,7 @@ const LARGE: [&str; 9] = [
 ];
 
 /// Statements of a page of one thing, or of what is found by any name.
-const MOST_OF_ONE: usize = 16;
+const MOST_OF_ONE: usize = 20;
 
 /// Choices of a filter that are tried; there may be a hundred.
 const CHOICES: usize = 4;

@@ -129,7 +129,7 @@ async fn the_letters_ticked_are_sent_again_and_what_is_left_out_is_told() {
     let mut sure = ticked.to_vec();
     sure.extend([("sure", "yes"), ("reason", "It burns no more."), ("back", "/admin/mail/?state=failed")]);
     root.send("/admin/mail/", "/admin/confirm/", &sure).await.leads_to("/admin/mail/?state=failed");
-    root.get("/admin/mail/").await.says("2 letters are on the way again. 2 were left out.");
+    root.get("/admin/mail/").await.says("2 letters are on their way again. 2 were left out.");
     assert_eq!((panel.entries("mail.send_again").await, panel.app.letters().await.len()), (2, 3));
     assert_eq!(panel.last_entry().await.reason, "It burns no more.");
 }

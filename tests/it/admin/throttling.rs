@@ -335,9 +335,9 @@ async fn the_ones_ticked_are_cleared_at_once_and_who_may_only_look_clears_nobody
         press(&eve, MALLORY, act, &[("hours", "1")]).await.is(403).says("throttling.change");
     }
     hello(&from(&panel.app, MALLORY)).await.status(429);
-    root.send("/admin/throttling/", "/admin/confirm/", &ticked[..5]).await.is(200).says("Clear 2 users and addresses?");
+    root.send("/admin/throttling/", "/admin/confirm/", &ticked[..5]).await.is(200).says("Clear 2 entries?");
     root.send("/admin/throttling/", "/admin/confirm/", &ticked).await.leads_to("/admin/");
-    root.get("/admin/throttling/").await.says("2 users and addresses cleared.").says("No entries yet");
+    root.get("/admin/throttling/").await.says("2 entries were cleared.").says("No entries yet");
     assert_eq!(panel.entries("throttling.clear").await, 2);
     hello(&from(&panel.app, MALLORY)).await.status(200);
 }

@@ -75,7 +75,7 @@ fn all(areas: &[(&str, &str)]) -> Vec<String> {
 /// The database's.
 pub async fn make(site: &Site) -> Result<usize> {
     let now = site.clock.now();
-    let audit = Audit::new(&site.audit, By::system("first start"), "role.create", now);
+    let audit = Audit::new(&site.audit, By::system("portcullis serve"), "role.create", now);
     let make = move |conn: &mut Conn| {
         if fact::get(conn, Fact::RolesMade)?.is_some() {
             return Ok(0);

@@ -19,7 +19,7 @@ async fn walk(browser: &Browser) {
 
     browser.go("Audit log").await.sees("Signed out everywhere").await.look("log").await;
     browser.choose("On what", "Roles").await.press("Apply").await.sees("Clear").await.look("log-empty").await;
-    browser.visit("/admin/audit/4/").await.sees("She lost her laptop.").await.look("entry").await;
+    browser.visit("/admin/audit/8/").await.sees("She lost her laptop.").await.look("entry").await;
     browser.follow("Older").await.sees("User changed: ann").await.sees("premium").await.look("change").await;
 
     browser.go("Sign-ins").await.sees("Signed in").await.look("sign-ins").await;

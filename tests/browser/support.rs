@@ -5,7 +5,7 @@
 //! they end. A journey is walked once for each of [`PASSES`], in a clean profile, against a server of its own.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -42,13 +42,12 @@ pub struct Pass {
     pub script: bool,
 }
 
-/// On a desk and on a telephone, with script and without. Every page is looked at in both themes.
-pub const PASSES: [Pass; 4] = [
-    Pass { width: 1280, height: 900, script: true },
-    Pass { width: 390, height: 844, script: true },
-    Pass { width: 1280, height: 900, script: false },
-    Pass { width: 390, height: 844, script: false },
-];
+const DESK: Pass = Pass { width: 1280, height: 900, script: true };
+const TELEPHONE: Pass = Pass { width: 390, height: 844, script: true };
+
+/// On a desk and on a telephone with script, where every page is looked at in both themes; and without script on a telephone, where
+/// more is folded away, with a look at every page in a window as wide as a desk's.
+pub const PASSES: [Pass; 3] = [DESK, TELEPHONE, Pass { script: false, ..TELEPHONE }];
 
 /// Walks a journey once for each pass. Of a pass that fails, the last page stays in `target/browser/`, as picture and source.
 pub async fn journey(name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
@@ -398,22 +397,26 @@ impl Browser {
     /// keeps a picture of each in `target/browser/`. Without script one theme will do: no script has a hand in the other.
     pub async fn look(&self, page: &str) -> &Self {
         let number = self.pictures.fetch_add(1, Ordering::Relaxed) + 1;
-        let themes: &[&str] = if self.pass.script { &["light", "dark"] } else { &["light"] };
-        for theme in themes {
-            self.theme(theme).await;
-            let script = if self.pass.script { "" } else { "-noscript" };
-            let name = format!("{}-{number:02}-{page}-{}-{theme}{script}.png", self.name, self.pass.width);
-            self.picture(&name).await;
-            if self.pass.script {
-                self.ask_axe(page, theme).await;
+        let script = if self.pass.script { "" } else { "-noscript" };
+        let (windows, themes): (&[Pass], &[&str]) =
+            if self.pass.script { (&[self.pass], &["light", "dark"]) } else { (&[DESK, self.pass], &["light"]) };
+        for window in windows {
+            self.resize(window.width, window.height).await;
+            for theme in themes {
+                self.theme(theme).await;
+                let name = format!("{}-{number:02}-{page}-{}-{theme}{script}.png", self.name, window.width);
+                self.picture(&name, window).await;
+                if self.pass.script {
+                    self.ask_axe(page, theme).await;
+                }
             }
-        }
-        self.theme("light").await;
-        self.fits(page, self.pass.width).await;
-        if self.pass.width < 720 {
-            self.resize(360, self.pass.height).await;
-            self.fits(page, 360).await;
-            self.resize(self.pass.width, self.pass.height).await;
+            self.theme("light").await;
+            self.fits(page, window.width).await;
+            if window.width < 720 {
+                self.resize(360, window.height).await;
+                self.fits(page, 360).await;
+                self.resize(window.width, window.height).await;
+            }
         }
         self.console_is_silent(page).await;
         self
@@ -475,12 +478,12 @@ impl Browser {
     }
 
     /// A picture of the whole page, in a window as tall as the page, so that bars that stick stand where they belong.
-    async fn picture(&self, name: &str) {
+    async fn picture(&self, name: &str, window: &Pass) {
         let sizes = self.devtools("Page.getLayoutMetrics", json!({})).await;
         let height = sizes["cssContentSize"]["height"].as_f64().unwrap() as u32;
-        self.resize(self.pass.width, height.max(self.pass.height)).await;
+        self.resize(window.width, height.max(window.height)).await;
         let answer = self.devtools("Page.captureScreenshot", json!({})).await;
-        self.resize(self.pass.width, self.pass.height).await;
+        self.resize(window.width, window.height).await;
         let bytes = BASE64_STANDARD.decode(answer["data"].as_str().unwrap()).unwrap();
         fs::write(pictures().join(name), bytes).unwrap();
     }
@@ -488,7 +491,7 @@ impl Browser {
     async fn keep_evidence(&self) {
         let script = if self.pass.script { "" } else { "-noscript" };
         let name = format!("FAILED-{}-{}{script}", self.name, self.pass.width);
-        self.picture(&format!("{name}.png")).await;
+        self.picture(&format!("{name}.png"), &self.pass).await;
         let source = self.driver.source().await.unwrap_or_default();
         fs::write(pictures().join(format!("{name}.html")), source).unwrap();
         eprintln!("the last page is kept in target/browser/{name}.png and .html");
@@ -558,7 +561,16 @@ impl Browser {
     /// same data and at the same port, lives until it is dropped.
     pub async fn restart_server(&self, meanwhile: impl AsyncFnOnce()) -> Successor {
         let address = self.server().origin().trim_start_matches("http://").to_owned();
-        let answers = || TcpStream::connect(&address).is_ok();
+        // A successor that listens and is then refused the data has answered nothing.
+        let answers = || {
+            let mut answer = String::new();
+            let asked = TcpStream::connect(&address).and_then(|mut stream| {
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n")?;
+                stream.read_to_string(&mut answer)
+            });
+            asked.is_ok() && answer.starts_with("HTTP/1.")
+        };
         let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.server().id())]).status().unwrap();
         assert!(asked.success());
         self.eventually("the server stops", || !answers()).await;

@@ -26,6 +26,7 @@ use crate::auth::two_factor::TwoFactor;
 use crate::auth::voucher::Vouchers;
 use crate::clock::{Clock, Timestamp};
 use crate::data_dir::DataDir;
+use crate::db::tally::Totals;
 use crate::db::{Conn, Db, Target, migrate};
 use crate::follower::Follower;
 use crate::hub::Hub;
@@ -48,6 +49,8 @@ pub struct Site {
     pub clock: Clock,
     /// The database.
     pub db: Db,
+    /// How many rows its large tables have.
+    pub totals: Totals,
     /// From a request's headers to who is asking.
     pub gate: Gate,
     /// Sessions: begun, continued, ended.
@@ -191,6 +194,7 @@ impl Site {
             origins: BTreeMap::new(),
             clock,
             db,
+            totals: Totals::default(),
             gate,
             grants,
             passwords,

@@ -5,6 +5,8 @@ use portcullis::db::Target;
 
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
+/// Microseconds of a week and an hour.
+const WEEK: i64 = 7 * DAY + DAY / 24;
 
 /// How much of everything there is.
 #[derive(Clone, Copy, Debug)]
@@ -81,23 +83,26 @@ fn statements(target: &Target, scale: Scale, now: i64) -> Vec<(&'static str, Str
              INSERT INTO role_permissions (role_id, permission) SELECT id, 'users.view' FROM roles WHERE name LIKE 'Role number %';
              INSERT INTO user_roles (user_id, role_id, granted_at)
              SELECT users.id, roles.id, {now} FROM users, roles WHERE roles.name = 'Role number ' || (1 + users.id % 8) AND users.id % 5 = 0;", numbers(8))),
+        // As old as a week and an hour: what has expired for longer was swept away.
         ("sessions", format!(
             "INSERT INTO sessions (id, user_id, generation, kind, ip, user_agent, started_at, last_seen_at, expires_at, ended_at, ended_why)
              SELECT {sid}, {someone}, CASE WHEN i % 2 = 0 THEN 1 ELSE 0 END, CASE WHEN i % 20 = 0 THEN 'sliding' ELSE 'pair' END, {ip}, {agent},
-                    {now} - i * {DAY} / {sessions} * 10, {now} - i * {DAY} / {sessions} * 10 + i % 1000 * 1000000, {now} - i * {DAY} / {sessions} * 10 + 14 * {DAY},
+                    {now} - i * {WEEK} / {sessions}, {now} - i * {WEEK} / {sessions} + i % 1000 * 1000000, {now} - i * {WEEK} / {sessions} + 14 * {DAY},
                     CASE WHEN i % 5 = 0 THEN {now} - i END, CASE WHEN i % 5 = 0 THEN 'signed out' END
              FROM {};
+             UPDATE sessions SET ended_at = {now}, ended_why = 'signed out everywhere'
+             WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND users.generation > sessions.generation);
              UPDATE sessions SET expires_at = {now} - 1000000 WHERE id IN (SELECT id FROM sessions ORDER BY started_at LIMIT {sessions} / 50);", numbers(sessions))),
         ("tokens", format!(
-            "INSERT INTO outstanding_tokens (jti, session_id, user_id, kind, kid, created_at, expires_at, refreshed_at)
-             SELECT {jti}, id, user_id, 'refresh', NULL, started_at + i * 3600000000, started_at + i * 3600000000 + 7 * {DAY},
-                    CASE WHEN i < 4 THEN started_at + i * 3600000000 + 1 END
+            "INSERT INTO outstanding_tokens (jti, session_id, user_id, kind, kid, created_at, expires_at, refreshed_at, is_revoked)
+             SELECT {jti}, id, user_id, 'refresh', NULL, started_at + (i - 1) * (({now} - started_at) / 5), started_at + (i - 1) * (({now} - started_at) / 5) + 7 * {DAY},
+                    CASE WHEN i < 4 THEN started_at + i * (({now} - started_at) / 5) END, i = 4 AND ended_at IS NOT NULL
              FROM sessions, {};", numbers(4))),
         ("blacklist", format!(
             "INSERT INTO blacklisted_tokens (token_id, blacklisted_at, reason, by_user)
              SELECT outstanding_tokens.id, sessions.started_at + outstanding_tokens.id % 1000, CASE WHEN outstanding_tokens.id % 30 = 0 THEN 'by admin' WHEN outstanding_tokens.id % 7 = 0 THEN 'password changed' ELSE 'signed out' END,
                     CASE WHEN outstanding_tokens.id % 30 = 0 THEN 1 END
-             FROM outstanding_tokens JOIN sessions ON sessions.id = session_id WHERE ended_at IS NOT NULL AND refreshed_at IS NULL;
+             FROM outstanding_tokens JOIN sessions ON sessions.id = session_id WHERE is_revoked AND ended_why = 'signed out';
              INSERT INTO panel_sessions (key_digest, state, user_id, ip, user_agent, started_at, last_seen_at, expires_at)
              SELECT {jti}, '{{}}', 1 + i, {ip}, {agent}, {now} - i, {now} - i, {now} + {DAY} FROM {};", numbers(100))),
         ("sign-ins", format!(

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Frame, html, see_other, segment};
@@ -20,6 +20,7 @@ use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::audit::{Audit, Change, Object};
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
@@ -155,6 +156,7 @@ pub fn query(asked: &Asked, now: Now) -> BlacklistQuery {
 
 fn load(
     conn: &mut Conn,
+    tally: &Tally,
     asked: &[(String, String)],
     usual_rows: Option<usize>,
     now: Now,
@@ -163,8 +165,8 @@ fn load(
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("the blacklist sorts by no column")) };
     let query = query(&asked, now);
     let page = blacklist::page(conn, &query, &keyset)?;
-    let (total, matching) = blacklist::counts(conn, &query, COUNTED.saturating_add(1))?;
-    let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
+    let counts = blacklist::counts(conn, &query, tally)?;
+    let found = Found::of(&page, counts, |line| line.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().flat_map(|line| [line.user, line.by_user]).flatten().collect();
     let names = user_list::names(conn, &ids)?;
     let rows = page.rows.into_iter().map(|line| Row::new(line, &names, now)).collect();
@@ -179,7 +181,8 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let now = staff.now();
-    let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, now)).await?;
+    let tally = changelist::tally(&site);
+    let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, now)).await?;
     let (may_add, may_sweep) = (staff.may("blacklist", Verb::Add), staff.may("blacklist", Verb::Delete));
     let first_act = may_add.then_some(("Revoke a token…", "/admin/blacklist/new/"));
     let page = Page {

@@ -14,6 +14,7 @@ use crate::admin::{audit, content, sign_ins, tokens, users};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Page, Place, SortColumn};
+use crate::db::tally::{Counts, Tally};
 use crate::error::{Error, Result};
 use crate::model::audit::list::{self as entries, Line as Entry};
 use crate::model::audit::{Change, Object};
@@ -73,7 +74,7 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
 type Column<R> = (&'static str, fn(&R, Timestamp) -> Cell);
 
 /// Counts the rows that there are and those wanted, the latter up to so many.
-type Counts<Q> = fn(&mut Conn, &Q, i64, Moment) -> Result<(i64, i64)>;
+type Count<Q> = fn(&mut Conn, &Q, &Tally, Moment) -> Result<Counts>;
 
 /// What a list writes down.
 struct Sheet<Q, R: 'static> {
@@ -82,7 +83,7 @@ struct Sheet<Q, R: 'static> {
     asked: Asked,
     query: Q,
     /// How many rows the list has, and how many are wanted, counted up to so many.
-    counts: Counts<Q>,
+    counts: Count<Q>,
     /// A page of those wanted, whose number is given.
     page: fn(&mut Conn, &Q, &Keyset, i64, Moment) -> Result<Page<R>>,
     /// Where a row stands in the order.
@@ -124,7 +125,7 @@ where
     let Sheet { name, columns, asked, query, counts, page, place } = sheet;
     let at = moment(&site);
     let counted = query.clone();
-    let (_, rows) = site.db.read(move |conn| counts(conn, &counted, i64::MAX, at)).await?;
+    let rows = site.db.read(move |conn| Ok(counts(conn, &counted, &Tally::exact(), at)?.matching)).await?;
     if rows > MANY {
         // The way back is the list: from there it is one click again.
         staff.recently(&site, &asked.here())?;
@@ -189,7 +190,7 @@ pub async fn users(
         ],
         query: users::query(&asked, &users::locked(&site).await?, staff.now()),
         asked,
-        counts: |conn, query, most, _| user_list::counts(conn, query, most),
+        counts: |conn, query, tally, _| user_list::counts(conn, query, tally),
         page: user_list::page,
         place: UserLine::place,
     };
@@ -217,7 +218,7 @@ pub async fn tokens(
         ],
         query: tokens::query(&asked),
         asked,
-        counts: |conn, query, most, at| token_list::counts(conn, query, most, at.now),
+        counts: |conn, query, tally, at| token_list::counts(conn, query, tally, at.now),
         page: |conn, query, keyset, matching, at| token_list::page(conn, query, keyset, matching, at.now),
         place: TokenLine::place,
     };
@@ -243,7 +244,7 @@ pub async fn articles(
         ],
         query: content::articles::query(&asked, staff.now()),
         asked,
-        counts: |conn, query, most, _| pieces::count_articles(conn, query, most),
+        counts: |conn, query, tally, _| pieces::count_articles(conn, query, tally),
         page: |conn, query, keyset, matching, _| pieces::articles(conn, query, keyset, matching),
         place: ArticleLine::place,
     };
@@ -271,7 +272,7 @@ pub async fn tasks(
         ],
         query: content::tasks::query(&asked, staff.now()),
         asked,
-        counts: |conn, query, most, _| pieces::count_tasks(conn, query, most),
+        counts: |conn, query, tally, _| pieces::count_tasks(conn, query, tally),
         page: |conn, query, keyset, matching, _| pieces::tasks(conn, query, keyset, matching),
         place: TaskLine::place,
     };
@@ -303,7 +304,7 @@ pub async fn audit(
         ],
         query: audit::query(&asked, staff.now()),
         asked,
-        counts: |conn, query, most, _| entries::counts(conn, query, most),
+        counts: |conn, query, tally, _| entries::counts(conn, query, tally),
         page: |conn, query, keyset, _, _| entries::page(conn, query, keyset),
         place: |entry, _| entry.place(),
     };
@@ -338,7 +339,7 @@ pub async fn sign_ins(
         ],
         query,
         asked,
-        counts: |conn, query, most, _| sign_in::counts(conn, query, most),
+        counts: |conn, query, tally, _| sign_in::counts(conn, query, tally),
         page: |conn, query, keyset, _, _| sign_in::page(conn, query, keyset),
         place: |attempt, _| attempt.place(),
     };

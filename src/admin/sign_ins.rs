@@ -9,7 +9,7 @@ use askama::Template;
 
 use crate::admin::audit::{since, when};
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{SignIns, Staff, View};
@@ -18,6 +18,7 @@ use crate::admin::when::{Now, When};
 use crate::auth::attempts::Attempts;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
@@ -245,6 +246,7 @@ pub fn query(conn: &mut Conn, asked: &Asked, attempts: &Attempts, now: Now) -> R
 
 fn load(
     conn: &mut Conn,
+    tally: &Tally,
     asked: &[(String, String)],
     usual_rows: Option<usize>,
     attempts: &Attempts,
@@ -254,8 +256,8 @@ fn load(
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sign-ins sort by no column")) };
     let query = query(conn, &asked, attempts, now)?;
     let page = sign_in::page(conn, &query, &keyset)?;
-    let (total, matching) = sign_in::counts(conn, &query, COUNTED.saturating_add(1))?;
-    let found = Found::of(&page, total, matching, Line::place);
+    let counts = sign_in::counts(conn, &query, tally)?;
+    let found = Found::of(&page, counts, Line::place);
     let rows = rows(conn, page.rows, now)?;
     Ok((asked, found, rows))
 }
@@ -268,7 +270,8 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let (attempts, now) = (site.sign_in.attempts().clone(), staff.now());
-    let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, &attempts, now)).await?;
+    let tally = changelist::tally(&site);
+    let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, &attempts, now)).await?;
     let page = Page {
         frame: staff.frame(&[("Sign-ins", "")]),
         list: asked.view(&found, &[]).when_empty("Attempts to sign in, good and failed, appear here.", None),

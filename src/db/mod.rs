@@ -13,6 +13,7 @@ mod rows;
 pub mod schema;
 pub mod search;
 pub mod sql;
+pub mod tally;
 pub mod way;
 mod worker;
 

@@ -87,6 +87,7 @@ diesel::table! {
         successor_iat -> Nullable<BigInt>,
         successor_exp -> Nullable<BigInt>,
         refreshed_at -> Nullable<BigInt>,
+        is_revoked -> Bool,
     }
 }
 

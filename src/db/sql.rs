@@ -5,7 +5,7 @@ use diesel::dsl::{Escape, Like};
 use diesel::expression::{
     AppearsOnTable, AsExpression, BoxableExpression, Expression, SelectableExpression, ValidGrouping, is_aggregate,
 };
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{BoolExpressionMethods, EscapeExpressionMethods, QueryResult, RunQueryDsl, TextExpressionMethods};
@@ -77,59 +77,6 @@ pub fn skip_ids(conn: &mut Conn, table: &str, last: i64) -> QueryResult<()> {
         diesel::sql_query(query).execute(conn)?;
     }
     Ok(())
-}
-
-/// A query that is counted; it may have a limit of its own: so much is counted, and no more.
-pub type Counted = Box<dyn QueryFragment<Backend>>;
-
-/// Two sums of counts in one statement.
-pub struct CountsOf {
-    all: Vec<Counted>,
-    matching: Vec<Counted>,
-    less: Vec<Counted>,
-}
-
-/// How many rows the queries of `all` have together, and how many those of `matching`.
-pub fn counts_of(all: Vec<Counted>, matching: Vec<Counted>) -> CountsOf {
-    CountsOf { all, matching, less: Vec::new() }
-}
-
-impl CountsOf {
-    /// The rows of these queries are among those of `matching`, and are not to be counted.
-    pub fn without(self, less: Vec<Counted>) -> Self {
-        Self { less, ..self }
-    }
-}
-
-impl QueryId for CountsOf {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for CountsOf {
-    type SqlType = (BigInt, BigInt);
-}
-
-impl RunQueryDsl<Conn> for CountsOf {}
-
-impl QueryFragment<Backend> for CountsOf {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        let sums = [("SELECT ", " + ", &self.all), (", ", " + ", &self.matching), ("", " - ", &self.less)];
-        for (start, sign, queries) in sums {
-            out.push_sql(start);
-            if !start.is_empty() {
-                out.push_sql("CAST(0 AS BIGINT)"); // PostgreSQL takes a bare one for a number of another size
-            }
-            for query in queries {
-                out.push_sql(sign);
-                out.push_sql("(SELECT count(*) FROM (");
-                query.walk_ast(out.reborrow())?;
-                out.push_sql(") AS counted)");
-            }
-        }
-        Ok(())
-    }
 }
 
 /// All of these conditions; nothing if there are none.

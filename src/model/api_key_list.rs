@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{api_key_secrets, api_keys, users};
-use crate::db::sql::{among, counts_of};
+use crate::db::sql::among;
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::api_key::ApiKey;
@@ -92,8 +93,8 @@ pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<KeyLine>> {
 }
 
 /// How many there are, and how many are wanted, counted up to `most`.
-pub fn counts(conn: &mut Conn, query: &KeyQuery, most: i64) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &KeyQuery, tally: &Tally) -> Result<Counts> {
     let all = api_keys::table.select(api_keys::id);
-    let matching = matching(query).select(api_keys::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let matching: Counted = Box::new(matching(query).select(api_keys::id).limit(tally.limit()));
+    tally.count(conn, "api_keys", vec![Box::new(all)], [matching])
 }

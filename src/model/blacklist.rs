@@ -1,11 +1,12 @@
 //! The list of blacklisted tokens, as the panel searches, filters and pages through it.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
-use crate::db::schema::{blacklisted_tokens, outstanding_tokens, users};
-use crate::db::sql::counts_of;
+use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::token_list::SHORTEST_PREFIX;
@@ -32,7 +33,7 @@ pub struct BlacklistLine {
 }
 
 /// Which are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlacklistQuery {
     /// The token's id from its beginning, or exactly the username.
     pub search: String,
@@ -63,13 +64,14 @@ impl BlacklistLine {
 
 type Rows = diesel::helper_types::IntoBoxed<
     'static,
-    diesel::helper_types::InnerJoin<blacklisted_tokens::table, outstanding_tokens::table>,
+    diesel::helper_types::LeftJoin<blacklisted_tokens::table, outstanding_tokens::table>,
     Backend,
 >;
 
-/// Those that are wanted, by conditions that indexes answer.
+/// Those that are wanted, by conditions that indexes answer. Each has its token; but of a left join whose other side is not asked
+/// for, a database reads this side alone.
 fn matching(query: &BlacklistQuery) -> Rows {
-    let mut rows = blacklisted_tokens::table.inner_join(outstanding_tokens::table).into_boxed();
+    let mut rows = blacklisted_tokens::table.left_join(outstanding_tokens::table).into_boxed();
     if let Some(reason) = &query.reason {
         rows = rows.filter(blacklisted_tokens::reason.eq(reason.clone()));
     }
@@ -86,12 +88,13 @@ fn matching(query: &BlacklistQuery) -> Rows {
         return rows;
     }
     let owner = users::table.filter(users::username.eq(search.clone())).select(users::id).single_value();
-    let owned = outstanding_tokens::user_id.eq(owner).assume_not_null();
+    let owned = outstanding_tokens::user_id.nullable().eq(owner).assume_not_null();
     if search.chars().count() < SHORTEST_PREFIX {
         return rows.filter(owned);
     }
     let ends = format!("{search}{}", char::MAX);
-    rows.filter(outstanding_tokens::jti.ge(search.clone()).and(outstanding_tokens::jti.lt(ends)).or(owned))
+    let jti = outstanding_tokens::jti.nullable();
+    rows.filter(jti.ge(search.clone()).and(jti.lt(ends)).assume_not_null().or(owned))
 }
 
 /// The id of the token with this place on the blacklist.
@@ -103,23 +106,35 @@ pub fn jti(conn: &mut Conn, place: i64) -> Result<Option<String>> {
 /// Takes a token off the blacklist; `false` if it was not on it.
 pub fn remove(conn: &mut Conn, token: i64) -> Result<bool> {
     let place = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(token));
-    Ok(diesel::delete(place).execute(conn)? == 1)
+    if diesel::delete(place).execute(conn)? == 0 {
+        return Ok(false);
+    }
+    let ended = sessions::table.filter(sessions::id.eq(outstanding_tokens::session_id));
+    let ended = exists(ended.filter(sessions::ended_at.is_not_null()).select(sessions::id));
+    let is_revoked = outstanding_tokens::refreshed_at.is_null().and(ended);
+    diesel::update(outstanding_tokens::table.find(token))
+        .set(outstanding_tokens::is_revoked.eq(is_revoked))
+        .execute(conn)?;
+    Ok(true)
 }
 
 /// One page of those that are wanted.
 pub fn page(conn: &mut Conn, query: &BlacklistQuery, keyset: &Keyset) -> Result<Page<BlacklistLine>> {
     let columns = (
         blacklisted_tokens::id,
-        outstanding_tokens::id,
-        outstanding_tokens::jti,
-        outstanding_tokens::user_id,
+        blacklisted_tokens::token_id,
+        outstanding_tokens::jti.assume_not_null(),
+        outstanding_tokens::user_id.nullable(),
         blacklisted_tokens::blacklisted_at,
         blacklisted_tokens::by_user,
         blacklisted_tokens::reason,
-        outstanding_tokens::expires_at,
+        outstanding_tokens::expires_at.assume_not_null(),
     );
     keyset.load(|piece| {
-        let rows = matching(query).filter(piece.condition()).order(piece.order()).limit(piece.limit);
+        let mut rows = matching(query).filter(piece.condition()).order(piece.order()).limit(piece.limit);
+        if keyset.by.column == BY_EXPIRES.column {
+            rows = rows.filter(outstanding_tokens::is_revoked.assume_not_null()); // all are, and these have an index in this order
+        }
         Ok(rows.select(columns).load(conn)?)
     })
 }
@@ -129,9 +144,10 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
     Ok(blacklisted_tokens::table.count().get_result(conn)?)
 }
 
-/// How many there are, and how many are wanted, counted up to `most`.
-pub fn counts(conn: &mut Conn, query: &BlacklistQuery, most: i64) -> Result<(i64, i64)> {
+/// How many there are, and how many are wanted.
+pub fn counts(conn: &mut Conn, query: &BlacklistQuery, tally: &Tally) -> Result<Counts> {
     let all = blacklisted_tokens::table.select(blacklisted_tokens::id);
-    let matching = matching(query).select(blacklisted_tokens::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let wanted = matching(query).select(blacklisted_tokens::id).limit(tally.limit());
+    let wanted = (*query != BlacklistQuery::default()).then(|| -> Counted { Box::new(wanted) });
+    tally.count(conn, "blacklisted_tokens", vec![Box::new(all)], wanted)
 }

@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
 use crate::db::schema::{articles, tasks, users};
-use crate::db::search::search;
-use crate::db::sql::{self, Condition, among, counts_of};
+use crate::db::search::{Found, search};
+use crate::db::sql::{self, Condition, among};
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
@@ -113,7 +114,7 @@ impl Task {
 }
 
 /// Which are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContentQuery {
     /// Each of these words is in the title.
     pub words: Vec<String>,
@@ -129,6 +130,21 @@ pub struct ContentQuery {
     pub due_before: Option<NaiveDate>,
 }
 
+impl ContentQuery {
+    /// How those are found that are counted.
+    fn found(&self, tally: &Tally) -> Found {
+        let is_by_words = *self == Self { words: self.words.clone(), ..Self::default() };
+        if is_by_words { Found::UpTo(tally.limit()) } else { Found::ByIndex }
+    }
+
+    /// Whether no index alone tells which are wanted.
+    fn is_costly(&self) -> bool {
+        let due = self.due_from.or(self.due_before);
+        let by_index = [!self.owner.is_empty(), self.since.is_some(), self.completed.is_some(), due.is_some()];
+        !self.words.is_empty() || by_index.into_iter().filter(|is_set| *is_set).count() > 1
+    }
+}
+
 fn of_owner(name: &str) -> diesel::helper_types::SingleValue<OwnerOf> {
     users::table.filter(users::username.eq(name.to_owned())).select(users::id).single_value()
 }
@@ -138,9 +154,9 @@ type OwnerOf = diesel::helper_types::Select<
 >;
 
 /// What narrows the list; `matching` tells how many rows that lets through, where that is known.
-fn of_articles(conn: &Conn, query: &ContentQuery, matching: Option<i64>) -> Option<Condition<articles::table>> {
+fn of_articles(conn: &Conn, query: &ContentQuery, found: Found) -> Option<Condition<articles::table>> {
     let mut all: Vec<Condition<articles::table>> = Vec::new();
-    if let Some(words) = search(conn, "articles", &query.words, false, matching) {
+    if let Some(words) = search(conn, "articles", &query.words, false, found) {
         all.push(Box::new(words));
     }
     if !query.owner.is_empty() {
@@ -153,9 +169,9 @@ fn of_articles(conn: &Conn, query: &ContentQuery, matching: Option<i64>) -> Opti
 }
 
 /// The same of tasks.
-fn of_tasks(conn: &Conn, query: &ContentQuery, matching: Option<i64>) -> Option<Condition<tasks::table>> {
+fn of_tasks(conn: &Conn, query: &ContentQuery, found: Found) -> Option<Condition<tasks::table>> {
     let mut all: Vec<Condition<tasks::table>> = Vec::new();
-    if let Some(words) = search(conn, "tasks", &query.words, false, matching) {
+    if let Some(words) = search(conn, "tasks", &query.words, false, found) {
         all.push(Box::new(words));
     }
     if !query.owner.is_empty() {
@@ -177,7 +193,7 @@ fn of_tasks(conn: &Conn, query: &ContentQuery, matching: Option<i64>) -> Option<
 pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i64) -> Result<Page<Article>> {
     keyset.load_by(Way::to(conn, matching), |piece| {
         let mut ids = articles::table.filter(piece.condition()).into_boxed::<Backend>();
-        if let Some(condition) = of_articles(conn, query, Some(matching)) {
+        if let Some(condition) = of_articles(conn, query, Found::of(piece.way, &keyset.by)) {
             ids = ids.filter(piece.way.narrowing(condition));
         }
         let rows = articles::table.inner_join(users::table).into_boxed::<Backend>();
@@ -211,7 +227,7 @@ pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching
 pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i64) -> Result<Page<Task>> {
     keyset.load_by(Way::to(conn, matching), |piece| {
         let mut ids = tasks::table.filter(piece.condition()).into_boxed::<Backend>();
-        if let Some(condition) = of_tasks(conn, query, Some(matching)) {
+        if let Some(condition) = of_tasks(conn, query, Found::of(piece.way, &keyset.by)) {
             ids = ids.filter(piece.way.narrowing(condition));
         }
         let rows = tasks::table.inner_join(users::table).into_boxed::<Backend>();
@@ -246,24 +262,20 @@ pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i
     })
 }
 
-/// How many articles there are, and how many are wanted, counted up to `most`.
-pub fn count_articles(conn: &mut Conn, query: &ContentQuery, most: i64) -> Result<(i64, i64)> {
-    let Some(condition) = of_articles(conn, query, None) else {
-        let total = articles::table.count().get_result(conn)?;
-        return Ok((total, total));
-    };
-    let matching = articles::table.filter(condition).limit(most).select(articles::id);
-    Ok(counts_of(vec![Box::new(articles::table.select(articles::id))], vec![Box::new(matching)]).get_result(conn)?)
+/// How many articles there are, and how many are wanted.
+pub fn count_articles(conn: &mut Conn, query: &ContentQuery, tally: &Tally) -> Result<Counts> {
+    let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
+    let (all, condition) = (articles::table.select(articles::id), of_articles(conn, query, query.found(&tally)));
+    let wanted = condition.map(|condition| -> Counted { Box::new(all.filter(condition).limit(tally.limit())) });
+    tally.count(conn, "articles", vec![Box::new(all)], wanted)
 }
 
-/// How many tasks there are, and how many are wanted, counted up to `most`.
-pub fn count_tasks(conn: &mut Conn, query: &ContentQuery, most: i64) -> Result<(i64, i64)> {
-    let Some(condition) = of_tasks(conn, query, None) else {
-        let total = tasks::table.count().get_result(conn)?;
-        return Ok((total, total));
-    };
-    let matching = tasks::table.filter(condition).limit(most).select(tasks::id);
-    Ok(counts_of(vec![Box::new(tasks::table.select(tasks::id))], vec![Box::new(matching)]).get_result(conn)?)
+/// How many tasks there are, and how many are wanted.
+pub fn count_tasks(conn: &mut Conn, query: &ContentQuery, tally: &Tally) -> Result<Counts> {
+    let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
+    let (all, condition) = (tasks::table.select(tasks::id), of_tasks(conn, query, query.found(&tally)));
+    let wanted = condition.map(|condition| -> Counted { Box::new(all.filter(condition).limit(tally.limit())) });
+    tally.count(conn, "tasks", vec![Box::new(all)], wanted)
 }
 
 /// The article of this id.

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::schema::{sessions, users};
 use crate::db::{Conn, sql};
 use crate::error::{Error, Result};
-use crate::model::session::{Session, SessionId};
+use crate::model::session::{Ended, Session, SessionId};
 
 /// An account as another server had it.
 #[derive(Clone, Debug, Insertable)]
@@ -64,17 +64,29 @@ pub fn reserve_ids(conn: &mut Conn, last: i64) -> Result<()> {
     sql::skip_ids(conn, "users", last).map_err(Error::from)
 }
 
-/// Up to `most` sessions that go on although their account was deleted. Nobody can use them, until an account with the id
-/// that their tokens name is imported.
+/// Up to `most` sessions that go on although their account was deleted, or were ended by its generation, which went with it.
+/// Nobody can use them, until an account with the id that their tokens name is imported.
 ///
 /// # Errors
 /// The database's.
 pub fn orphans(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<SessionId>> {
+    let by_generation = sessions::ended_why.eq_any([Ended::Everywhere, Ended::PasswordChanged].map(Ended::as_str));
+    let by_generation = by_generation.assume_not_null();
     let left: Vec<Session> = sessions::table
         .filter(sessions::user_id.is_null())
-        .filter(sessions::ended_at.is_null())
+        .filter(sessions::ended_at.is_null().or(by_generation))
         .filter(sessions::expires_at.gt(now))
         .limit(most)
         .load(conn)?;
     left.iter().map(Session::sid).collect()
+}
+
+/// Marks such a session as ended by itself.
+///
+/// # Errors
+/// The database's.
+pub fn end_orphan(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<()> {
+    let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(Ended::ByAdmin.as_str()));
+    diesel::update(sessions::table.find(id.to_string())).set(told).execute(conn)?;
+    Ok(())
 }

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Piece, Place, SortColumn};
 use crate::db::schema::invitations;
-use crate::db::sql::{counts_of, lower};
+use crate::db::sql::lower;
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::outbox;
@@ -139,10 +140,10 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset, now: Timestamp) -> 
 ///
 /// # Errors
 /// The database's.
-pub fn counts(conn: &mut Conn, query: &Query, most: i64, now: Timestamp) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &Query, tally: &Tally, now: Timestamp) -> Result<Counts> {
     let all = invitations::table.select(invitations::id);
-    let matching = query.rows(now).select(invitations::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let matching: Counted = Box::new(query.rows(now).select(invitations::id).limit(tally.limit()));
+    tally.count(conn, "invitations", vec![Box::new(all)], [matching])
 }
 
 /// Sends an invitation once more; one that has expired is good for `life` again, by the new letter alone.

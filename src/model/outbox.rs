@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::outbox;
-use crate::db::sql::counts_of;
+use crate::db::tally;
 use crate::error::{Error, Result};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -286,7 +286,7 @@ pub fn count_in_trouble(conn: &mut Conn, since: Timestamp) -> Result<(i64, i64)>
     let lost = outbox::table.filter(outbox::given_up_at.ge(since)).select(outbox::id);
     let waiting = outbox::sent_at.is_null().and(outbox::given_up_at.is_null()).and(outbox::attempts.ge(TROUBLED));
     let waiting = outbox::table.filter(waiting).select(outbox::id);
-    Ok(counts_of(vec![Box::new(lost)], vec![Box::new(waiting)]).get_result(conn)?)
+    tally::numbers(conn, Box::new(lost), Box::new(waiting))
 }
 
 /// Deletes at most `most` letters that are done with and count no more; returns how many.

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind as Sorted, Page, Place, SortColumn};
 use crate::db::schema::outbox;
-use crate::db::sql::counts_of;
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::{Error, Result};
 use crate::model::outbox::{Kind, LEASE, Taken, mailbox};
@@ -176,10 +176,10 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line
 ///
 /// # Errors
 /// The database's.
-pub fn counts(conn: &mut Conn, query: &Query, most: i64) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &Query, tally: &Tally) -> Result<Counts> {
     let all = outbox::table.select(outbox::id);
-    let matching = query.rows().select(outbox::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let matching: Counted = Box::new(query.rows().select(outbox::id).limit(tally.limit()));
+    tally.count(conn, "outbox", vec![Box::new(all)], [matching])
 }
 
 /// The letter with this number.

@@ -92,6 +92,8 @@ pub enum Ended {
     ReuseSeen,
     /// The user has another password since.
     PasswordChanged,
+    /// All sessions of the user were ended at once.
+    Everywhere,
 }
 
 impl Ended {
@@ -102,6 +104,7 @@ impl Ended {
             Self::ByAdmin => "by admin",
             Self::ReuseSeen => "reuse seen",
             Self::PasswordChanged => "password changed",
+            Self::Everywhere => "signed out everywhere",
         }
     }
 }
@@ -276,6 +279,17 @@ pub fn end(conn: &mut Conn, id: SessionId, why: Ended, by: Option<i64>, now: Tim
     let living = sessions::table.find(id.to_string()).filter(sessions::ended_at.is_null());
     let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(why.as_str()), sessions::ended_by.eq(by));
     Ok(diesel::update(living).set(told).execute(conn)? == 1)
+}
+
+/// Marks the sessions of a user that are not over as ended: they are by the user's generation, and lists ask no other table.
+pub fn end_all(conn: &mut Conn, user: i64, why: Ended, now: Timestamp) -> Result<()> {
+    let living = sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now));
+    let told = (sessions::ended_at.eq(now), sessions::ended_why.eq(why.as_str()));
+    diesel::update(living).set(told).execute(conn)?;
+    Ok(())
 }
 
 /// Notes that the session was used.

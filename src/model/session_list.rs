@@ -8,7 +8,8 @@ use diesel::sql_types::Untyped;
 use crate::clock::Timestamp;
 use crate::db::keyset::{self, Keyset, Page, Place, SortColumn};
 use crate::db::schema::{panel_sessions, sessions, users};
-use crate::db::sql::{self, Condition, Counted, among, counts_of};
+use crate::db::sql::{self, Condition, among};
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
@@ -111,14 +112,6 @@ type OwnerOf = diesel::helper_types::Select<
     users::id,
 >;
 
-/// Whether the user was signed out everywhere since.
-pub(super) fn stale() -> Condition<sessions::table> {
-    let later = users::table
-        .filter(users::id.nullable().eq(sessions::user_id))
-        .filter(users::generation.gt(sessions::generation));
-    Box::new(diesel::dsl::exists(later.select(users::id)))
-}
-
 /// What narrows the list, but for whether they live or are over.
 fn in_any_state(query: &SessionQuery) -> Vec<Condition<sessions::table>> {
     let mut all: Vec<Condition<sessions::table>> = Vec::new();
@@ -142,49 +135,24 @@ fn in_any_state(query: &SessionQuery) -> Vec<Condition<sessions::table>> {
     all
 }
 
-/// What narrows the list; nothing if nothing does.
-fn condition(query: &SessionQuery, at: Moment) -> Option<Condition<sessions::table>> {
-    let mut all = in_any_state(query);
-    match query.is_live {
-        Some(true) => all.push(Box::new(open(at).and(not(stale())))),
+/// Those that are wanted, as conditions of which each is answered by one index; none if nothing narrows the list.
+fn conditions(query: &SessionQuery, at: Moment) -> Vec<Condition<sessions::table>> {
+    let with =
+        |state: Option<Condition<sessions::table>>| sql::all(in_any_state(query).into_iter().chain(state).collect());
+    let states: Vec<Option<Condition<sessions::table>>> = match query.is_live {
+        None => vec![None],
+        Some(true) => vec![Some(open(at))],
         Some(false) => {
-            let over = sessions::expires_at.le(at.now).or(sessions::ended_at.is_not_null());
-            all.push(Box::new(over.or(stale())));
+            let ended = sessions::ended_at.is_not_null().and(sessions::expires_at.gt(at.now));
+            vec![Some(Box::new(sessions::expires_at.le(at.now))), Some(Box::new(ended))]
         }
-        None => {}
-    }
-    sql::all(all)
+    };
+    states.into_iter().filter_map(with).collect()
 }
 
 /// Neither ended nor expired.
 fn open(at: Moment) -> Condition<sessions::table> {
     Box::new(sessions::expires_at.gt(at.now).and(sessions::ended_at.is_null()))
-}
-
-/// Whether the user was ever signed out everywhere.
-pub(super) fn of_signed_out() -> Condition<sessions::table> {
-    let signed_out = users::table.filter(users::generation.gt(0)); // word for word the condition of an index (0018)
-    Box::new(among("sessions.user_id", signed_out.select(users::id)))
-}
-
-/// Those that are wanted and meet this too.
-fn those(query: &SessionQuery, state: Condition<sessions::table>) -> Rows {
-    in_any_state(query).into_iter().fold(sessions::table.into_boxed().filter(state), |rows, one| rows.filter(one))
-}
-
-/// Those that are over, in parts of which each is found by an index: a session ends in one of three ways.
-fn over(query: &SessionQuery, at: Moment) -> [Rows; 3] {
-    let in_date = sessions::expires_at.gt(at.now);
-    [
-        those(query, Box::new(sessions::expires_at.le(at.now))),
-        those(query, Box::new(in_date.and(sessions::ended_at.is_not_null()))),
-        those(query, signed_out(at)),
-    ]
-}
-
-/// Open but for a sign-out everywhere.
-fn signed_out(at: Moment) -> Condition<sessions::table> {
-    Box::new(open(at).and(of_signed_out()).and(stale()))
 }
 
 fn panel_matching(query: &SessionQuery, at: Moment) -> PanelRows {
@@ -217,7 +185,7 @@ pub const PANEL: &str = "panel-";
 type Columns = (
     (String, String, Option<i64>, Option<String>, String, String, String),
     (Timestamp, Timestamp, Timestamp),
-    (Option<Timestamp>, Option<String>, i32, Option<i32>),
+    (Option<Timestamp>, Option<String>),
 );
 
 fn lines(conn: &mut Conn, ids: Rows, order: SqlLiteral<Untyped>, now: Timestamp) -> Result<Vec<SessionLine>> {
@@ -237,16 +205,14 @@ fn lines(conn: &mut Conn, ids: Rows, order: SqlLiteral<Untyped>, now: Timestamp)
                 sessions::user_agent,
             ),
             (sessions::started_at, sessions::last_seen_at, sessions::expires_at),
-            (sessions::ended_at, sessions::ended_why, sessions::generation, users::generation.nullable()),
+            (sessions::ended_at, sessions::ended_why),
         ))
         .load(conn)?;
     let line = |((id, kind, user, username, name, ip, user_agent), times, end): Columns| {
-        let (ended_at, why, generation, present) = end;
+        let (ended_at, why) = end;
         let (started_at, last_seen_at, expires_at) = times;
         let ended = if ended_at.is_some() {
             Some(why.unwrap_or_default())
-        } else if present.is_some_and(|present| generation < present) {
-            Some("signed out everywhere".to_owned())
         } else {
             (expires_at <= now).then(|| "expired".to_owned())
         };
@@ -306,15 +272,8 @@ pub fn page(
     let way = Way::to(conn, wanted);
     let of_api = |conn: &mut Conn| {
         keyset.load_by(way, |piece| {
-            let narrowed = match query.is_live {
-                Some(false) if way == Way::Few => {
-                    let parts = over(query, at).into_iter().map(|part| -> Condition<sessions::table> {
-                        Box::new(among("sessions.id", part.select(sessions::id)))
-                    });
-                    parts.reduce(|one, other| Box::new(one.or(other)))
-                }
-                _ => condition(query, at).map(|condition| way.narrowing(condition)),
-            };
+            let narrowed = conditions(query, at).into_iter().reduce(|one, other| Box::new(one.or(other)));
+            let narrowed = narrowed.map(|condition| way.narrowing(condition));
             let mut ids = sessions::table.filter(piece.condition()).into_boxed();
             if let Some(narrowed) = narrowed {
                 ids = ids.filter(narrowed);
@@ -339,30 +298,25 @@ pub fn page(
     Ok(keyset.merge(one, other, |line| line.place(&keyset.by)))
 }
 
-/// How many there are, and how many are wanted, each part of those counted up to `most`; those that live, all of them.
-pub fn counts(conn: &mut Conn, query: &SessionQuery, most: i64, at: Moment) -> Result<(i64, i64)> {
+/// How many there are, and how many are wanted.
+pub fn counts(conn: &mut Conn, query: &SessionQuery, tally: &Tally, at: Moment) -> Result<Counts> {
     let of_panel = panel_sessions::table.filter(panel_sessions::user_id.is_not_null());
     let all: Vec<Counted> =
         vec![Box::new(sessions::table.select(sessions::id)), Box::new(of_panel.select(panel_sessions::key_digest))];
-    let count = |rows: Rows| -> Counted { Box::new(rows.select(sessions::id).limit(most)) };
-    let (mut wanted, mut less): (Vec<Counted>, Vec<Counted>) = (Vec::new(), Vec::new());
-    match query.is_live {
-        _ if query.kind == Some(Kind::Admin) => {}
-        // Whose user has not been signed out since is told by a look at each user; who has been, by an index.
-        Some(true) => {
-            wanted.push(Box::new(those(query, open(at)).select(sessions::id)));
-            less.push(Box::new(those(query, signed_out(at)).select(sessions::id)));
-        }
-        Some(false) => wanted.extend(over(query, at).into_iter().map(count)),
-        None => {
-            let rows = sessions::table.into_boxed();
-            wanted.push(count(in_any_state(query).into_iter().fold(rows, |rows, one| rows.filter(one))));
-        }
+    let mut wanted: Vec<Counted> = Vec::new();
+    let conditions = conditions(query, at);
+    if conditions.is_empty() && query.kind != Some(Kind::Admin) {
+        return tally.count(conn, "sessions", all, wanted); // what narrows the panel's own narrows the others
+    }
+    if query.kind != Some(Kind::Admin) {
+        wanted.extend(conditions.into_iter().map(|condition| -> Counted {
+            Box::new(sessions::table.into_boxed().filter(condition).select(sessions::id).limit(tally.limit()))
+        }));
     }
     if !matches!(query.kind, Some(Kind::Pair | Kind::Sliding)) {
-        wanted.push(Box::new(panel_matching(query, at).select(panel_sessions::key_digest).limit(most)));
+        wanted.push(Box::new(panel_matching(query, at).select(panel_sessions::key_digest).limit(tally.limit())));
     }
-    Ok(counts_of(all, wanted).without(less).get_result(conn)?)
+    tally.count(conn, "sessions", all, wanted)
 }
 
 /// One session of the panel.
@@ -379,7 +333,7 @@ pub fn of_api(conn: &mut Conn, id: &str, now: Timestamp) -> Result<Option<Sessio
 
 /// Users with a session that is not over, by id, from `after` on; at most `most`.
 pub fn signed_in_users(conn: &mut Conn, after: i64, most: i64, at: Moment) -> Result<Vec<i64>> {
-    let of_api = sessions::table.filter(open(at)).filter(not(stale()));
+    let of_api = sessions::table.filter(open(at));
     let of_api = of_api.filter(sessions::user_id.gt(after)).select(sessions::user_id);
     let mut ids: Vec<i64> = of_api
         .order(sessions::user_id)

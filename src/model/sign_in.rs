@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{sign_ins, users};
-use crate::db::sql::counts_of;
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::session::Device;
@@ -195,7 +195,7 @@ pub enum Sought {
 }
 
 /// Which attempts are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     /// What is searched for.
     pub sought: Option<Sought>,
@@ -248,10 +248,11 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line
 }
 
 /// How many there are, and how many are wanted, counted up to `most`.
-pub fn counts(conn: &mut Conn, query: &Query, most: i64) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &Query, tally: &Tally) -> Result<Counts> {
     let all = sign_ins::table.select(sign_ins::id);
-    let matching = query.rows().select(sign_ins::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let wanted = (*query != Query::default())
+        .then(|| -> Counted { Box::new(query.rows().select(sign_ins::id).limit(tally.limit())) });
+    tally.count(conn, "sign_ins", vec![Box::new(all)], wanted)
 }
 
 /// How many attempts to sign in to this account have failed since then.

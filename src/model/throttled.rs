@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind as Sorted, Page, Place, SortColumn};
 use crate::db::schema::{shared_counts, sign_in_failures, throttle_counts, throttled, users};
-use crate::db::sql::counts_of;
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 use crate::model::change::{self, What};
@@ -333,10 +333,10 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset, now: Timestamp) -> 
 ///
 /// # Errors
 /// The database's.
-pub fn counts(conn: &mut Conn, query: &Query, most: i64, now: Timestamp) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &Query, tally: &Tally, now: Timestamp) -> Result<Counts> {
     let all = throttled::table.select(throttled::id);
-    let matching = query.rows(now).select(throttled::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let matching: Counted = Box::new(query.rows(now).select(throttled::id).limit(tally.limit()));
+    tally.count(conn, "throttled", vec![Box::new(all)], [matching])
 }
 
 /// The row with this id.

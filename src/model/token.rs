@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
-use crate::db::sql::counts_of;
+use crate::db::tally;
 use crate::error::{Error, Result};
 use crate::model::session::{Course, Ended, SessionId};
 use crate::model::signing_key::SigningKey;
@@ -45,6 +45,8 @@ pub struct OutstandingToken {
     pub successor_exp: Option<Timestamp>,
     /// When it was first exchanged.
     pub refreshed_at: Option<Timestamp>,
+    /// Whether it is on the blacklist, or its session ended before it was exchanged: for lists, which ask no other table.
+    pub is_revoked: bool,
 }
 
 impl OutstandingToken {
@@ -170,7 +172,18 @@ pub fn blacklist(conn: &mut Conn, id: i64, why: Ended, by: Option<i64>, now: Tim
             blacklisted_tokens::by_user.eq(by),
         ))
         .execute(conn)?;
+    diesel::update(outstanding_tokens::table.find(id)).set(outstanding_tokens::is_revoked.eq(true)).execute(conn)?;
     Ok(true)
+}
+
+/// Marks those tokens of a user as revoked that were not exchanged yet: their sessions have ended.
+pub fn revoke_user(conn: &mut Conn, user: i64) -> Result<()> {
+    let theirs = outstanding_tokens::table
+        .filter(outstanding_tokens::user_id.eq(user))
+        .filter(outstanding_tokens::refreshed_at.is_null())
+        .filter(diesel::dsl::not(outstanding_tokens::is_revoked));
+    diesel::update(theirs).set(outstanding_tokens::is_revoked.eq(true)).execute(conn)?;
+    Ok(())
 }
 
 /// Puts the tokens of a session that could still be exchanged on the blacklist; returns how many there were.
@@ -256,7 +269,7 @@ pub const SLACK: Duration = Duration::from_secs(3600);
 pub fn count_expired(conn: &mut Conn, before: Timestamp, most: i64) -> Result<i64> {
     let old = outstanding_tokens::table.filter(outstanding_tokens::expires_at.le(before));
     let old = old.select(outstanding_tokens::id).limit(most);
-    Ok(counts_of(Vec::new(), vec![Box::new(old)]).get_result::<(i64, i64)>(conn)?.1)
+    tally::number(conn, Box::new(old))
 }
 
 /// Deletes at most `most` tokens that expired before `before`, with their places on the blacklist, and the sessions that
@@ -315,6 +328,7 @@ pub fn usage(conn: &mut Conn, token: &OutstandingToken, grace: Option<Duration>,
 /// # Errors
 /// The database's.
 pub fn is_overdue(conn: &mut Conn, before: Timestamp) -> Result<bool> {
-    let old = outstanding_tokens::table.filter(outstanding_tokens::expires_at.lt(before));
-    Ok(diesel::select(diesel::dsl::exists(old)).get_result(conn)?)
+    let first: Option<Timestamp> =
+        outstanding_tokens::table.select(diesel::dsl::min(outstanding_tokens::expires_at)).get_result(conn)?;
+    Ok(first.is_some_and(|first| first < before))
 }

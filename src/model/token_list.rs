@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use diesel::dsl::{exists, not};
+use diesel::dsl::not;
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{blacklisted_tokens, outstanding_tokens, sessions, users};
-use crate::db::sql::{self, Condition, Counted, among, counts_of};
+use crate::db::sql::{self, Condition, among};
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
-use crate::model::session_list::{of_signed_out, stale};
 use crate::model::token::OutstandingToken;
 
 /// Sorted by when they were issued.
@@ -58,17 +58,14 @@ pub struct TokenLine {
     /// When it expires.
     pub expires_at: Timestamp,
     refreshed_at: Option<Timestamp>,
-    place: Option<i64>,
+    is_revoked: bool,
     ended_at: Option<Timestamp>,
-    generation: i32,
-    present_generation: Option<i32>,
 }
 
 impl TokenLine {
     /// How the token stands at `now`.
     pub fn state(&self, now: Timestamp) -> TokenState {
-        let is_over = self.present_generation.is_some_and(|present| self.generation < present);
-        if self.place.is_some() || self.ended_at.is_some() || is_over {
+        if self.is_revoked {
             TokenState::Revoked
         } else if self.expires_at <= now {
             TokenState::Expired
@@ -77,6 +74,11 @@ impl TokenLine {
         } else {
             TokenState::Live
         }
+    }
+
+    /// Whether anything can still be had with it at `now`, so that there is something to revoke.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), TokenState::Live | TokenState::Used) && self.ended_at.is_none()
     }
 
     /// Where the token stands in this order.
@@ -117,17 +119,6 @@ fn sought(search: &str) -> Condition<outstanding_tokens::table> {
     Box::new(begins.or(owned.assume_not_null()))
 }
 
-/// Whether a token is revoked, by itself or with its session.
-fn revoked() -> Condition<outstanding_tokens::table> {
-    let listed = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(outstanding_tokens::id));
-    let stale = sessions::generation.nullable().lt(users::generation.nullable());
-    let over = sessions::table
-        .left_join(users::table.on(sessions::user_id.eq(users::id.nullable())))
-        .filter(sessions::id.eq(outstanding_tokens::session_id))
-        .filter(sessions::ended_at.is_not_null().or(stale.assume_not_null()));
-    Box::new(exists(listed.select(blacklisted_tokens::id)).or(exists(over.select(sessions::id))))
-}
-
 /// What narrows the list, but for how they stand.
 fn in_any_state(query: &TokenQuery, now: Timestamp) -> Vec<Condition<outstanding_tokens::table>> {
     let mut all: Vec<Condition<outstanding_tokens::table>> = Vec::new();
@@ -151,44 +142,24 @@ fn in_any_state(query: &TokenQuery, now: Timestamp) -> Vec<Condition<outstanding
     all
 }
 
-/// What narrows the list; nothing if nothing does.
-fn condition(query: &TokenQuery, now: Timestamp) -> Option<Condition<outstanding_tokens::table>> {
-    let mut all = in_any_state(query, now);
-    let in_date = outstanding_tokens::expires_at.gt(now);
-    match query.state {
-        None => {}
-        Some(TokenState::Revoked) => all.push(revoked()),
-        Some(TokenState::Expired) => all.push(Box::new(outstanding_tokens::expires_at.le(now).and(not(revoked())))),
-        Some(TokenState::Used) => {
-            let used = outstanding_tokens::refreshed_at.is_not_null();
-            all.push(Box::new(in_date.and(used).and(not(revoked()))));
-        }
-        Some(TokenState::Live) => {
-            let unused = outstanding_tokens::refreshed_at.is_null();
-            all.push(Box::new(in_date.and(unused).and(not(revoked()))));
-        }
-    }
-    sql::all(all)
-}
-
-/// The revoked among those that are wanted, in parts of which each is found by an index: it is done in one of three ways.
-fn revoked_parts(query: &TokenQuery, now: Timestamp) -> [Rows; 3] {
-    let those = |state: Condition<outstanding_tokens::table>| {
-        let rows = outstanding_tokens::table.into_boxed().filter(state);
-        in_any_state(query, now).into_iter().fold(rows, |rows: Rows, one| rows.filter(one))
+/// Those that are wanted, as conditions of which each is answered by one index (0022); none if nothing narrows the list.
+fn conditions(query: &TokenQuery, now: Timestamp) -> Vec<Condition<outstanding_tokens::table>> {
+    let with = |state: Option<Condition<outstanding_tokens::table>>| {
+        sql::all(in_any_state(query, now).into_iter().chain(state).collect())
     };
-    let of = |sessions: Condition<sessions::table>| {
-        let own = blacklisted_tokens::table.filter(blacklisted_tokens::token_id.eq(outstanding_tokens::id));
-        let theirs = sessions::table.filter(sessions).select(sessions::id);
-        let unlisted = not(exists(own.select(blacklisted_tokens::id)));
-        those(Box::new(unlisted.and(among("outstanding_tokens.session_id", theirs))))
+    let is_used = || outstanding_tokens::refreshed_at.is_not_null().and(not(outstanding_tokens::is_revoked));
+    let is_unused = || outstanding_tokens::refreshed_at.is_null().and(not(outstanding_tokens::is_revoked));
+    let (in_date, over) = (outstanding_tokens::expires_at.gt(now), outstanding_tokens::expires_at.le(now));
+    let states: Vec<Option<Condition<outstanding_tokens::table>>> = match query.state {
+        None => vec![None],
+        Some(TokenState::Live) => vec![Some(Box::new(is_unused().and(in_date)))],
+        Some(TokenState::Used) => vec![Some(Box::new(is_used().and(in_date)))],
+        Some(TokenState::Revoked) => vec![Some(Box::new(outstanding_tokens::is_revoked))],
+        Some(TokenState::Expired) => {
+            vec![Some(Box::new(is_unused().and(over))), Some(Box::new(is_used().and(over)))]
+        }
     };
-    let listed = blacklisted_tokens::table.select(blacklisted_tokens::token_id);
-    [
-        those(Box::new(among("outstanding_tokens.id", listed))),
-        of(Box::new(sessions::ended_at.is_not_null())),
-        of(Box::new(sessions::ended_at.is_null().and(of_signed_out()).and(stale()))),
-    ]
+    states.into_iter().filter_map(with).collect()
 }
 
 /// One page of those that are wanted; `wanted` tells how many they are.
@@ -199,17 +170,15 @@ pub fn page(
     wanted: i64,
     now: Timestamp,
 ) -> Result<Page<TokenLine>> {
-    let way = Way::to(conn, wanted);
+    let way = match query.state {
+        // The order has an index of the revoked alone, and what has expired is swept away: it is few, and at the end.
+        Some(TokenState::Revoked) if keyset.by.column == BY_ISSUED.column => Way::Planned,
+        Some(TokenState::Expired) => Way::to(conn, 0),
+        _ => Way::to(conn, wanted),
+    };
     keyset.load_by(way, |piece| {
-        let narrowed = match query.state {
-            Some(TokenState::Revoked) if way == Way::Few => {
-                let parts = revoked_parts(query, now).into_iter().map(|part| -> Condition<outstanding_tokens::table> {
-                    Box::new(among("outstanding_tokens.id", part.select(outstanding_tokens::id)))
-                });
-                parts.reduce(|one, other| Box::new(one.or(other)))
-            }
-            _ => condition(query, now).map(|condition| way.narrowing(condition)),
-        };
+        let narrowed = conditions(query, now).into_iter().reduce(|one, other| Box::new(one.or(other)));
+        let narrowed = narrowed.map(|condition| way.narrowing(condition));
         let mut ids = outstanding_tokens::table.filter(piece.condition()).into_boxed();
         if let Some(narrowed) = narrowed {
             ids = ids.filter(narrowed);
@@ -227,7 +196,6 @@ fn lines(
     Ok(outstanding_tokens::table
         .inner_join(sessions::table)
         .left_join(users::table.on(outstanding_tokens::user_id.eq(users::id.nullable())))
-        .left_join(blacklisted_tokens::table)
         .into_boxed::<Backend>()
         .filter(among("outstanding_tokens.id", ids.select(outstanding_tokens::id)))
         .order(order)
@@ -241,10 +209,8 @@ fn lines(
             outstanding_tokens::created_at,
             outstanding_tokens::expires_at,
             outstanding_tokens::refreshed_at,
-            blacklisted_tokens::id.nullable(),
+            outstanding_tokens::is_revoked,
             sessions::ended_at,
-            sessions::generation,
-            users::generation.nullable(),
         ))
         .load(conn)?)
 }
@@ -262,21 +228,19 @@ pub fn of_session(conn: &mut Conn, session: &str, most: i64) -> Result<Vec<Token
     lines(conn, first, diesel::dsl::sql("outstanding_tokens.id"))
 }
 
-/// How many there are.
-fn total(conn: &mut Conn) -> Result<i64> {
-    Ok(outstanding_tokens::table.count().get_result(conn)?)
-}
-
 /// How many there are, and how many are wanted, each part of those counted up to `most`.
-pub fn counts(conn: &mut Conn, query: &TokenQuery, most: i64, now: Timestamp) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &TokenQuery, tally: &Tally, now: Timestamp) -> Result<Counts> {
     let all = outstanding_tokens::table.select(outstanding_tokens::id);
-    let count = |rows: Rows| -> Counted { Box::new(rows.select(outstanding_tokens::id).limit(most)) };
-    let wanted = match (query.state, condition(query, now)) {
-        (Some(TokenState::Revoked), _) => revoked_parts(query, now).into_iter().map(count).collect(),
-        (_, Some(condition)) => vec![count(outstanding_tokens::table.into_boxed().filter(condition))],
-        (_, None) => return total(conn).map(|total| (total, total)),
-    };
-    Ok(counts_of(vec![Box::new(all)], wanted).get_result(conn)?)
+    let wanted = conditions(query, now).into_iter().map(|condition| -> Counted {
+        Box::new(
+            outstanding_tokens::table
+                .into_boxed()
+                .filter(condition)
+                .select(outstanding_tokens::id)
+                .limit(tally.limit()),
+        )
+    });
+    tally.count(conn, "outstanding_tokens", vec![Box::new(all)], wanted)
 }
 
 /// The id of the token that was exchanged for this one.

@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
 use crate::db::schema::{panel_sessions, roles, sessions, user_roles, users};
-use crate::db::search::search;
-use crate::db::sql::{self, Condition, among, counts_of};
+use crate::db::search::{Found, search};
+use crate::db::sql::{self, Condition, among};
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::way::Way;
 use crate::db::{Backend, Conn};
 use crate::error::Result;
@@ -43,7 +44,7 @@ pub struct UserLine {
 }
 
 /// Which users are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserQuery {
     /// Each of these words is in the username, e-mail, first or last name, or is the id.
     pub words: Vec<String>,
@@ -57,6 +58,24 @@ pub struct UserQuery {
     pub is_service: Option<bool>,
     /// Last signed in then.
     pub signed_in: Option<SignedIn>,
+}
+
+impl UserQuery {
+    /// How those are found that are counted.
+    fn found(&self, tally: &Tally) -> Found {
+        let is_by_words = *self == Self { words: self.words.clone(), ..Self::default() };
+        if is_by_words { Found::UpTo(tally.limit()) } else { Found::ByIndex }
+    }
+
+    /// Whether no index alone tells who is wanted.
+    fn is_costly(&self) -> bool {
+        let by_index =
+            [self.state.is_some(), self.rank.is_some(), self.is_service == Some(true), self.signed_in.is_some()];
+        let by_index = by_index.into_iter().filter(|is_set| *is_set).count();
+        let by_role = usize::from(matches!(self.role, Some(HeldRole::Role(_))));
+        let by_a_look = self.role == Some(HeldRole::None) || self.is_service == Some(false);
+        !self.words.is_empty() || by_a_look || by_index + by_role > 1
+    }
 }
 
 /// A state that users are filtered by.
@@ -121,9 +140,9 @@ impl UserLine {
 }
 
 /// What narrows the list; nothing if nothing does. `matching` tells how many rows that lets through, where that is known.
-fn condition(conn: &Conn, query: &UserQuery, matching: Option<i64>) -> Option<Condition<users::table>> {
+fn condition(conn: &Conn, query: &UserQuery, found: Found) -> Option<Condition<users::table>> {
     let mut all: Vec<Condition<users::table>> = Vec::new();
-    if let Some(words) = search(conn, "users", &query.words, true, matching) {
+    if let Some(words) = search(conn, "users", &query.words, true, found) {
         all.push(Box::new(words));
     }
     match &query.state {
@@ -154,7 +173,7 @@ fn condition(conn: &Conn, query: &UserQuery, matching: Option<i64>) -> Option<Co
     }
     let held = user_roles::table.filter(user_roles::user_id.eq(users::id));
     match query.role {
-        Some(HeldRole::Role(role)) if matching.is_none_or(|matching| Way::to(conn, matching) == Way::Few) => {
+        Some(HeldRole::Role(role)) if found != Found::ByLook => {
             let holders = user_roles::table.filter(user_roles::role_id.eq(role)).select(user_roles::user_id);
             all.push(Box::new(among("users.id", holders)));
         }
@@ -172,7 +191,7 @@ type Columns =
 pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset, matching: i64, at: Moment) -> Result<Page<UserLine>> {
     keyset.load_by(Way::to(conn, matching), |piece| {
         let mut ids = users::table.filter(piece.condition()).into_boxed::<Backend>();
-        if let Some(condition) = condition(conn, query, Some(matching)) {
+        if let Some(condition) = condition(conn, query, Found::of(piece.way, &keyset.by)) {
             ids = ids.filter(piece.way.narrowing(condition));
         }
         let ids = ids.order(piece.order()).limit(piece.limit).select(users::id);
@@ -238,13 +257,13 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
     Ok(users::table.count().get_result(conn)?)
 }
 
-/// How many are wanted, counted up to `most`; all there are comes first.
-pub fn counts(conn: &mut Conn, query: &UserQuery, most: i64) -> Result<(i64, i64)> {
-    let Some(condition) = condition(conn, query, None) else {
-        return total(conn).map(|total| (total, total));
-    };
-    let matching = users::table.filter(condition).limit(most).select(users::id);
-    Ok(counts_of(vec![Box::new(users::table.select(users::id))], vec![Box::new(matching)]).get_result(conn)?)
+/// How many there are, and how many are wanted.
+pub fn counts(conn: &mut Conn, query: &UserQuery, tally: &Tally) -> Result<Counts> {
+    let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
+    let wanted = condition(conn, query, query.found(&tally)).map(|condition| -> Counted {
+        Box::new(users::table.filter(condition).limit(tally.limit()).select(users::id))
+    });
+    tally.count(conn, "users", vec![Box::new(users::table.select(users::id))], wanted)
 }
 
 /// The names of some users, by id.

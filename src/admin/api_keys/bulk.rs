@@ -11,6 +11,7 @@ use crate::admin::when::ago;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::api_key_list::{self, KeyLine};
 
@@ -36,7 +37,7 @@ pub fn matching(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Resu
     let load = move |conn: &mut Conn, keyset: &Keyset| {
         Ok(api_key_list::page(conn, &wanted, keyset)?.rows.into_iter().map(|line| Value::Number(line.key.id)).collect())
     };
-    let count = move |conn: &mut Conn| Ok(api_key_list::counts(conn, &counted, i64::MAX)?.1);
+    let count = move |conn: &mut Conn| Ok(api_key_list::counts(conn, &counted, &Tally::exact())?.matching);
     Ok(Matching::new(&asked, api_key_list::BY_CREATED, count, load))
 }
 

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{ApiKeys, Staff, View};
@@ -20,6 +20,7 @@ use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::api_key_list::{self, KeyLine, KeyQuery};
 use crate::rest::payload::pairs;
@@ -142,12 +143,12 @@ pub fn query(asked: &Asked, now: Timestamp) -> KeyQuery {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("API keys sort by no column")) };
     let query = query(asked, now.at);
     let page = api_key_list::page(conn, &query, &keyset)?;
-    let (total, matching) = api_key_list::counts(conn, &query, COUNTED.saturating_add(1))?;
-    let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
+    let counts = api_key_list::counts(conn, &query, tally)?;
+    let found = Found::of(&page, counts, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
 
@@ -159,8 +160,9 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let now = staff.now();
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
-        let loaded = load(conn, &asked, now)?;
+        let loaded = load(conn, &tally, &asked, now)?;
         Ok((asked, loaded))
     };
     let (asked, (found, rows)) = site.db.read(read).await?;

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{AuditLog, Staff, View};
@@ -19,6 +19,7 @@ use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::audit::By;
 use crate::model::audit::list::{self, Line, Query, Who};
@@ -174,7 +175,7 @@ fn filters(conn: &mut Conn, asked: &[(String, String)]) -> Result<Vec<Filter>> {
         who.push((asked_for, name));
     }
     Ok(vec![
-        Filter { name: "who", label: "Who", any: "Anybody", choices: who },
+        Filter { name: "who", label: "Who", any: "Anybody", choices: who, sorts: |_| None },
         Filter::of("action", "What", &words::ACTIONS),
         Filter::of("kind", "On what", &words::KINDS),
         Filter::of("result", "Result", &words::RESULTS),
@@ -209,6 +210,7 @@ pub fn query(asked: &Asked, now: Now) -> Query {
 
 fn load(
     conn: &mut Conn,
+    tally: &Tally,
     asked: &[(String, String)],
     usual_rows: Option<usize>,
     sees: Sees,
@@ -218,8 +220,8 @@ fn load(
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("the audit log sorts by no column")) };
     let query = query(&asked, now);
     let page = list::page(conn, &query, &keyset)?;
-    let (total, matching) = list::counts(conn, &query, COUNTED.saturating_add(1))?;
-    let found = Found::of(&page, total, matching, Line::place);
+    let counts = list::counts(conn, &query, tally)?;
+    let found = Found::of(&page, counts, Line::place);
     let rows = rows(conn, page.rows, sees, now)?;
     Ok((asked, found, rows))
 }
@@ -232,7 +234,8 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let (asked, usual_rows) = (pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let (sees, now) = (Sees::of(&staff), staff.now());
-    let (asked, found, rows) = site.db.read(move |conn| load(conn, &asked, usual_rows, sees, now)).await?;
+    let tally = changelist::tally(&site);
+    let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, sees, now)).await?;
     let page = Page {
         frame: staff.frame(&[("Audit log", "")]),
         list: asked.view(&found, &[]).when_empty("Whatever the staff and the command line change appears here.", None),

@@ -18,6 +18,8 @@ pub struct Asked {
     pub(super) q: String,
     /// For each filter, the value chosen, or nothing.
     pub(super) chosen: Vec<String>,
+    /// The column that sorts unless another is chosen.
+    default: &'static str,
     column: &'static Column,
     sort: Sort,
     descending: bool,
@@ -41,23 +43,28 @@ impl Asked {
             let value = given(filter.name);
             if filter.choices.iter().any(|(choice, _)| choice == value) { value.to_owned() } else { String::new() }
         };
+        let chosen: Vec<String> = filters.iter().map(known).collect();
+        let narrowed = filters.iter().zip(&chosen).filter(|(_, value)| !value.is_empty());
+        let leading = narrowed.filter_map(|(filter, value)| (filter.sorts)(value)).next();
+        let default = leading.unwrap_or(list.default);
         let sort = given("sort");
         let (name, reversed) = sort.strip_prefix('-').map_or((sort, false), |name| (name, true));
         let wanted = sorting(list, name).map(|(column, sort)| (column, sort, reversed));
-        let usual = sorting(list, list.default).map(|(column, sort)| (column, sort, sort.descending_first));
+        let usual = sorting(list, default).map(|(column, sort)| (column, sort, sort.descending_first));
         let (column, sort, descending) = wanted.or(usual).unwrap_or((&NO_COLUMN, NO_SORT, false));
 
         let size = |text: &str| text.parse().ok().filter(|size| SIZES.contains(size));
-        let [default, ..] = SIZES;
-        let usual_rows = usual_rows.filter(|size| SIZES.contains(size)).unwrap_or(default);
+        let [usual_size, ..] = SIZES;
+        let usual_rows = usual_rows.filter(|size| SIZES.contains(size)).unwrap_or(usual_size);
         let rows = size(given("rows")).unwrap_or(usual_rows);
         let cursor = |name| sort.by.and_then(|by| Cursor::decode(given(name), &by));
         let (after, before) = (cursor("after"), cursor("before"));
         Self {
             list,
             q: if list.search.is_some() { q } else { String::new() },
-            chosen: filters.iter().map(known).collect(),
+            chosen,
             filters,
+            default,
             column,
             sort,
             descending,
@@ -178,7 +185,7 @@ impl Asked {
     }
 
     pub(super) fn sort_parameter(&self, column: &Column, sort: &Sort, descending: bool) -> String {
-        if column.name == self.list.default && descending == sort.descending_first {
+        if column.name == self.default && descending == sort.descending_first {
             return String::new();
         }
         format!("{}{}", if descending { "-" } else { "" }, column.name)

@@ -12,9 +12,17 @@ pub use asked::Asked;
 pub use view::View;
 
 use crate::db::keyset::SortColumn;
+use crate::db::tally::Tally;
+use crate::site::Site;
 
-/// The most rows that a filtered list counts; what is more is "more than 50,000".
-pub const COUNTED: i64 = 50_000;
+/// The most rows that a filtered list counts; what is more is "more than 10,000": to count on would take longer than the page.
+pub const COUNTED: i64 = 10_000;
+
+/// How the lists of this server are counted.
+pub fn tally(site: &Site) -> Tally {
+    Tally::up_to(COUNTED, &site.totals, site.clock.now())
+}
+
 /// The sizes of a page; the first is the default.
 pub const SIZES: [usize; 3] = [50, 100, 200];
 /// The cookie that remembers the size chosen last.
@@ -76,13 +84,20 @@ pub struct Filter {
     pub any: &'static str,
     /// The values in the URL, and what they are called.
     pub choices: Vec<(String, String)>,
+    /// The column that sorts a list narrowed to a choice of it, unless another is chosen; the list's own if none.
+    pub sorts: fn(&str) -> Option<&'static str>,
 }
 
 impl Filter {
     /// A filter whose choices never change.
     pub fn of(name: &'static str, label: &'static str, choices: &[(&str, &str)]) -> Self {
         let owned = |(value, label): &(&str, &str)| ((*value).to_owned(), (*label).to_owned());
-        Self { name, label, any: "Any", choices: choices.iter().map(owned).collect() }
+        Self { name, label, any: "Any", choices: choices.iter().map(owned).collect(), sorts: |_| None }
+    }
+
+    /// The same, of a list that is sorted by this column once it is narrowed to a choice.
+    pub fn sorted_by(self, column: fn(&str) -> Option<&'static str>) -> Self {
+        Self { sorts: column, ..self }
     }
 
     /// A choice of it in words: "Status: Active".
@@ -113,6 +128,7 @@ mod tests {
     use super::view::Found;
     use super::*;
     use crate::db::keyset::{Kind, Place, Value};
+    use crate::db::tally::Counts;
 
     const NAME: SortColumn = SortColumn::new("t.name", Kind::Text, "t.id");
     const SEEN: SortColumn = SortColumn::new("t.seen", Kind::Number, "t.id").nullable();
@@ -156,14 +172,27 @@ mod tests {
             has_after: after,
             first: edge(1),
             last: edge(50),
-            total: 1234,
-            matching: 1234,
+            counts: Counts { total: 1234, matching: 1234, is_more: false },
         }
     }
 
     fn parameter(link: &str, name: &str) -> Option<String> {
         let query = link.split_once('?')?.1;
         form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    #[test]
+    fn a_filter_may_sort_until_a_column_is_chosen() {
+        let filters = || vec![Filter::of("state", "State", &[("on", "On")]).sorted_by(|_| Some("name"))];
+        let ask = |query: &str| {
+            let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            Asked::new(&THINGS, &pairs, None, filters())
+        };
+        assert_eq!(ask("").sort_name(), THINGS.default);
+        assert_eq!(ask("state=on").sort_name(), "name");
+        let chosen = ask("state=on&sort=-seen");
+        assert_eq!(chosen.sort_name(), "seen");
+        assert_eq!(parameter(&chosen.link(&[("q", "a")]), "sort").as_deref(), Some("-seen"));
     }
 
     #[test]
@@ -219,12 +248,12 @@ mod tests {
 
     #[test]
     fn a_short_list_has_no_pager_and_says_how_many_there_are() {
-        let few = Found { shown: 1, total: 1, matching: 1, ..found(false, false) };
+        let few = Found { shown: 1, counts: Counts { total: 1, matching: 1, is_more: false }, ..found(false, false) };
         let view = ask("").view(&few, &[]);
         assert!(view.pager.is_none());
         assert_eq!(view.count, ("1".to_owned(), " thing".to_owned()));
-        let many = Found { matching: COUNTED + 1, total: 100_001, ..found(false, true) };
+        let many = Found { counts: Counts { total: 100_001, matching: COUNTED, is_more: true }, ..found(false, true) };
         let view = ask("state=on").view(&many, &[]);
-        assert_eq!(view.count, ("more than 50,000".to_owned(), " of 100,001 things match".to_owned()));
+        assert_eq!(view.count, ("more than 10,000".to_owned(), " of 100,001 things match".to_owned()));
     }
 }

@@ -1,9 +1,10 @@
 //! What the templates `parts/toolbar`, `bulk`, `head`, `pager` and `empty` draw of a list.
 
+use super::SIZES;
 use super::asked::Asked;
-use super::{COUNTED, SIZES};
 use crate::admin::when::{count_words, thousands};
 use crate::db::keyset::{Page, Place};
+use crate::db::tally::Counts;
 
 /// Filters that are in view; the rest is under *More filters*.
 const IN_VIEW: usize = 3;
@@ -21,23 +22,20 @@ pub struct Found {
     pub first: Option<Place>,
     /// Where its last row stands.
     pub last: Option<Place>,
-    /// How many rows there are without search and filters.
-    pub total: i64,
-    /// How many rows search and filters let through, counted up to [`COUNTED`] and one.
-    pub matching: i64,
+    /// How many rows there are.
+    pub counts: Counts,
 }
 
 impl Found {
     /// What a page by key found; `place` tells where a row stands.
-    pub fn of<R>(page: &Page<R>, total: i64, matching: i64, place: impl Fn(&R) -> Place) -> Self {
+    pub fn of<R>(page: &Page<R>, counts: Counts, place: impl Fn(&R) -> Place) -> Self {
         Self {
             shown: page.rows.len(),
             has_before: page.has_before,
             has_after: page.has_after,
             first: page.rows.first().map(&place),
             last: page.rows.last().map(&place),
-            total,
-            matching,
+            counts,
         }
     }
 
@@ -50,8 +48,7 @@ impl Found {
             has_after: false,
             first: None,
             last: None,
-            total: count(total),
-            matching: count(shown),
+            counts: Counts { total: count(total), matching: count(shown), is_more: false },
         }
     }
 }
@@ -264,21 +261,22 @@ fn counts(asked: &Asked, found: &Found) -> (String, String) {
     let (one, many) = asked.list.nouns;
     let noun = |count: i64| if count == 1 { one } else { many };
     if !asked.is_narrowed() {
-        return (thousands(found.total), format!(" {}", noun(found.total)));
+        return (thousands(found.counts.total), format!(" {}", noun(found.counts.total)));
     }
-    let verb = if found.matching == 1 { "matches" } else { "match" };
-    (matching_words(found.matching), format!(" of {} {verb}", count_words(found.total, one, many)))
+    let verb = if found.counts.matching == 1 { "matches" } else { "match" };
+    (matching_words(found.counts), format!(" of {} {verb}", count_words(found.counts.total, one, many)))
 }
 
-fn matching_words(matching: i64) -> String {
-    if matching > COUNTED { format!("more than {}", thousands(COUNTED)) } else { thousands(matching) }
+fn matching_words(counts: Counts) -> String {
+    let matching = thousands(counts.matching);
+    if counts.is_more { format!("more than {matching}") } else { matching }
 }
 
 /// What stands for all rows that match.
 fn all_matching(asked: &Asked, found: &Found) -> Option<(String, String)> {
     let shown = i64::try_from(found.shown).unwrap_or(i64::MAX);
-    let words = format!("All {} matching", matching_words(found.matching));
-    (found.matching > shown).then(|| (asked.narrowed_by(), words))
+    let words = format!("All {} matching", matching_words(found.counts));
+    (found.counts.matching > shown).then(|| (asked.narrowed_by(), words))
 }
 
 fn headings(asked: &Asked) -> Vec<Heading> {
@@ -319,7 +317,7 @@ fn pager(asked: &Asked, found: &Found) -> Option<Pager> {
     }
     .max(1);
     let end = start.saturating_add(shown).saturating_sub(1);
-    let of = if asked.is_narrowed() { matching_words(found.matching) } else { thousands(found.total) };
+    let of = if asked.is_narrowed() { matching_words(found.counts) } else { thousands(found.counts.total) };
     let towards = |name: &str, there: bool, place: Option<&Place>, ordinal| {
         let cursor = asked.cursor_at(place, ordinal).filter(|_| there);
         cursor.map_or_else(String::new, |cursor| asked.link(&[(name, &cursor)]))

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::content::{MADE, bulk, since, words};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
@@ -13,6 +13,7 @@ use crate::admin::staff::{Articles, Staff, View};
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::content::{self, Article, ContentQuery};
 
@@ -104,12 +105,12 @@ pub fn query(asked: &Asked, now: Now) -> ContentQuery {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("articles sort by no column")) };
     let query = query(asked, now);
-    let (total, matching) = content::count_articles(conn, &query, COUNTED.saturating_add(1))?;
-    let page = content::articles(conn, &query, &keyset, matching)?;
-    let found = Found::of(&page, total, matching, |one| one.place(&keyset.by));
+    let counts = content::count_articles(conn, &query, tally)?;
+    let page = content::articles(conn, &query, &keyset, counts.matching)?;
+    let found = Found::of(&page, counts, |one| one.place(&keyset.by));
     let row = |one: Article| Row {
         id: one.id,
         title: one.title,
@@ -128,8 +129,9 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let now = staff.now();
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
-        let loaded = load(conn, &asked, now)?;
+        let loaded = load(conn, &tally, &asked, now)?;
         Ok((asked, loaded))
     };
     let (asked, (found, rows)) = site.db.read(read).await?;

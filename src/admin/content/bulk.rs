@@ -10,6 +10,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
+use crate::db::tally::Tally;
 use crate::error::Result;
 use crate::model::audit::{Change, Object};
 use crate::model::content::{self, TaskFields};
@@ -56,7 +57,7 @@ pub fn articles(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Resu
     let load = move |conn: &mut Conn, keyset: &Keyset| {
         Ok(content::articles(conn, &wanted, keyset, MANY)?.rows.into_iter().map(|one| Value::Number(one.id)).collect())
     };
-    let count = move |conn: &mut Conn| Ok(content::count_articles(conn, &counted, i64::MAX)?.1);
+    let count = move |conn: &mut Conn| Ok(content::count_articles(conn, &counted, &Tally::exact())?.matching);
     Ok(Matching::new(&asked, content::ARTICLES_BY_CREATED, count, load))
 }
 
@@ -70,7 +71,7 @@ pub fn tasks(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<
     let load = move |conn: &mut Conn, keyset: &Keyset| {
         Ok(content::tasks(conn, &wanted, keyset, MANY)?.rows.into_iter().map(|one| Value::Number(one.id)).collect())
     };
-    let count = move |conn: &mut Conn| Ok(content::count_tasks(conn, &counted, i64::MAX)?.1);
+    let count = move |conn: &mut Conn| Ok(content::count_tasks(conn, &counted, &Tally::exact())?.matching);
     Ok(Matching::new(&asked, content::TASKS_BY_CREATED, count, load))
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use chrono::Days;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::content::{bulk, words};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
@@ -15,6 +15,7 @@ use crate::admin::users::Badge;
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::content::{self, ContentQuery, Task};
 
@@ -119,12 +120,12 @@ pub fn query(asked: &Asked, now: Now) -> ContentQuery {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("tasks sort by no column")) };
     let query = query(asked, now);
-    let (total, matching) = content::count_tasks(conn, &query, COUNTED.saturating_add(1))?;
-    let page = content::tasks(conn, &query, &keyset, matching)?;
-    let found = Found::of(&page, total, matching, |one| one.place(&keyset.by));
+    let counts = content::count_tasks(conn, &query, tally)?;
+    let page = content::tasks(conn, &query, &keyset, counts.matching)?;
+    let found = Found::of(&page, counts, |one| one.place(&keyset.by));
     let row = |one: Task| Row {
         id: one.id,
         title: one.title,
@@ -144,8 +145,9 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let now = staff.now();
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
-        let loaded = load(conn, &asked, now)?;
+        let loaded = load(conn, &tally, &asked, now)?;
         Ok((asked, loaded))
     };
     let (asked, (found, rows)) = site.db.read(read).await?;

@@ -10,6 +10,7 @@ use crate::admin::staff::Staff;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::letters::Addressed;
 use crate::model::outbox_list;
@@ -36,7 +37,7 @@ pub fn matching(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Resu
     let load = move |conn: &mut Conn, keyset: &Keyset| {
         Ok(outbox_list::page(conn, &wanted, keyset)?.rows.into_iter().map(|line| Value::Number(line.id)).collect())
     };
-    let count = move |conn: &mut Conn| Ok(outbox_list::counts(conn, &counted, i64::MAX)?.1);
+    let count = move |conn: &mut Conn| Ok(outbox_list::counts(conn, &counted, &Tally::exact())?.matching);
     Ok(Matching::new(&asked, outbox_list::BY_TIME, count, load))
 }
 

@@ -12,7 +12,7 @@ use askama::Template;
 
 use crate::admin::audit::{since, when};
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Mail, Staff, View};
@@ -20,6 +20,7 @@ use crate::admin::users::Badge;
 use crate::admin::when::{Now, When, thousands};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::outbox::Kind;
 use crate::model::outbox_list::{self, Line, Query, State};
@@ -149,12 +150,12 @@ pub fn query(asked: &Asked, now: Now) -> Query {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("letters sort by no column")) };
     let query = query(asked, now);
     let page = outbox_list::page(conn, &query, &keyset)?;
-    let (total, matching) = outbox_list::counts(conn, &query, COUNTED.saturating_add(1))?;
-    let found = Found::of(&page, total, matching, Line::place);
+    let counts = outbox_list::counts(conn, &query, tally)?;
+    let found = Found::of(&page, counts, Line::place);
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
 
@@ -166,8 +167,9 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let pairs = pairs(request.query_string().as_bytes());
     let (asked, now) = (asked(&pairs, staff.visit().usual_rows()), staff.now());
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
-        let loaded = load(conn, &asked, now)?;
+        let loaded = load(conn, &tally, &asked, now)?;
         Ok((asked, loaded))
     };
     let (asked, (found, rows)) = site.db.read(read).await?;

@@ -119,7 +119,7 @@ fn asked(pairs: &[(String, String)]) -> Asked {
         (one.to_string(), format!("{}: {}", area_label(one.area()), verb_label(one.verb()).to_lowercase()))
     };
     let choices: Vec<(String, String)> = Permission::all().map(choice).collect();
-    let filter = |name, label| Filter { name, label, any: "Any", choices: choices.clone() };
+    let filter = |name, label| Filter { name, label, any: "Any", choices: choices.clone(), sorts: |_| None };
     Asked::new(&ROLES, pairs, None, vec![filter("has", "Has"), filter("lacks", "Lacks")])
 }
 

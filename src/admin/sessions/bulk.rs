@@ -11,6 +11,7 @@ use crate::admin::staff::Staff;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Place, Value};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::session_list::{self, PANEL, SessionLine};
 
@@ -42,7 +43,7 @@ pub fn matching(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Resu
         let page = session_list::page(conn, &wanted, &Keyset { from, ..keyset.clone() }, MANY, at)?;
         Ok(page.rows.into_iter().map(|line| Value::Text(name_of(&line))).collect())
     };
-    let count = move |conn: &mut Conn| Ok(session_list::counts(conn, &counted, i64::MAX, at)?.1);
+    let count = move |conn: &mut Conn| Ok(session_list::counts(conn, &counted, &Tally::exact(), at)?.matching);
     Ok(Matching::new(&asked, session_list::BY_STARTED, count, load))
 }
 

@@ -12,6 +12,7 @@ use crate::admin::users::sessions::{end_all, end_others};
 use crate::admin::visit::Flash;
 use crate::admin::when::{count_words, thousands};
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::audit::{Change, Object};
 use crate::model::session_list::{self, SessionQuery};
@@ -22,8 +23,6 @@ const PATH: &str = "/admin/sessions/sign-out-all/";
 const WORD: &str = "all users";
 /// Users of one transaction, so that nobody else waits for long.
 const BATCH: i64 = 500;
-/// More than a count of sessions tells.
-const COUNTED: i64 = 1_000_000;
 
 fn superuser(staff: &Staff<Revoke<Sessions>>) -> Result<(), PageError> {
     if staff.state().superuser {
@@ -35,7 +34,8 @@ fn superuser(staff: &Staff<Revoke<Sessions>>) -> Result<(), PageError> {
 async fn asked(site: &Site) -> Result<Confirmation, PageError> {
     let at = moment(site);
     let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
-    let sessions = site.db.read(move |conn| Ok(session_list::counts(conn, &live, COUNTED, at)?.1)).await?;
+    let sessions =
+        site.db.read(move |conn| Ok(session_list::counts(conn, &live, &Tally::exact(), at)?.matching)).await?;
     Ok(Confirmation {
         heading: "Sign out all users?".to_owned(),
         words:
@@ -90,7 +90,7 @@ pub async fn sign_out(
             if is_first {
                 let object = Object { kind: "session", ..Object::default() };
                 let live = SessionQuery { is_live: Some(true), ..SessionQuery::default() };
-                let count = session_list::counts(conn, &live, COUNTED, at)?.1.saturating_sub(1);
+                let count = session_list::counts(conn, &live, &Tally::exact(), at)?.matching.saturating_sub(1);
                 audit.on(object).with([Change::fact("sessions_ended", count)]).append(conn)?;
             }
             let ids = session_list::signed_in_users(conn, after, BATCH, at)?;

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::inspector::why_words;
 use crate::admin::layout::{Frame, html};
@@ -19,6 +19,7 @@ use crate::admin::users::Badge;
 use crate::admin::when::{Now, When, ago};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::session_list::{self, Kind, Moment, PANEL, SessionLine, SessionQuery};
@@ -179,12 +180,12 @@ pub fn query(asked: &Asked, now: Now) -> SessionQuery {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, at: Moment, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, at: Moment, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("sessions sort by no column")) };
     let query = query(asked, now);
-    let (total, matching) = session_list::counts(conn, &query, COUNTED.saturating_add(1), at)?;
-    let page = session_list::page(conn, &query, &keyset, matching, at)?;
-    let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
+    let counts = session_list::counts(conn, &query, tally, at)?;
+    let page = session_list::page(conn, &query, &keyset, counts.matching, at)?;
+    let found = Found::of(&page, counts, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
 
@@ -196,8 +197,9 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let asked = asked(&pairs(request.query_string().as_bytes()), staff.visit().usual_rows());
     let (at, now) = (moment(&site), staff.now());
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
-        let loaded = load(conn, &asked, at, now)?;
+        let loaded = load(conn, &tally, &asked, at, now)?;
         Ok((asked, loaded))
     };
     let (asked, (found, rows)) = site.db.read(read).await?;

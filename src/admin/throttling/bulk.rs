@@ -10,6 +10,7 @@ use crate::admin::throttling::{asked, query, scope_words};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::throttled;
 
@@ -36,7 +37,7 @@ pub fn matching(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Resu
     let load = move |conn: &mut Conn, keyset: &Keyset| {
         Ok(throttled::page(conn, &wanted, keyset, now)?.rows.into_iter().map(|line| Value::Number(line.id)).collect())
     };
-    let count = move |conn: &mut Conn| Ok(throttled::counts(conn, &counted, i64::MAX, now)?.1);
+    let count = move |conn: &mut Conn| Ok(throttled::counts(conn, &counted, &Tally::exact(), now)?.matching);
     Ok(Matching::new(&asked, throttled::BY_TIME, count, load))
 }
 

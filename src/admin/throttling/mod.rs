@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::dashboard::charts::{self, Bar, short};
 use crate::admin::dashboard::figures::{Figures, Period};
 use crate::admin::error::PageError;
@@ -23,6 +23,7 @@ use crate::admin::when::{Now, When, distance, thousands};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::metrics::Count;
 use crate::model::throttled::{self, Kind, Line, Query, State};
@@ -285,12 +286,12 @@ pub fn query(asked: &Asked) -> Query {
     }
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("what is held back sorts by no column")) };
     let query = query(asked);
     let page = throttled::page(conn, &query, &keyset, now.at)?;
-    let (total, matching) = throttled::counts(conn, &query, COUNTED.saturating_add(1), now.at)?;
-    let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
+    let counts = throttled::counts(conn, &query, tally, now.at)?;
+    let found = Found::of(&page, counts, |line| line.place(&keyset.by));
     Ok((found, rows(conn, page.rows, now)?))
 }
 
@@ -303,8 +304,9 @@ pub async fn index(
     let pairs = pairs(request.query_string().as_bytes());
     let scopes = own_scopes(&site.settings.throttle);
     let (asked, now) = (asked(&pairs, staff.visit().usual_rows(), &scopes), staff.now());
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
-        let (found, rows) = load(conn, &asked, now)?;
+        let (found, rows) = load(conn, &tally, &asked, now)?;
         // Who looks for somebody is not asking how much there was.
         let figures = (!asked.is_narrowed()).then(|| Figures::read(conn, Period::Day, &[], now.at)).transpose()?;
         Ok((asked, found, rows, figures))

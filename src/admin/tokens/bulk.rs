@@ -12,6 +12,7 @@ use crate::admin::users::Actor;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::audit::Object;
 use crate::model::blacklist;
@@ -56,7 +57,7 @@ pub fn outstanding(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> R
             .map(|one| Value::Number(one.id))
             .collect())
     };
-    let count = move |conn: &mut Conn| Ok(token_list::counts(conn, &counted, i64::MAX, now)?.1);
+    let count = move |conn: &mut Conn| Ok(token_list::counts(conn, &counted, &Tally::exact(), now)?.matching);
     Ok(Matching::new(&asked, token_list::BY_ISSUED, count, load))
 }
 
@@ -71,7 +72,7 @@ pub fn blacklisted(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> R
     let load = move |conn: &mut Conn, keyset: &Keyset| {
         Ok(blacklist::page(conn, &wanted, keyset)?.rows.into_iter().map(|one| Value::Number(one.id)).collect())
     };
-    let count = move |conn: &mut Conn| Ok(blacklist::counts(conn, &counted, i64::MAX)?.1);
+    let count = move |conn: &mut Conn| Ok(blacklist::counts(conn, &counted, &Tally::exact())?.matching);
     Ok(Matching::new(&asked, blacklist::BY_REVOKED, count, load))
 }
 

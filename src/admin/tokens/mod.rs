@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html, segment};
 use crate::admin::staff::{Staff, Tokens, View};
@@ -20,6 +20,7 @@ use crate::admin::users::Badge;
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::token_list::{self, TokenLine, TokenQuery, TokenState};
 use crate::rest::payload::pairs;
@@ -163,8 +164,8 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, kids: &[Stri
     let within: Vec<(&str, &str)> = WITHIN.iter().map(|(value, label, _)| (*value, *label)).collect();
     let kids: Vec<(&str, &str)> = kids.iter().map(|kid| (kid.as_str(), kid.as_str())).collect();
     let filters = [
-        Filter::of("state", "State", &states),
-        Filter::of("expires", "Expires", &within),
+        Filter::of("state", "State", &states).sorted_by(|state| (state == "expired").then_some("expires")),
+        Filter::of("expires", "Expires", &within).sorted_by(|_| Some("expires")),
         Filter::of("kid", "Key id", &kids),
     ];
     let filters = Filter::named("user", "User", pairs).into_iter().chain(filters).collect();
@@ -190,12 +191,12 @@ pub fn kids(site: &Site) -> Vec<String> {
     site.signer.ring().keys().filter_map(|key| key.kid().map(str::to_owned)).collect()
 }
 
-fn load(conn: &mut Conn, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
+fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Found, Vec<Row>)> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("tokens sort by no column")) };
     let query = query(asked);
-    let (total, matching) = token_list::counts(conn, &query, COUNTED.saturating_add(1), now.at)?;
-    let page = token_list::page(conn, &query, &keyset, matching, now.at)?;
-    let found = Found::of(&page, total, matching, |line| line.place(&keyset.by));
+    let counts = token_list::counts(conn, &query, tally, now.at)?;
+    let page = token_list::page(conn, &query, &keyset, counts.matching, now.at)?;
+    let found = Found::of(&page, counts, |line| line.place(&keyset.by));
     Ok((found, page.rows.into_iter().map(|line| Row::new(line, now)).collect()))
 }
 
@@ -208,10 +209,11 @@ pub async fn index(
     let pairs = pairs(request.query_string().as_bytes());
     let asked = asked(&pairs, staff.visit().usual_rows(), &kids(&site));
     let now = staff.now();
+    let tally = changelist::tally(&site);
     let (asked, (found, rows)) = site
         .db
         .read(move |conn| {
-            let loaded = load(conn, &asked, now)?;
+            let loaded = load(conn, &tally, &asked, now)?;
             Ok((asked, loaded))
         })
         .await?;

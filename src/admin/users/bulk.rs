@@ -13,6 +13,7 @@ use crate::admin::users::{Actor, Target, asked, query, roles_moved};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::audit::{Change, Object};
 use crate::model::outbox::{self, Kind};
@@ -77,7 +78,7 @@ pub fn matching(conn: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> R
             .map(|user| Value::Number(user.id))
             .collect())
     };
-    let count = move |conn: &mut Conn| Ok(user_list::counts(conn, &counted, i64::MAX)?.1);
+    let count = move |conn: &mut Conn| Ok(user_list::counts(conn, &counted, &Tally::exact())?.matching);
     Ok(Matching::new(&asked, user_list::BY_JOINED, count, load))
 }
 

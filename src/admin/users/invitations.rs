@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Form};
 use crate::admin::layout::{Frame, html, inside_panel, see_other};
@@ -114,12 +114,13 @@ pub async fn index(
     let states = STATES.map(|(code, words, ..)| (code, words));
     let filters = vec![Filter::of("state", "State", &states)];
     let (asked, now) = (Asked::new(&INVITATIONS, &pairs, staff.visit().usual_rows(), filters), staff.now());
+    let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {
         let Some(keyset) = asked.keyset() else { return Err(Error::internal("invitations sort by no column")) };
         let query = Query { address: asked.q().to_owned(), status: asked.choice("state").map(str::to_owned) };
         let page = invitation::page(conn, &query, &keyset, now.at)?;
-        let (total, matching) = invitation::counts(conn, &query, COUNTED.saturating_add(1), now.at)?;
-        let found = Found::of(&page, total, matching, Invitation::place);
+        let counts = invitation::counts(conn, &query, &tally, now.at)?;
+        let found = Found::of(&page, counts, Invitation::place);
         Ok((asked, found, rows(conn, page.rows, now)?))
     };
     let (asked, found, rows) = site.db.read(read).await?;

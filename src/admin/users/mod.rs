@@ -22,7 +22,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::changelist::view::Found;
-use crate::admin::changelist::{Asked, COUNTED, Changelist, Column, Filter, Sort, View as ListView};
+use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, html};
 use crate::admin::sessions::moment;
@@ -30,6 +30,7 @@ use crate::admin::staff::{Staff, Users, View};
 use crate::admin::when::{Now, When, thousands};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::db::tally::Tally;
 use crate::error::{Error, Result};
 use crate::model::session_list::Moment;
 use crate::model::sign_in;
@@ -183,7 +184,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i6
     let seen: Vec<_> = choices(&SEEN).into_iter().chain(choices(&UNSEEN)).chain([("never", "Never")]).collect();
     let filters = vec![
         Filter::of("status", "Status", &STATES),
-        Filter { name: "role", label: "Role", any: "Any", choices: role_choices(roles) },
+        Filter { name: "role", label: "Role", any: "Any", choices: role_choices(roles), sorts: |_| None },
         Filter::of("seen", "Last sign-in", &seen),
         Filter::of("rank", "Rank", &RANKS),
         Filter::of("kind", "Kind", &KINDS),
@@ -255,6 +256,7 @@ struct Loaded {
 
 fn load(
     conn: &mut Conn,
+    tally: &Tally,
     mut asked: Asked,
     query: &UserQuery,
     must_be_verified: bool,
@@ -262,9 +264,9 @@ fn load(
     now: Now,
 ) -> Result<Option<Loaded>> {
     let Some(keyset) = asked.keyset() else { return Err(Error::internal("users sort by no column")) };
-    let (total, matching) = user_list::counts(conn, query, COUNTED.saturating_add(1))?;
-    let page = user_list::page(conn, query, &keyset, matching, at)?;
-    let found = Found::of(&page, total, matching, |user| user.place(&keyset.by));
+    let counts = user_list::counts(conn, query, tally)?;
+    let page = user_list::page(conn, query, &keyset, counts.matching, at)?;
+    let found = Found::of(&page, counts, |user| user.place(&keyset.by));
     let ids: Vec<i64> = page.rows.iter().map(|user| user.id).collect();
     let mut held = user_list::held(conn, &ids)?;
     if !asked.offer("role", role_choices(&held.roles)) {
@@ -292,7 +294,8 @@ pub async fn index(
         let asked = asked(&pairs, usual_rows, &role.map(|id: i64| (id, String::new())).into_iter().collect::<Vec<_>>());
         let locked = if asked.choice("status") == Some("locked") { locked(&site).await? } else { Vec::new() };
         let query = query(&asked, &locked, now);
-        match site.db.read(move |conn| load(conn, asked, &query, must_be_verified, at, now)).await? {
+        let tally = changelist::tally(&site);
+        match site.db.read(move |conn| load(conn, &tally, asked, &query, must_be_verified, at, now)).await? {
             Some(loaded) => break loaded,
             None => pairs.retain(|(name, _)| name != "role"),
         }

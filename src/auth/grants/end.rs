@@ -96,12 +96,28 @@ impl Grants {
         by: Option<i64>,
         now: Timestamp,
     ) -> Result<bool> {
-        if !session::end(conn, sid, why, by, now)? {
-            return Ok(false);
+        let is_over = session::end(conn, sid, why, by, now)?;
+        if is_over {
+            self.ended_in(conn, sid, user, why, by, now)?;
         }
+        Ok(is_over)
+    }
+
+    /// What follows the end of a session, inside the caller's transaction: its tokens are dead, and everybody is told.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn ended_in(
+        &self,
+        conn: &mut Conn,
+        sid: SessionId,
+        user: Option<i64>,
+        why: Ended,
+        by: Option<i64>,
+        now: Timestamp,
+    ) -> Result<()> {
         token::blacklist_session(conn, sid, why, by, now)?;
-        change::append(conn, What::Ended { session: sid, user }, now, self.until(now))?;
-        Ok(true)
+        change::append(conn, What::Ended { session: sid, user }, now, self.until(now))
     }
 
     /// Puts one refresh token on the blacklist inside the caller's transaction and leaves its session be: the session cannot
@@ -114,14 +130,14 @@ impl Grants {
         token::blacklist(conn, row.id, Ended::ByAdmin, Some(by), now)
     }
 
-    /// Ends all sessions of a user inside the caller's transaction, by one row; returns how many were live.
+    /// Ends all sessions of a user inside the caller's transaction, by one number; returns how many were live.
     ///
     /// # Errors
     /// The database's.
     pub fn end_all_in(&self, conn: &mut Conn, user: i64, now: Timestamp) -> Result<usize> {
         let ended = session::count_live(conn, user, now)?;
         user::raise_generation(conn, user)?;
-        self.changed_in(conn, user, now)?;
+        self.all_ended_in(conn, user, Ended::Everywhere, now)?;
         Ok(ended)
     }
 
@@ -132,7 +148,7 @@ impl Grants {
     pub fn set_password_in(&self, conn: &mut Conn, user: i64, hash: &str, now: Timestamp) -> Result<usize> {
         let ended = session::count_live(conn, user, now)?;
         user::set_password(conn, user, hash, now)?;
-        self.changed_in(conn, user, now)?;
+        self.all_ended_in(conn, user, Ended::PasswordChanged, now)?;
         Ok(ended)
     }
 
@@ -144,8 +160,18 @@ impl Grants {
     pub fn set_active_in(&self, conn: &mut Conn, user: i64, active: bool, now: Timestamp) -> Result<usize> {
         let ended = if active { 0 } else { session::count_live(conn, user, now)? };
         user::set_active(conn, user, active, now)?;
-        self.changed_in(conn, user, now)?;
+        match active {
+            true => self.changed_in(conn, user, now)?,
+            false => self.all_ended_in(conn, user, Ended::Everywhere, now)?,
+        }
         Ok(ended)
+    }
+
+    /// Says that a user's generation was raised: to whoever follows the changes, and in the rows of what that ended.
+    fn all_ended_in(&self, conn: &mut Conn, user: i64, why: Ended, now: Timestamp) -> Result<()> {
+        session::end_all(conn, user, why, now)?;
+        token::revoke_user(conn, user)?;
+        self.changed_in(conn, user, now)
     }
 
     /// Says inside the caller's transaction that a user's flags, roles, password or generation have changed.

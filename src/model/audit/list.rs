@@ -7,7 +7,7 @@ use super::entry::{Change, read_changes};
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn};
 use crate::db::schema::{audit_entries, users};
-use crate::db::sql::counts_of;
+use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::{Backend, Conn};
 use crate::error::Result;
 
@@ -71,7 +71,7 @@ pub enum Who {
 }
 
 /// Which entries are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     /// Exactly the name or id of an object, or the number of a request.
     pub search: String,
@@ -170,10 +170,11 @@ pub fn page(conn: &mut Conn, query: &Query, keyset: &Keyset) -> Result<Page<Line
 }
 
 /// How many there are, and how many are wanted, counted up to `most`.
-pub fn counts(conn: &mut Conn, query: &Query, most: i64) -> Result<(i64, i64)> {
+pub fn counts(conn: &mut Conn, query: &Query, tally: &Tally) -> Result<Counts> {
     let all = audit_entries::table.select(audit_entries::id);
-    let matching = query.rows().select(audit_entries::id).limit(most);
-    Ok(counts_of(vec![Box::new(all)], vec![Box::new(matching)]).get_result(conn)?)
+    let wanted = (*query != Query::default())
+        .then(|| -> Counted { Box::new(query.rows().select(audit_entries::id).limit(tally.limit())) });
+    tally.count(conn, "audit_entries", vec![Box::new(all)], wanted)
 }
 
 /// From when the oldest entry is.

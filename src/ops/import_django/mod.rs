@@ -156,7 +156,8 @@ impl Import {
             let batch = move |conn: &mut Conn| {
                 let orphans = import::orphans(conn, now, ORPHANS)?;
                 for session in &orphans {
-                    grants.end_in(conn, *session, None, Ended::ByAdmin, None, now)?;
+                    import::end_orphan(conn, *session, now)?;
+                    grants.ended_in(conn, *session, None, Ended::ByAdmin, None, now)?;
                 }
                 Ok(orphans.len())
             };

@@ -43,7 +43,6 @@ async fn sessions_of_api_and_panel_are_found_in_one_list() {
     }
     root.get(&format!("/admin/sessions/?q={live}")).await.says("1 of 3 sessions matches");
     assert_eq!(root.get("/admin/sessions/").await.link("127.0.0.1").unwrap(), "/admin/sessions/?address=127.0.0.1");
-    // A sign-out everywhere ends a session without a word in its row.
     root.submit("/admin/users/2/sign-out/", &[]).await.is(303);
     root.get("/admin/sessions/?state=ended").await.says("2 of 3 sessions match");
     root.get("/admin/tokens/?state=revoked").await.says("2 of 2 tokens match");

@@ -1,5 +1,6 @@
 //! Outstanding tokens: listed, found, looked at, revoked alone or with what belongs to them, and restored.
 
+use portcullis::db::Conn;
 use portcullis::model::audit::Outcome;
 use portcullis::model::session::Ended;
 use serde_json::json;
@@ -57,6 +58,33 @@ async fn tokens_are_found_by_id_name_state_and_end() {
     }
     panel.wait(60 * 25);
     panel.signed_in("root").await.get("/admin/tokens/?state=expired").await.says("3 of 4 tokens match");
+}
+
+#[actix_web::test]
+async fn lists_know_what_a_user_was_signed_out_of_in_whichever_way() {
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    for (name, way) in [("ann", "everywhere"), ("bob", "password"), ("eve", "inactive")] {
+        let id = panel.user(name, |_| ()).await;
+        let (_, used) = panel.tokens(name).await;
+        let (_, next) = panel.api("/api/token/refresh/", "", Some(json!({ "refresh": used }))).await;
+        let (used, next) = (jti(&used), jti(next["refresh"].as_str().unwrap()));
+        let (grants, now) = (panel.app.site.grants.clone(), panel.now());
+        let end = move |conn: &mut Conn| match way {
+            "everywhere" => grants.end_all_in(conn, id, now),
+            "password" => grants.set_password_in(conn, id, "!", now),
+            _ => grants.set_active_in(conn, id, false, now),
+        };
+        assert_eq!(panel.app.site.db.write(end).await.unwrap(), 1, "{way}");
+        for (query, shown) in [("state=live", None), ("state=used", Some(&used)), ("state=revoked", Some(&next))] {
+            let page = root.get(&format!("/admin/tokens/?q={name}&{query}")).await.is(200);
+            for one in [&used, &next] {
+                assert_eq!(page.text.contains(one.as_str()), shown == Some(one), "{way}, {query}: {one}");
+            }
+        }
+        root.get(&format!("/admin/sessions/?q={name}&state=live")).await.says("No session matches");
+        root.get(&format!("/admin/sessions/?q={name}&state=ended")).await.says("1 of ");
+    }
 }
 
 #[actix_web::test]

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use portcullis::db::keyset::Keyset;
 use portcullis::db::schema::{articles, tasks, users};
+use portcullis::db::tally::Tally;
 use portcullis::db::{Conn, Target, migrate};
 use portcullis::error::Result;
 use portcullis::model::content::{self, ArticleFields, ContentQuery, TaskFields};
@@ -125,7 +126,7 @@ fn whole(conn: &mut Conn) -> Result<()> {
 
 fn count(conn: &mut Conn, asked: &str) -> Result<i64> {
     let query = UserQuery { words: words(asked), ..UserQuery::default() };
-    Ok(user_list::counts(conn, &query, 100)?.1)
+    Ok(user_list::counts(conn, &query, &Tally::exact())?.matching)
 }
 
 /// However many rows a search is taken to have, which decides how it is gone about, it finds the same.
@@ -158,7 +159,10 @@ async fn a_search_finds_what_contains_its_words_whichever_way_it_goes() {
 
 fn title_count(conn: &mut Conn, asked: &str) -> Result<(i64, i64)> {
     let query = ContentQuery { words: words(asked), ..ContentQuery::default() };
-    Ok((content::count_articles(conn, &query, 100)?.1, content::count_tasks(conn, &query, 100)?.1))
+    Ok((
+        content::count_articles(conn, &query, &Tally::exact())?.matching,
+        content::count_tasks(conn, &query, &Tally::exact())?.matching,
+    ))
 }
 
 #[tokio::test]

@@ -39,6 +39,14 @@ pub struct ArticleInput {
     body: Option<String>,
 }
 
+/// The article of this id, whosesoever it is.
+///
+/// # Errors
+/// The database's.
+pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<Article>> {
+    Ok(articles::table.find(id).first(conn).optional()?)
+}
+
 impl Input for ArticleInput {
     fn read(fields: &mut Fields) -> Self {
         fields.read_only("id", "integer");
@@ -95,7 +103,7 @@ impl Resource for Article {
     }
 
     fn find(conn: &mut Conn, _: &Principal, id: i64) -> Result<Option<Self>> {
-        Ok(articles::table.find(id).first(conn).optional()?)
+        by_id(conn, id)
     }
 
     fn insert(conn: &mut Conn, who: &Principal, input: &ArticleInput, now: Timestamp) -> Result<Self> {

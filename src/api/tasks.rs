@@ -41,6 +41,14 @@ pub struct TaskInput {
     due_date: Option<Option<NaiveDate>>,
 }
 
+/// The task of this id, whosesoever it is.
+///
+/// # Errors
+/// The database's.
+pub fn by_id(conn: &mut Conn, id: i64) -> Result<Option<Task>> {
+    Ok(tasks::table.find(id).first(conn).optional()?)
+}
+
 impl Input for TaskInput {
     fn read(fields: &mut Fields) -> Self {
         fields.read_only("id", "integer");

@@ -36,3 +36,27 @@ pub fn note<R: Resource>(conn: &mut Conn, hub: &Hub, verb: &str, object: &R, now
     let data = String::from_utf8(json::to_vec(object)?).map_err(Error::internal)?;
     change::append(conn, What::Event { name, to, data }, now, now)
 }
+
+/// Notes what became of an object whoever changed it: it was made, changed or deleted, or is now another's, who alone is told of
+/// it from then on.
+///
+/// # Errors
+/// The database's.
+pub fn changed<R: Resource>(
+    conn: &mut Conn,
+    hub: &Hub,
+    before: Option<&R>,
+    after: Option<&R>,
+    now: Timestamp,
+) -> Result<()> {
+    match (before, after) {
+        (Some(before), Some(after)) if R::AUDIENCE == Audience::Owner && before.owner() != after.owner() => {
+            note(conn, hub, "deleted", before, now)?;
+            note(conn, hub, "created", after, now)
+        }
+        (Some(_), Some(after)) => note(conn, hub, "updated", after, now),
+        (None, Some(after)) => note(conn, hub, "created", after, now),
+        (Some(before), None) => note(conn, hub, "deleted", before, now),
+        (None, None) => Ok(()),
+    }
+}

@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// The steps sideways that the plan allows, each one way: who, of whom.
-const SIDEWAYS: [(&str, &str); 5] = [
+const SIDEWAYS: [(&str, &str); 6] = [
     ("model", "db"),
     // Signing in is where guesses are counted and refused.
     ("auth", "throttle"),
@@ -27,6 +27,8 @@ const SIDEWAYS: [(&str, &str); 5] = [
     // A zone is asked about moments, and is a setting.
     ("zone", "clock"),
     ("settings", "zone"),
+    // What the panel does to articles and tasks, open sockets learn in the words of the API.
+    ("admin", "api"),
 ];
 
 /// What Cargo runs before the house stands, and the map of it.

@@ -9,6 +9,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::db::keyset::Value;
 use crate::error::Result;
+use crate::hub::Hub;
 use crate::model::audit::{Audit, Object};
 use crate::model::session_list::Moment;
 
@@ -123,6 +124,8 @@ pub struct Doer {
     pub actor: Actor,
     /// What ends sessions.
     pub grants: Grants,
+    /// Who is told of articles and tasks.
+    pub hub: Hub,
     /// The beginning of each row's entry.
     pub audit: Audit,
     /// Now, by the clocks of whoever does it.

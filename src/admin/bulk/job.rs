@@ -122,6 +122,7 @@ pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
         keys,
         present,
         grants: site.grants.clone(),
+        hub: site.hub.clone(),
         chain: site.audit.clone(),
         clock: site.clock.clone(),
     };
@@ -164,6 +165,7 @@ struct Part {
     keys: Vec<Value>,
     present: Facts,
     grants: crate::auth::grants::Grants,
+    hub: crate::hub::Hub,
     chain: crate::model::audit::Chain,
     clock: crate::clock::Clock,
 }
@@ -192,6 +194,7 @@ impl Part {
         let doer = Doer {
             actor,
             grants: self.grants.clone(),
+            hub: self.hub.clone(),
             audit: Audit::new(&self.chain, by_of(&job), act.plan().code, now).because(&job.reason),
             now: self.present.now,
             at: self.present.at,

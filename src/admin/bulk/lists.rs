@@ -127,7 +127,7 @@ static LISTS: [List; 10] = [
         nouns: ("article", "articles"),
         key: Kind::Number,
         act: content::bulk::act_on_articles,
-        matching: Some(content::bulk::articles),
+        matching: Some(content::bulk::matching_articles),
     },
     List {
         name: "tasks",
@@ -136,7 +136,7 @@ static LISTS: [List; 10] = [
         nouns: ("task", "tasks"),
         key: Kind::Number,
         act: content::bulk::act_on_tasks,
-        matching: Some(content::bulk::tasks),
+        matching: Some(content::bulk::matching_tasks),
     },
     List {
         name: "api-keys",

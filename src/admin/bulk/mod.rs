@@ -142,6 +142,7 @@ fn doer(site: &Site, staff: &Staff, plan: &Plan, facts: &Facts, reason: &str) ->
     Doer {
         actor: staff.actor(),
         grants: site.grants.clone(),
+        hub: site.hub.clone(),
         audit: staff.audits(site, plan.code).because(reason),
         now: facts.now,
         at: facts.at,

@@ -10,12 +10,14 @@ use crate::admin::staff::{Add, Articles, Change, Delete, Need, Staff, View};
 use crate::admin::users::form_page::Save;
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When};
+use crate::api::articles::by_id;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Fields as Kept, Object, changed, told};
 use crate::model::content::{self, Article, ArticleFields};
+use crate::rest::event;
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 use actix_web::http::StatusCode;
@@ -129,11 +131,14 @@ pub async fn make(
     };
     let (name, title) = (given.author.clone(), given.title.clone());
     let audit = staff.audits(&site, "article.create");
+    let hub = site.hub.clone();
     let make = move |conn: &mut Conn| {
         let Some(author_id) = owner(conn, &given.author)? else { return Ok(None) };
         let new = ArticleFields { title: given.title, body: given.body, author_id };
         let id = content::insert_article(conn, &new, now.at)?;
         let made = content::article(conn, id)?.ok_or(Error::not_found())?;
+        let new = by_id(conn, id)?;
+        event::changed(conn, &hub, None, new.as_ref(), now.at)?;
         audit.on(Object::new("article", id, &made.title)).with(told(&kept(&made))).append(conn)?;
         Ok(Some(id))
     };
@@ -166,6 +171,7 @@ pub async fn save(
     };
     let (name, then) = (given.author.clone(), given.then.path(LIST, id));
     let audit = staff.audits(&site, "article.change");
+    let hub = site.hub.clone();
     let save = move |conn: &mut Conn| {
         let before = content::article(conn, id)?.ok_or(Error::not_found())?;
         if given.version != before.updated_at.micros() {
@@ -174,7 +180,10 @@ pub async fn save(
         let Some(author_id) = owner(conn, &given.author)? else { return Ok(Saved::Nobody) };
         let new = ArticleFields { title: given.title, body: given.body, author_id };
         let version = now.at.max(before.updated_at + std::time::Duration::from_micros(1));
+        let old = by_id(conn, id)?;
         content::update_article(conn, id, &new, version)?;
+        let new = by_id(conn, id)?;
+        event::changed(conn, &hub, old.as_ref(), new.as_ref(), now.at)?;
         let after = content::article(conn, id)?.ok_or(Error::not_found())?;
         audit.on(Object::new("article", id, &after.title)).with(changed(&kept(&before), &kept(&after))).append(conn)?;
         Ok(Saved::Done(id))
@@ -233,8 +242,11 @@ pub async fn delete(
 ) -> Result<HttpResponse, PageError> {
     let id = *id;
     let audit = staff.audits(&site, "article.delete").because(form.sent.value("reason"));
+    let (hub, now) = (site.hub.clone(), staff.now());
     let gone = move |conn: &mut Conn| {
         let one = content::article(conn, id)?.ok_or(Error::not_found())?;
+        let old = by_id(conn, id)?;
+        event::changed(conn, &hub, old.as_ref(), None, now.at)?;
         content::delete_article(conn, id)?;
         audit.on(Object::new("article", id, &one.title)).append(conn)?;
         Ok(one.title)

@@ -6,6 +6,7 @@ use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Plan, Row, Weight, offered
 use crate::admin::bulk::lists::{Facts, MANY, Matching};
 use crate::admin::content::{articles as article_list, tasks as task_list};
 use crate::admin::staff::Staff;
+use crate::api::{articles, tasks};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -14,6 +15,7 @@ use crate::db::tally::Tally;
 use crate::error::Result;
 use crate::model::audit::{Change, Object};
 use crate::model::content::{self, TaskFields};
+use crate::rest::event;
 
 /// What is done to what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub fn act_on_tasks(name: &str, _: Option<Chosen>) -> Option<Arc<dyn Act>> {
 ///
 /// # Errors
 /// The database's.
-pub fn articles(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+pub fn matching_articles(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
     let asked = article_list::asked(pairs, None);
     let (counted, wanted) = (article_list::query(&asked, facts.now), article_list::query(&asked, facts.now));
     let load = move |conn: &mut Conn, keyset: &Keyset| {
@@ -65,7 +67,7 @@ pub fn articles(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Resu
 ///
 /// # Errors
 /// The database's.
-pub fn tasks(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
+pub fn matching_tasks(_: &mut Conn, pairs: &[(String, String)], facts: &Facts) -> Result<Matching> {
     let asked = task_list::asked(pairs, None);
     let (counted, wanted) = (task_list::query(&asked, facts.now), task_list::query(&asked, facts.now));
     let load = move |conn: &mut Conn, keyset: &Keyset| {
@@ -143,15 +145,22 @@ impl Act for Deed {
         }
         let changes = match self {
             Self::DeleteArticle => {
+                let old = articles::by_id(conn, piece.id)?;
+                event::changed(conn, &by.hub, old.as_ref(), None, by.at.now)?;
                 content::delete_article(conn, piece.id)?;
                 None
             }
             Self::DeleteTask => {
+                let old = tasks::by_id(conn, piece.id)?;
+                event::changed(conn, &by.hub, old.as_ref(), None, by.at.now)?;
                 content::delete_task(conn, piece.id)?;
                 None
             }
             Self::MarkDone => {
+                let old = tasks::by_id(conn, piece.id)?;
                 mark(conn, piece.id, by.at.now)?;
+                let new = tasks::by_id(conn, piece.id)?;
+                event::changed(conn, &by.hub, old.as_ref(), new.as_ref(), by.at.now)?;
                 Change::of("completed", false, true)
             }
         };

@@ -10,12 +10,14 @@ use crate::admin::staff::{Add, Change, Delete, Need, Staff, Tasks, View};
 use crate::admin::users::form_page::Save;
 use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When};
+use crate::api::tasks::by_id;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::audit::{Fields as Kept, Object, changed, told};
 use crate::model::content::{self, Task, TaskFields};
+use crate::rest::event;
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 use actix_web::http::StatusCode;
@@ -146,6 +148,7 @@ pub async fn make(
     };
     let (name, title) = (given.owner.clone(), given.title.clone());
     let audit = staff.audits(&site, "task.create");
+    let hub = site.hub.clone();
     let make = move |conn: &mut Conn| {
         let Some(user_id) = owner(conn, &given.owner)? else { return Ok(None) };
         let new = TaskFields {
@@ -157,6 +160,8 @@ pub async fn make(
         };
         let id = content::insert_task(conn, &new, now.at)?;
         let made = content::task(conn, id)?.ok_or(Error::not_found())?;
+        let new = by_id(conn, id)?;
+        event::changed(conn, &hub, None, new.as_ref(), now.at)?;
         audit.on(Object::new("task", id, &made.title)).with(told(&kept(&made))).append(conn)?;
         Ok(Some(id))
     };
@@ -189,6 +194,7 @@ pub async fn save(
     };
     let (name, then) = (given.owner.clone(), given.then.path(LIST, id));
     let audit = staff.audits(&site, "task.change");
+    let hub = site.hub.clone();
     let save = move |conn: &mut Conn| {
         let before = content::task(conn, id)?.ok_or(Error::not_found())?;
         if given.version != before.updated_at.micros() {
@@ -203,7 +209,10 @@ pub async fn save(
             user_id,
         };
         let version = now.at.max(before.updated_at + std::time::Duration::from_micros(1));
+        let old = by_id(conn, id)?;
         content::update_task(conn, id, &new, version)?;
+        let new = by_id(conn, id)?;
+        event::changed(conn, &hub, old.as_ref(), new.as_ref(), now.at)?;
         let after = content::task(conn, id)?.ok_or(Error::not_found())?;
         audit.on(Object::new("task", id, &after.title)).with(changed(&kept(&before), &kept(&after))).append(conn)?;
         Ok(Saved::Done(id))
@@ -258,8 +267,11 @@ pub async fn delete(
 ) -> Result<HttpResponse, PageError> {
     let id = *id;
     let audit = staff.audits(&site, "task.delete").because(form.sent.value("reason"));
+    let (hub, now) = (site.hub.clone(), staff.now());
     let gone = move |conn: &mut Conn| {
         let one = content::task(conn, id)?.ok_or(Error::not_found())?;
+        let old = by_id(conn, id)?;
+        event::changed(conn, &hub, old.as_ref(), None, now.at)?;
         content::delete_task(conn, id)?;
         audit.on(Object::new("task", id, &one.title)).append(conn)?;
         Ok(one.title)

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::panel::Panel;
+use crate::support::socket::Listening;
 
 #[actix_web::test]
 async fn an_article_is_made_changed_and_deleted() {
@@ -103,4 +104,50 @@ async fn tasks_are_sorted_by_the_day_they_are_due_and_those_without_one_come_las
         let places: Vec<usize> = expected.iter().map(|title| words.rfind(&format!("{title} root")).unwrap()).collect();
         assert!(places.is_sorted(), "{sort}: {words}");
     }
+}
+
+/// Whoever has a page open sees what the staff do at once, as if its owner had done it.
+#[actix_web::test]
+async fn what_is_done_in_the_panel_is_told_at_open_sockets() {
+    let panel = Panel::new().await;
+    let names = ["ann", "bob"];
+    let mut sockets = Vec::new();
+    let live = Listening::new(&panel.app).await;
+    for name in names {
+        panel.user(name, |_| ()).await;
+        let (access, _) = panel.tokens(name).await;
+        sockets.push(live.socket(&access).await);
+    }
+    let [anns, bobs] = sockets.as_mut_slice() else { panic!("two sockets") };
+    let root = panel.signed_in("root").await;
+
+    let article = |title| [("title", title), ("body", "They close."), ("author", "ann")];
+    root.submit("/admin/articles/new/", &article("On gates")).await.is(303);
+    root.submit("/admin/articles/1/", &article("On doors")).await.is(303);
+    root.submit("/admin/articles/1/delete/", &[]).await.is(303);
+    for socket in [&mut *anns, &mut *bobs] {
+        for (event, title) in
+            [("article.created", "On gates"), ("article.updated", "On doors"), ("article.deleted", "On doors")]
+        {
+            let told = socket.event().await;
+            assert_eq!((&told["event"], &told["data"]["title"]), (&json!(event), &json!(title)));
+            assert_eq!(told["data"]["author"], 2);
+        }
+    }
+
+    let task = |owner| [("title", "Oil the hinges"), ("description", ""), ("due_date", ""), ("owner", owner)];
+    root.submit("/admin/tasks/new/", &task("ann")).await.is(303);
+    root.submit("/admin/tasks/1/", &task("bob")).await.is(303);
+    let all = |action| [("list", "tasks"), ("action", action), ("id", "1"), ("sure", "yes"), ("back", "/admin/tasks/")];
+    root.send("/admin/tasks/", "/admin/confirm/", &all("done")).await.is(303);
+    root.send("/admin/tasks/", "/admin/confirm/", &[&all("delete")[..], &[("confirm", "1")]].concat()).await.is(303);
+    for event in ["task.created", "task.deleted"] {
+        assert_eq!(anns.event().await["event"], event);
+    }
+    for (event, done) in [("task.created", false), ("task.updated", true), ("task.deleted", true)] {
+        let told = bobs.event().await;
+        assert_eq!((&told["event"], &told["data"]["completed"]), (&json!(event), &json!(done)));
+    }
+    anns.is_open_and_told_nothing().await;
+    bobs.is_open_and_told_nothing().await;
 }

@@ -70,7 +70,7 @@ pub fn reserve_ids(conn: &mut Conn, last: i64) -> Result<()> {
 /// # Errors
 /// The database's.
 pub fn orphans(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<SessionId>> {
-    let by_generation = sessions::ended_why.eq_any([Ended::Everywhere, Ended::PasswordChanged].map(Ended::as_str));
+    let by_generation = sessions::ended_why.eq_any(Ended::OF_ALL.map(Ended::as_str));
     let by_generation = by_generation.assume_not_null();
     let left: Vec<Session> = sessions::table
         .filter(sessions::user_id.is_null())

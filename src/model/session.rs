@@ -97,6 +97,9 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// Why a session is over that ended with all of its user's, by the generation.
+    pub const OF_ALL: [Self; 2] = [Self::Everywhere, Self::PasswordChanged];
+
     /// The word in the database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -161,6 +164,12 @@ impl Session {
     /// The id, read back from its text.
     pub fn sid(&self) -> Result<SessionId> {
         self.id.parse().map_err(|()| Error::internal("a session's id is none"))
+    }
+
+    /// Whether it was ended by itself, and not with all of its user's.
+    pub fn has_ended_alone(&self) -> bool {
+        let with_all = |why: &str| Ended::OF_ALL.iter().any(|one| one.as_str() == why);
+        self.ended_at.is_some() && !self.ended_why.as_deref().is_some_and(with_all)
     }
 }
 

@@ -69,12 +69,10 @@ impl UserQuery {
 
     /// Whether no index alone tells who is wanted.
     fn is_costly(&self) -> bool {
-        let by_index =
-            [self.state.is_some(), self.rank.is_some(), self.is_service == Some(true), self.signed_in.is_some()];
+        let by_index = [self.state.is_some(), self.rank.is_some(), self.is_service.is_some(), self.signed_in.is_some()];
         let by_index = by_index.into_iter().filter(|is_set| *is_set).count();
         let by_role = usize::from(matches!(self.role, Some(HeldRole::Role(_))));
-        let by_a_look = self.role == Some(HeldRole::None) || self.is_service == Some(false);
-        !self.words.is_empty() || by_a_look || by_index + by_role > 1
+        !self.words.is_empty() || self.role == Some(HeldRole::None) || by_index + by_role > 1
     }
 }
 
@@ -160,7 +158,7 @@ fn condition(conn: &Conn, query: &UserQuery, found: Found) -> Option<Condition<u
         None => {}
     }
     match query.is_service {
-        // Word for word the condition of an index (0021).
+        // Word for word the conditions of two indexes (0021, 0022).
         Some(true) => all.push(Box::new(users::is_service)),
         Some(false) => all.push(Box::new(not(users::is_service))),
         None => {}

@@ -1,4 +1,5 @@
 DROP INDEX users_of_staff;
+DROP INDEX users_people;
 DROP INDEX sessions_open;
 CREATE INDEX sessions_open ON sessions (expires_at, user_id, generation) WHERE ended_at IS NULL;
 CREATE INDEX users_signed_out ON users (id, generation) WHERE generation > 0;

@@ -22,5 +22,7 @@ DROP INDEX users_signed_out;
 DROP INDEX sessions_open;
 CREATE INDEX sessions_open ON sessions (expires_at, id, ended_at) WHERE ended_at IS NULL;
 
+CREATE INDEX users_people ON users (id) WHERE NOT is_service;
+
 -- The names of the staff, whom the audit log is narrowed to.
 CREATE INDEX users_of_staff ON users (username) WHERE is_staff OR is_superuser;

@@ -104,6 +104,11 @@ async fn show<N: Need>(
         Ok(page)
     };
     let mut page = site.db.read(load).await?;
+    if !page.head.is_service {
+        let is_locked = site.sign_in.limits().holds_back(&page.head.username).await;
+        let locked = if is_locked { "yes, for strangers" } else { "no" };
+        page.facts.insert(1, ("Locked", locked.to_owned(), String::new()));
+    }
     if let Some(form) = form {
         page.frame = page.frame.without_flash();
         // A second try still begins at the version that the first page showed.

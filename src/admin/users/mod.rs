@@ -86,7 +86,7 @@ static USERS: Changelist = Changelist {
 
 const STATES: [(&str, &str); 4] =
     [("active", "Active"), ("inactive", "Inactive"), ("locked", "Locked"), ("unverified", "E-mail not verified")];
-const KINDS: [(&str, &str); 1] = [("service", "Services")];
+const KINDS: [(&str, &str); 2] = [("person", "People"), ("service", "Services")];
 const RANKS: [(&str, &str); 2] = [("staff", "Staff"), ("superuser", "Superuser")];
 /// Days within which the last sign-in was, and days before which it was.
 const SEEN: [(&str, &str, u64); 3] =
@@ -139,8 +139,13 @@ struct Row {
     joined: When,
 }
 
+/// The status of whoever only a known device can sign in as, since too many others have failed.
+fn locked_out() -> Badge {
+    Badge { kind: "bad", text: "Locked".to_owned(), icon: "lock" }
+}
+
 impl Row {
-    fn new(user: UserLine, roles: Vec<String>, must_be_verified: bool, now: Now) -> Self {
+    fn new(user: UserLine, roles: Vec<String>, is_locked: bool, must_be_verified: bool, now: Now) -> Self {
         let mut badges = rank(user.is_staff, user.is_superuser);
         if user.is_service {
             badges.insert(0, Badge { kind: "", text: "Service".to_owned(), icon: "" });
@@ -150,7 +155,10 @@ impl Row {
         Self {
             id: user.id,
             face: Face::of(user.id, &user.username),
-            status: status(user.is_active, user.email_verified, must_be_verified),
+            status: match user.is_active && is_locked {
+                true => locked_out(),
+                false => status(user.is_active, user.email_verified, must_be_verified),
+            },
             badges,
             more: more.into_iter().map(|badge| badge.text).collect(),
             sessions: thousands(user.sessions),
@@ -272,9 +280,11 @@ fn load(
     if !asked.offer("role", role_choices(&held.roles)) {
         return Ok(None);
     }
+    // Who is locked out is asked where the list is of them alone: it takes a look at all failures of late.
+    let is_locked = matches!(query.state, Some(UserState::Locked(_)));
     let row = |user: UserLine| {
         let roles = held.names.remove(&user.id).unwrap_or_default();
-        Row::new(user, roles, must_be_verified, now)
+        Row::new(user, roles, is_locked, must_be_verified, now)
     };
     Ok(Some(Loaded { rows: page.rows.into_iter().map(row).collect(), found, asked }))
 }

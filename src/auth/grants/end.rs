@@ -69,7 +69,9 @@ impl Grants {
             None => None,
         };
         let (row, session, sid) = self.on_record(conn, &given, row, user, device, now)?;
-        if session.ended_at.is_some() {
+        // What ended with all of its user's sessions can be blacklisted nevertheless, once: the contract asks no user here.
+        let ended = if session.ended_at.is_some() { session::by_id(conn, sid)? } else { None };
+        if ended.is_some_and(|session| session.has_ended_alone()) {
             return Ok(Err(Reject::Blacklisted.into()));
         }
         token::blacklist(conn, row.id, Ended::SignedOut, None, now)?;

@@ -45,6 +45,7 @@ async fn a_service_is_made_without_a_password_and_wears_a_badge() {
         .await
         .says("1 of 3 users match")
         .says("nightly ops@example.org Active Service");
+    root.get("/admin/users/?kind=person").await.says("2 of 3 users match").is_silent_on("nightly");
 
     let boss = [&SERVICE[..], &[("username", "boss"), ("is_superuser", "on")]].concat();
     root.submit("/admin/users/new/", &boss).await.is(422).says("Superuser: A service is no superuser.");

@@ -399,6 +399,9 @@ async fn users_whose_sign_ins_are_held_back_are_found_until_they_are_not() {
     fail("ann", 3).await;
     fail("bob", 2).await;
     assert_eq!(names(&root, "/admin/users/?status=locked").await, ["ann"]);
+    root.get("/admin/users/?status=locked").await.says("ann@example.org Locked");
+    root.get("/admin/users/2/").await.says("Locked yes, for strangers");
+    root.get("/admin/users/1/").await.says("Locked no");
     panel.wait(59);
     let root = panel.signed_in("root").await;
     assert_eq!(names(&root, "/admin/users/?status=locked").await, Vec::<String>::new());

@@ -162,6 +162,34 @@ async fn a_user_who_is_switched_off_is_out_at_once_and_switching_on_revives_noth
     assert_alive(&app, &ann, &ann.obtain().await).await;
 }
 
+/// The blacklist asks for no user: what ended with all sessions of its user can be put there nevertheless, and once.
+#[actix_web::test]
+async fn a_refresh_token_is_blacklisted_once_however_its_session_has_ended() {
+    let app = TestApp::new().await;
+    let blacklist = |pair: &Pair| app.anonymous().post("/api/token/blacklist/", json!({ "refresh": pair.refresh }));
+    for way in ["everywhere", "password", "inactive"] {
+        let person = app.user(way).await;
+        let (first, here) = (person.obtain().await, person.obtain().await);
+        let change = json!({ "old_password": PASSWORD, "new_password": "battery staple 7" });
+        let client = person.with(&here.access);
+        match way {
+            "everywhere" => drop(client.post("/api/logout/all/", ()).await.status(205)),
+            "password" => drop(client.post("/api/password/change/", change).await.status(200)),
+            _ => person.deactivate().await,
+        }
+        blacklist(&first).await.is(200, json!({}));
+        blacklist(&first).await.is(401, refused(DEAD));
+    }
+    // Of a session that was ended by itself, a token that had been exchanged is as dead as the last.
+    let ann = app.user("ann").await;
+    let old = ann.obtain().await;
+    let new: Pair = ann.refresh(&old.refresh).await.ok();
+    log_out(&ann, &new).await;
+    for pair in [&old, &new] {
+        blacklist(pair).await.is(401, refused(DEAD));
+    }
+}
+
 /// REV-05.
 #[actix_web::test]
 async fn a_deleted_users_tokens_are_dead_and_nobody_inherits_the_id() {

@@ -135,7 +135,7 @@ impl Row {
             short: short(&line.jti),
             path: format!("/admin/tokens/{}/", segment(&line.jti)),
             state: badge(state),
-            is_live: matches!(state, TokenState::Live | TokenState::Used),
+            is_live: line.is_good(now.at),
             issued: When::new(line.created_at, now),
             expires: When::new(line.expires_at, now),
             user: line.user.zip(line.username),

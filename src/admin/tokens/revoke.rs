@@ -43,7 +43,12 @@ impl What {
 
 /// Why a token cannot be revoked any more.
 fn dead(token: &Token) -> Option<PageError> {
-    let words = format!("The token {} is {} already.", token.shown.short, token.shown.state.text.to_lowercase());
+    let short = &token.shown.short;
+    let words = if token.session.ended_at.is_some() && !token.row.is_revoked {
+        format!("The session of the token {short} is over already.")
+    } else {
+        format!("The token {short} is {} already.", token.shown.state.text.to_lowercase())
+    };
     (!token.shown.is_live).then(|| PageError::Rule(words))
 }
 

@@ -107,7 +107,7 @@ async fn show<N: Need>(
     if !page.head.is_service {
         let is_locked = site.sign_in.limits().holds_back(&page.head.username).await;
         let locked = if is_locked { "yes, for strangers" } else { "no" };
-        page.facts.insert(1, ("Locked", locked.to_owned(), String::new()));
+        page.facts.insert(1.min(page.facts.len()), ("Locked", locked.to_owned(), String::new()));
     }
     if let Some(form) = form {
         page.frame = page.frame.without_flash();

@@ -82,6 +82,13 @@ async fn lists_know_what_a_user_was_signed_out_of_in_whichever_way() {
                 assert_eq!(page.text.contains(one.as_str()), shown == Some(one), "{way}, {query}: {one}");
             }
         }
+        // What was exchanged stays exchanged, and there is nothing left to revoke of it.
+        for one in [&used, &next] {
+            root.get(&format!("/admin/tokens/{one}/")).await.is(200).is_silent_on("Revoke token…");
+            let path = format!("/admin/tokens/{one}/revoke/");
+            let said = if one == &used { "The session of the token" } else { "is revoked already" };
+            root.send("/admin/tokens/", &path, &[("what", "token")]).await.is(409).says(said);
+        }
         root.get(&format!("/admin/sessions/?q={name}&state=live")).await.says("No session matches");
         root.get(&format!("/admin/sessions/?q={name}&state=ended")).await.says("1 of ");
     }

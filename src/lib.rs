@@ -1,6 +1,9 @@
 //! Portcullis: users, tokens and a first API in one binary.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+pub mod language;
+
 pub mod admin;
 pub mod api;
 pub mod assets;

@@ -30,6 +30,7 @@ use crate::db::tally::Totals;
 use crate::db::{Conn, Db, Target, migrate};
 use crate::follower::Follower;
 use crate::hub::Hub;
+use crate::language::Languages;
 use crate::mail::Mail;
 use crate::metrics::Metrics;
 use crate::model::audit::Chain;
@@ -49,6 +50,8 @@ pub struct Site {
     pub clock: Clock,
     /// The database.
     pub db: Db,
+    /// The languages that the panel speaks.
+    pub languages: Languages,
     /// How many rows its large tables have.
     pub totals: Totals,
     /// From a request's headers to who is asking.
@@ -124,6 +127,7 @@ impl Site {
     /// One sentence that says what is in the way.
     pub fn open(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
         let settings = Arc::new(settings);
+        let languages = Languages::load(settings.admin.languages.as_deref())?;
         let data_dir = DataDir::open(&settings.server.data_dir)?;
         let url = settings.database.url(&settings.server.data_dir);
         if let Target::Sqlite(path) = Target::parse(url.expose())? {
@@ -194,6 +198,7 @@ impl Site {
             origins: BTreeMap::new(),
             clock,
             db,
+            languages,
             totals: Totals::default(),
             gate,
             grants,

@@ -17,6 +17,7 @@ use crate::admin::staff::Staff;
 use crate::admin::visit::Flash;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::middleware::client_ip;
 use crate::model::audit::{Object, Outcome};
 use crate::model::user;

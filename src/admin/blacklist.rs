@@ -22,6 +22,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Audit, Change, Object};
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
 use crate::model::session::{self, Ended, SessionId};

@@ -9,6 +9,7 @@ use crate::admin::form::{Filled, TOKEN, label};
 use crate::admin::layout::{Frame, html};
 use crate::admin::when::{Now, When};
 use crate::clock::Timestamp;
+use crate::language::filters;
 
 /// What precedes a field's name in the answer.
 const TAKE: &str = "take-";

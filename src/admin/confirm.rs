@@ -7,6 +7,7 @@ use askama::Template;
 use crate::admin::error::PageError;
 use crate::admin::form::Filled;
 use crate::admin::layout::{Frame, html};
+use crate::language::filters;
 use crate::rest::fields::{Fields, Input};
 
 /// What is asked.

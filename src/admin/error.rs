@@ -16,6 +16,7 @@ use crate::admin::staff::Seen;
 use crate::admin::visit::Visit;
 use crate::auth::permissions::Permission;
 use crate::error::Error;
+use crate::language::filters;
 use crate::middleware::edge::RequestId;
 
 /// Why a page of the panel was not shown, or a form not carried out.

@@ -17,6 +17,7 @@ use crate::admin::visit::Flash;
 use crate::admin::when::{When, count_words, thousands};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Change, Object};
 use crate::model::bulk_job::{self, Job, NotDone, State};
 use crate::rest::payload::pairs;

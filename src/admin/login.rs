@@ -19,6 +19,7 @@ use crate::admin::when::count_words;
 use crate::auth::sign_in::{Code, Entry, Place, SignedIn};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::middleware::{client_ip, known_device};
 use crate::model::audit::{Audit, Object};
 use crate::model::user::{self, User};

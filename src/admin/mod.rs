@@ -58,6 +58,7 @@ use crate::admin::session_store::PanelSessions;
 use crate::admin::staff::Staff;
 use crate::admin::visit::{CookieRules, ServerName};
 use crate::error::Error;
+use crate::middleware::language;
 use crate::site::Site;
 
 /// The panel's cookie; off plain-HTTP loopback it is called `__Host-portcullis_admin`.
@@ -223,6 +224,7 @@ pub fn scope(site: &web::Data<Site>) -> impl HttpServiceFactory + use<> {
         .wrap(IdentityMiddleware::default())
         .wrap(middleware)
         .wrap(from_fn(guard::with_policy))
+        .wrap(from_fn(language::of_the_visitor))
 }
 
 /// A page is read by GET, and by HEAD.

@@ -13,6 +13,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::Result;
+use crate::language::filters;
 use crate::model::session::{self, SessionId};
 use crate::model::{found, token};
 use crate::rest::payload::pairs;

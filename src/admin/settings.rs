@@ -7,6 +7,7 @@ use askama::Template;
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Settings as Area, Staff, View};
+use crate::language::filters;
 use crate::rest::payload::pairs;
 use crate::settings::{Origin, shown};
 use crate::site::Site;

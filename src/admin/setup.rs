@@ -13,6 +13,7 @@ use crate::admin::users::input::{PASSWORD_HINT, Password, email, username, zone}
 use crate::admin::visit::Visit;
 use crate::auth::account_rules::Own;
 use crate::error::Result;
+use crate::language::filters;
 use crate::model::audit::{Audit, Change, Object, told, user_fields};
 use crate::model::fact::{self, About, Fact};
 use crate::model::user::{self, NewUser, Taken};

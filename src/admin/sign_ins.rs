@@ -21,6 +21,7 @@ use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::middleware::client_ip;
 use crate::model::sign_in::{self, How, Line, Outcome, Query, Sought};
 use crate::model::{user, user_list};

@@ -16,6 +16,7 @@ use crate::auth::key_changes;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Change as Changed, Object};
 use crate::model::session::{Ended, SessionId};
 use crate::model::signing_key::{self, KeyState, SigningKey};

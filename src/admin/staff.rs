@@ -279,7 +279,7 @@ impl<N> Staff<N> {
 
     /// Leaves a flash for the next page, and one line in the log: every change of the panel ends here.
     pub fn done(&self, site: &Site, flash: &Flash) {
-        self.note(site, &flash.what);
+        self.note(site, &flash.logged);
         self.visit.flash(flash);
     }
 

@@ -16,6 +16,7 @@ use crate::auth::sign_in;
 use crate::auth::two_factor::{Act, Enrolment};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::middleware::client_ip;
 use crate::model::audit::Object;
 use crate::model::two_factor;

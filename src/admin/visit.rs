@@ -13,6 +13,7 @@ use crate::admin::changelist::SIZE_COOKIE;
 use crate::admin::error::PageError;
 use crate::admin::layout::{Gate, html};
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::site::Site;
 
 /// The cookie with the viewer's theme. Script reads and writes it, too: it is no secret.
@@ -53,6 +54,9 @@ pub struct Flash {
     pub kind: String,
     /// What was done, and to how many.
     pub what: String,
+    /// The same for the log, which is English.
+    #[serde(skip)]
+    pub logged: String,
     /// What else follows from it.
     pub more: String,
     /// The act that *Undo* takes back, as [`crate::model::audit::Audit::act`] names it; empty if none can be.
@@ -62,13 +66,23 @@ pub struct Flash {
 
 impl Flash {
     /// Something was done.
-    pub fn done(what: impl Into<String>) -> Self {
-        Self { kind: "ok".to_owned(), what: what.into(), more: String::new(), undo: String::new() }
+    pub fn done(what: impl Into<Said>) -> Self {
+        Self::of("ok", &what.into())
     }
 
     /// Something was not done, or only in part.
-    pub fn warning(what: impl Into<String>) -> Self {
-        Self { kind: "warn".to_owned(), what: what.into(), more: String::new(), undo: String::new() }
+    pub fn warning(what: impl Into<Said>) -> Self {
+        Self::of("warn", &what.into())
+    }
+
+    fn of(kind: &str, what: &Said) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            what: what.to_string(),
+            logged: what.in_english(),
+            more: String::new(),
+            undo: String::new(),
+        }
     }
 
     /// With a button that takes this act back.

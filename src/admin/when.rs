@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use askama::filters::Safe;
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, SecondsFormat};
 
 use crate::clock::Timestamp;
+pub use crate::language::thousands;
+use crate::language::{Said, escaped};
 use crate::zone::{Zone, offset_words};
 
 const DAY: u64 = 86_400;
@@ -61,22 +64,51 @@ impl When {
     pub fn new(at: Timestamp, now: Now) -> Self {
         let (at, today) = (now.zone.local(at), now.today());
         let days = at.date_naive().signed_duration_since(today).num_days();
+        let (date, time) = (at.date_naive(), at.format("%H:%M"));
         let short = match days {
-            0 => at.format("today, %H:%M"),
-            -1 => at.format("yesterday, %H:%M"),
-            1 => at.format("tomorrow, %H:%M"),
-            _ if at.year() == today.year() => at.format("%-d %b"),
-            _ => at.format("%-d %b %Y"),
+            0 => say!("today, {time}", time),
+            -1 => say!("yesterday, {time}", time),
+            1 => say!("tomorrow, {time}", time),
+            _ if at.year() == today.year() => say!("{day} {month}", day = date.day(), month = month(date)),
+            _ => day_words(date),
         };
-        Self {
-            iso: iso(&at),
-            full: format!("{} {}", at.format("%-d %b %Y, %H:%M:%S"), offset_words(&at)),
-            short: short.to_string(),
-        }
+        let (day, time, offset) = (day_words(date), at.format("%H:%M:%S"), offset_words(&at));
+        Self { iso: iso(&at), full: say!("{day}, {time} {offset}", day, time, offset), short }
     }
 }
 
+/// A day with its year: "14 Mar 2025".
+pub fn day_words(date: NaiveDate) -> String {
+    say!("{day} {month} {year}", day = date.day(), month = month(date), year = date.year())
+}
+
+/// The month of a day, short: "Mar".
+fn month(date: NaiveDate) -> Said {
+    const MONTHS: [&str; 12] = [
+        key!("Jan"),
+        key!("Feb"),
+        key!("Mar"),
+        key!("Apr"),
+        key!("May"),
+        key!("Jun"),
+        key!("Jul"),
+        key!("Aug"),
+        key!("Sep"),
+        key!("Oct"),
+        key!("Nov"),
+        key!("Dec"),
+    ];
+    let month = usize::try_from(date.month0()).ok().and_then(|month| MONTHS.get(month));
+    Said::of(month.copied().unwrap_or_default())
+}
+
 impl When {
+    /// As a `<time>` inside a sentence.
+    pub fn markup(&self) -> Safe<String> {
+        let Self { iso, full, short } = self;
+        Safe(format!("<time datetime=\"{}\" title=\"{}\">{}</time>", escaped(iso), escaped(full), escaped(short)))
+    }
+
     /// The time of day alone.
     pub fn clock(&self) -> &str {
         self.iso.get(11..16).unwrap_or_default()
@@ -90,49 +122,39 @@ fn iso(at: &DateTime<FixedOffset>) -> String {
 /// How long ago something was: "just now", "41 minutes ago", and beyond a day the moment itself.
 pub fn ago(at: Timestamp, now: Now) -> String {
     match now.at.since(at).as_secs() {
-        0..60 => "just now".to_owned(),
-        seconds @ 60..3600 => count_words(seconds / 60, "minute", "minutes") + " ago",
-        seconds @ 3600..86_400 => count_words(seconds / 3600, "hour", "hours") + " ago",
+        0..60 => say!("just now"),
+        seconds @ 60..3600 => say!(count = seconds / 60 => "{count} minute ago" | "{count} minutes ago"),
+        seconds @ 3600..86_400 => say!(count = seconds / 3600 => "{count} hour ago" | "{count} hours ago"),
         _ => When::new(at, now).short,
     }
 }
 
 /// How far a moment lies from now, in its two largest units: "in 6 days 22 hours", "3 minutes ago", "now".
 pub fn distance(at: Timestamp, now: Now) -> String {
-    const UNITS: [(u64, &str, &str); 4] =
-        [(86_400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes"), (1, "second", "seconds")];
     let is_ahead = at >= now.at;
-    let mut seconds = if is_ahead { at.since(now.at) } else { now.at.since(at) }.as_secs();
-    let mut words = Vec::new();
-    for (size, one, many) in UNITS {
-        let count = seconds / size;
-        if count > 0 {
-            words.push(count_words(count, one, many));
-            seconds %= size;
-        }
-        if words.len() == 2 || (!words.is_empty() && count == 0) {
-            break;
-        }
-    }
-    match (words.is_empty(), is_ahead) {
-        (true, _) => "now".to_owned(),
-        (false, true) => format!("in {}", words.join(" ")),
-        (false, false) => format!("{} ago", words.join(" ")),
+    let seconds = if is_ahead { at.since(now.at) } else { now.at.since(at) }.as_secs();
+    match (seconds, is_ahead) {
+        (0, _) => say!("now"),
+        (_, true) => say!("in {time}", time = time_words(seconds)),
+        (_, false) => say!("{time} ago", time = time_words(seconds)),
     }
 }
 
-/// Digits in groups of three: "41,206".
-pub fn thousands(number: impl TryInto<i64>) -> String {
-    let number = number.try_into().unwrap_or(i64::MAX);
-    let digits = number.unsigned_abs().to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+/// So many seconds in their two largest units: "6 days 22 hours", "5 minutes".
+pub fn time_words(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / DAY, seconds % DAY / 3600, seconds % 3600 / 60);
+    let units = [
+        (days, said!(days => "{days} day" | "{days} days")),
+        (hours, said!(hours => "{hours} hour" | "{hours} hours")),
+        (minutes, said!(minutes => "{minutes} minute" | "{minutes} minutes")),
+        (seconds % 60, said!(seconds = seconds % 60 => "{seconds} second" | "{seconds} seconds")),
+    ];
+    let mut largest = units.into_iter().skip_while(|(count, _)| *count == 0);
+    match (largest.next(), largest.next()) {
+        (Some((_, large)), Some((count, small))) if count > 0 => say!("{large} {small}", large, small),
+        (Some((_, large)), _) => large.to_string(),
+        (None, _) => say!(seconds = 0 => "{seconds} second" | "{seconds} seconds"),
     }
-    if number < 0 { format!("-{grouped}") } else { grouped }
 }
 
 /// A number with its noun: "1 device", "3 devices".

@@ -1,6 +1,7 @@
 //! The command line: one verb a file, and the tree that clap reads.
 
 mod audit;
+mod catalogue;
 mod changepassword;
 mod config;
 mod createsuperuser;
@@ -76,6 +77,8 @@ enum Verb {
     Flushexpiredtokens,
     /// Shows every setting in force, and where it came from; secrets masked
     Config,
+    /// Prints every sentence of the panel, to be translated (see admin.languages)
+    Catalogue,
     /// Prints the API's description (OpenAPI 3.1), as the server answers it at /api/schema/
     Openapi,
 }
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Verb::ImportDjango(arguments) => import_django::run(loaded.settings, arguments),
         Verb::Flushexpiredtokens => flush::run(loaded.settings),
         Verb::Config => config::run(&loaded),
+        Verb::Catalogue => catalogue::run(),
         Verb::Openapi => openapi::run(&loaded.settings),
     });
     match outcome {

@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 pub use conn::{Conn, MultiBackend as Backend, Target, data_version, in_transaction};
 
 use crate::error::{Error, Result};
+use crate::language;
 use worker::{Job, Task};
 
 /// What is done after each commit and before its writes are answered, on the connection that made them.
@@ -123,7 +124,8 @@ where
     F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    queue.try_send(Box::new(Task::new(work, reply))).map_err(|error| match error {
+    // What it says to people it says in the language of whoever waits for it.
+    queue.try_send(Box::new(Task::new(language::carried(work), reply))).map_err(|error| match error {
         TrySendError::Full(_) => Error::Unavailable,
         TrySendError::Disconnected(_) => Error::internal("the database threads are gone"),
     })?;

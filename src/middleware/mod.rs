@@ -5,5 +5,6 @@ pub mod cors;
 pub mod edge;
 pub mod headers;
 pub mod known_device;
+pub mod language;
 pub mod origin;
 pub mod unread;

@@ -9,6 +9,7 @@ use crate::auth::by_letter::{self, Joining, NotJoined};
 use crate::auth::letter_token::Opened;
 use crate::auth::token::Invitation;
 use crate::error::Result;
+use crate::language::filters;
 use crate::model::invitation::Invitation as Row;
 use crate::model::user::NewUser;
 use crate::pages::form::{self, Filled, NewPassword, password_hint};

@@ -18,6 +18,8 @@ use actix_web::{HttpResponse, Resource, ResponseError, guard, web};
 use askama::Template;
 
 use crate::error::{Error, Result};
+use crate::language::filters;
+use crate::middleware::language;
 use crate::middleware::origin::is_same_origin;
 use crate::rest::permission::is_safe;
 
@@ -42,7 +44,7 @@ fn page(
         InitError = (),
     >,
 > {
-    web::resource([path.to_owned(), format!("{path}/")]).wrap(from_fn(guarded))
+    web::resource([path.to_owned(), format!("{path}/")]).wrap(from_fn(guarded)).wrap(from_fn(language::of_the_visitor))
 }
 
 fn shown() -> actix_web::Route {

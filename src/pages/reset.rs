@@ -9,6 +9,7 @@ use crate::auth::by_letter;
 use crate::auth::letter_token::Opened;
 use crate::auth::token::PasswordReset;
 use crate::error::Result;
+use crate::language::filters;
 use crate::model::user::User;
 use crate::pages::form::{self, Filled, NewPassword, password_hint};
 use crate::pages::{GATE, Gate, Words, dead_link, draw, shown_or_excused};

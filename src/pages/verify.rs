@@ -7,6 +7,7 @@ use askama::Template;
 use crate::auth::by_letter;
 use crate::auth::token::EmailVerification;
 use crate::error::Result;
+use crate::language::filters;
 use crate::pages::{GATE, Gate, Words, dead_link, draw, shown_or_excused};
 use crate::site::Site;
 

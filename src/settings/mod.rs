@@ -248,11 +248,20 @@ pub struct Admin {
     pub require_two_factor: bool,
     /// The zone in which the panel shows times to those who chose none: `Europe/Oslo`. UTC if it is not given.
     pub time_zone: Option<Zone>,
+    /// A folder of translations of the panel, a file for each language: `nb.toml`, as `portcullis catalogue` begins it. None:
+    /// it speaks English.
+    pub languages: Option<PathBuf>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { session_idle: 30 * MINUTE, session_lifetime: 12 * HOUR, require_two_factor: false, time_zone: None }
+        Self {
+            session_idle: 30 * MINUTE,
+            session_lifetime: 12 * HOUR,
+            require_two_factor: false,
+            time_zone: None,
+            languages: None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors from the ground up. A module imports only from floors below its own, and from its own folder.
 const FLOORS: [&[&str]; 10] = [
-    &["error", "problem", "metrics", "clock", "zone", "settings", "data_dir", "device", "logging"],
+    &["language", "error", "problem", "metrics", "clock", "zone", "settings", "data_dir", "device", "logging"],
     &["db", "model"],
     &["auth", "throttle", "mail", "hub", "assets"],
     &["site", "follower"],

@@ -15,6 +15,7 @@ use crate::auth::api_keys::Scopes;
 use crate::auth::permissions::{Permission, PermissionSet};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::api_key::{self, ApiKey, NewApiKey};
 use crate::model::audit::{Object, told};
 use crate::model::user;

@@ -22,6 +22,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::api_key_list::{self, KeyLine, KeyQuery};
 use crate::rest::payload::pairs;
 use crate::site::Site;

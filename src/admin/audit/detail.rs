@@ -12,6 +12,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::Error;
+use crate::language::filters;
 use crate::model::audit::Change;
 use crate::model::audit::list::{self, Stored};
 use crate::site::Site;

@@ -21,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::By;
 use crate::model::audit::list::{self, Line, Query, Who};
 use crate::model::user_list;

@@ -15,6 +15,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::content::{self, Article, ContentQuery};
 
 use crate::rest::payload::pairs;

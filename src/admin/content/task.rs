@@ -15,6 +15,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Fields as Kept, Object, changed, told};
 use crate::model::content::{self, Task, TaskFields};
 use crate::rest::event;

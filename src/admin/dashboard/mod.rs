@@ -26,6 +26,7 @@ use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::db::keyset::Keyset;
 use crate::error::Result;
+use crate::language::filters;
 use crate::metrics::Count;
 use crate::model::audit::list as audit_list;
 use crate::model::dismissal;

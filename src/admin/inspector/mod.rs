@@ -18,6 +18,7 @@ use crate::admin::staff::{Inspector, Staff, View};
 use crate::admin::when::thousands;
 use crate::auth::inspect;
 use crate::auth::token::Claims;
+use crate::language::filters;
 use crate::model::audit::{Change, Object};
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;

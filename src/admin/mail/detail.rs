@@ -14,6 +14,7 @@ use crate::admin::when::{When, distance, thousands};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::language::filters;
 use crate::letters::{Addressed, Links};
 use crate::mail::Letter;
 use crate::model::outbox_list::{self, Line, State};

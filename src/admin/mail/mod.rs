@@ -22,6 +22,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::outbox::Kind;
 use crate::model::outbox_list::{self, Line, Query, State};
 use crate::rest::payload::pairs;

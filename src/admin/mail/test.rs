@@ -11,6 +11,7 @@ use crate::admin::mail::LIST;
 use crate::admin::staff::{Change, Mail, Staff};
 use crate::admin::visit::Flash;
 use crate::db::Conn;
+use crate::language::filters;
 use crate::model::audit::Object;
 use crate::model::outbox::{self, Kind};
 use crate::model::user;

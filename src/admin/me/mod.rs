@@ -16,6 +16,7 @@ use crate::admin::when::When;
 use crate::auth::permissions::Permission;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::language::filters;
 use crate::model::{two_factor, user};
 use crate::site::Site;
 

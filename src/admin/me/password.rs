@@ -14,6 +14,7 @@ use crate::admin::users::sessions::after_end_of_all;
 use crate::auth::account_rules::Own;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::language::filters;
 use crate::middleware::client_ip;
 use crate::model::audit::{Change, Object};
 use crate::model::{panel_session, user};

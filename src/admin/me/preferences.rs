@@ -15,6 +15,7 @@ use crate::admin::users::input::{zone, zone_hint};
 use crate::admin::visit::{Flash, KEYS_COOKIE, THEME_COOKIE};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Change, Object};
 use crate::model::user::{self, UserChanges};
 use crate::rest::fields::{Fields, Input};

@@ -13,6 +13,7 @@ use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::language::filters;
 use crate::model::audit::{Change, Object};
 use crate::model::user;
 use crate::site::Site;

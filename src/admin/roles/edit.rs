@@ -19,6 +19,7 @@ use crate::auth::permissions::{Permission, PermissionSet, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Object, changed, role_fields, told};
 use crate::model::role::{self, Role};
 use crate::model::user::Taken;

@@ -17,6 +17,7 @@ use crate::admin::when::{Now, When};
 use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::language::filters;
 use crate::model::role;
 use crate::rest::payload::pairs;
 use crate::site::Site;

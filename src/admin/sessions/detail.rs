@@ -15,6 +15,7 @@ use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::session::{self, Session};
 use crate::model::session_list::{self, Moment, PANEL, SessionLine};
 use crate::model::token_list::{self, TokenLine};

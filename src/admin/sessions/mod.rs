@@ -22,6 +22,7 @@ use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::session_list::{self, Kind, Moment, PANEL, SessionLine, SessionQuery};
 use crate::rest::payload::pairs;
 use crate::site::Site;

@@ -11,6 +11,7 @@ use crate::admin::throttling::acts::{cannot_hold, found};
 use crate::admin::throttling::{HOLDS, LIST, Row, path_of, rows};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
+use crate::language::filters;
 use crate::model::throttled;
 use crate::site::Site;
 use crate::throttle::Subject;

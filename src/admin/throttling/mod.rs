@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::metrics::Count;
 use crate::model::throttled::{self, Kind, Line, Query, State};
 use crate::model::user_list;

@@ -15,6 +15,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::session::{self, Session};
 use crate::model::token::{self, OutstandingToken};
 use crate::model::token_list::{self, Listed};

@@ -22,6 +22,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::token_list::{self, TokenLine, TokenQuery, TokenState};
 use crate::rest::payload::pairs;
 use crate::site::Site;

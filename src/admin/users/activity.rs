@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, SortColumn};
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::list::{self, Who};
 use crate::model::{sign_in, user};
 use crate::site::Site;

@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::keyset::Keyset;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::api_key::{self, ApiKey};
 use crate::model::content::{self, Piece};
 use crate::model::token_list::{self, TokenQuery};

@@ -11,6 +11,7 @@ use crate::admin::users::sessions::Line;
 use crate::auth::permissions::{AREAS, PermissionSet, Verb};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::language::filters;
 use crate::model::role::{self, Role};
 use crate::model::user::User;
 

@@ -16,6 +16,7 @@ use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When};
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Audit, Object};
 use crate::model::invitation::{self, Invitation, Query};
 use crate::model::outbox::{self, Kind};

@@ -32,6 +32,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::session_list::Moment;
 use crate::model::sign_in;
 use crate::model::user_list::{self, HeldRole, Rank, SignedIn, UserLine, UserQuery, UserState};

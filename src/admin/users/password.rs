@@ -17,6 +17,7 @@ use crate::admin::when::count_words;
 use crate::auth::account_rules::Own;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Change as Changed, Object};
 use crate::model::outbox::{self, Kind};
 use crate::model::panel_session;

@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::language::filters;
 use crate::model::audit::{Change as Changed, Object};
 use crate::model::session::{self, Ended, SessionId};
 use crate::model::{panel_session, user};

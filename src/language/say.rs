@@ -1,0 +1,286 @@
+//! A sentence with its parts, and the macros that say it.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+use askama::filters::{Escaper, Html, Safe};
+
+use super::{Language, spoken, thousands};
+
+/// Says a sentence in the language of whoever is served, as a `String`; see [`said!`] for what it takes.
+#[macro_export]
+macro_rules! say {
+    ($($sentence:tt)+) => { $crate::said!($($sentence)+).to_string() };
+}
+
+/// A sentence with its parts as a [`Said`](crate::language::Said), which can be written in English as well:
+/// `said!("{username} was signed out.", username)`, `said!("{a} of {b}", a = 1, b)`; and where a number decides,
+/// `said!(count = rows.len() => "{count} row" | "{count} rows")`. A part that is missing or too many does not compile.
+#[macro_export]
+macro_rules! said {
+    ($text:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {{
+        if false {
+            let _ = format_args!($text $(, $name = "")*);
+        }
+        $crate::language::Said::of($text) $(.with(stringify!($name), &$crate::part!($name $(= $value)?)))*
+    }};
+    ($count:ident $(= $number:expr)? => $one:literal | $many:literal $(, $name:ident $(= $value:expr)?)* $(,)?) => {{
+        if false {
+            let _ = format_args!($one, $count = 1 $(, $name = "")*);
+            let _ = format_args!($many, $count = 1 $(, $name = "")*);
+        }
+        $crate::language::Said::counted(stringify!($count), $one, $many, $crate::part!($count $(= $number)?))
+            $(.with(stringify!($name), &$crate::part!($name $(= $value)?)))*
+    }};
+}
+
+/// A part of a sentence: its value, or the variable of its name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! part {
+    ($name:ident) => {
+        $name
+    };
+    ($name:ident = $value:expr) => {
+        $value
+    };
+}
+
+/// A sentence without parts that is said elsewhere: its key, as it is. The catalogue learns of it.
+#[macro_export]
+macro_rules! key {
+    ($text:literal) => {
+        $text
+    };
+}
+
+/// A sentence with its parts. Written out, it is in the language of whoever is served.
+#[derive(Clone, Debug)]
+pub struct Said {
+    key: Cow<'static, str>,
+    /// The English for more than one, and how many there are.
+    counted: Option<(Cow<'static, str>, i64)>,
+    parts: Vec<(Cow<'static, str>, Part)>,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    Text(String),
+    /// Markup of our own.
+    Markup(String),
+    /// Where the link of this name leads.
+    Link(String),
+}
+
+impl Said {
+    /// The sentence with this key.
+    pub fn of(key: impl Into<Cow<'static, str>>) -> Self {
+        Self { key: key.into(), counted: None, parts: Vec::new() }
+    }
+
+    /// The sentence for so many, which stand in it under this name.
+    pub fn counted(
+        name: impl Into<Cow<'static, str>>,
+        one: impl Into<Cow<'static, str>>,
+        many: impl Into<Cow<'static, str>>,
+        count: impl TryInto<i64>,
+    ) -> Self {
+        let count = count.try_into().unwrap_or(i64::MAX);
+        let parts = vec![(name.into(), Part::Text(thousands(count)))];
+        Self { key: one.into(), counted: Some((many.into(), count)), parts }
+    }
+
+    /// With what stands for `{name}`.
+    pub fn with(self, name: impl Into<Cow<'static, str>>, value: &(impl fmt::Display + ?Sized)) -> Self {
+        self.adding(name, Part::Text(value.to_string()))
+    }
+
+    /// With markup of our own for `{name}`; only [`Said::rich`] writes it as such.
+    pub fn with_markup(self, name: impl Into<Cow<'static, str>>, markup: Safe<String>) -> Self {
+        self.adding(name, Part::Markup(markup.0))
+    }
+
+    /// With an address for the link `<name>…</name>`; only [`Said::rich`] makes one of it.
+    pub fn to(self, name: impl Into<Cow<'static, str>>, address: &(impl fmt::Display + ?Sized)) -> Self {
+        self.adding(name, Part::Link(address.to_string()))
+    }
+
+    fn adding(mut self, name: impl Into<Cow<'static, str>>, part: Part) -> Self {
+        self.parts.push((name.into(), part));
+        self
+    }
+
+    /// Whether it says nothing: a hint that there is not.
+    pub fn is_empty(&self) -> bool {
+        self.key.is_empty()
+    }
+
+    /// The sentence in English, for the log.
+    pub fn in_english(&self) -> String {
+        let mut english = String::new();
+        // Writing to a string does not fail.
+        let _ = self.fill(self.english(), &mut english);
+        english
+    }
+
+    fn english(&self) -> &str {
+        match &self.counted {
+            Some((many, count)) if *count != 1 => many,
+            _ => &self.key,
+        }
+    }
+
+    fn text<'a>(&'a self, language: Option<&'a Language>) -> &'a str {
+        let count = self.counted.as_ref().map(|(_, count)| *count);
+        language.and_then(|language| language.sentence(&self.key, count)).unwrap_or_else(|| self.english())
+    }
+
+    fn part(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|(known, _)| known == name).map(|(_, part)| part)
+    }
+
+    fn fill(&self, text: &str, out: &mut impl Write) -> fmt::Result {
+        pieces(text, |piece| match piece {
+            Piece::Text(text) => out.write_str(text),
+            Piece::Name(name) => match self.part(name) {
+                Some(Part::Text(value) | Part::Markup(value) | Part::Link(value)) => out.write_str(value),
+                None => write!(out, "{{{name}}}"),
+            },
+        })
+    }
+
+    /// The sentence as markup. Of its own it may have `<code>`, `<strong>`, `<sr>` for what only a screen reader says, and
+    /// the links it was given addresses for ([`Said::to`]); everything else in it is text, in a translation as well.
+    pub fn rich(&self) -> Safe<String> {
+        let language = spoken();
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write_rich(self.text(language.as_deref()), &mut out);
+        Safe(out)
+    }
+
+    fn write_rich(&self, text: &str, out: &mut String) -> fmt::Result {
+        let mut escaped = String::new();
+        escape(text, &mut escaped);
+        pieces(&escaped, |piece| {
+            match piece {
+                Piece::Text(text) => self.mark(text, out),
+                Piece::Name(name) => match self.part(name) {
+                    Some(Part::Markup(markup)) => out.push_str(markup),
+                    Some(Part::Text(value) | Part::Link(value)) => escape(value, out),
+                    None => out.push_str(name),
+                },
+            }
+            Ok(())
+        })
+    }
+
+    /// Turns the marks of an escaped text back into markup, as far as they are known.
+    fn mark(&self, text: &str, out: &mut String) {
+        let mut rest = text;
+        while let Some((before, inside)) = rest.split_once(OPENS) {
+            out.push_str(before);
+            let known = inside.split_once(CLOSES).and_then(|(mark, after)| Some((self.markup(mark)?, after)));
+            match known {
+                Some((markup, after)) => {
+                    out.push_str(&markup);
+                    rest = after;
+                }
+                None => {
+                    out.push_str(OPENS);
+                    rest = inside;
+                }
+            }
+        }
+        out.push_str(rest);
+    }
+
+    fn markup(&self, mark: &str) -> Option<Cow<'static, str>> {
+        let known = match mark {
+            "code" => "<code>",
+            "/code" => "</code>",
+            "strong" => "<strong>",
+            "/strong" => "</strong>",
+            "sr" => "<span class=\"u-sr\">",
+            "/sr" => "</span>",
+            _ => {
+                let Some(Part::Link(address)) = self.part(mark.strip_prefix('/').unwrap_or(mark)) else { return None };
+                if mark.starts_with('/') {
+                    return Some("</a>".into());
+                }
+                let mut link = "<a href=\"".to_owned();
+                escape(address, &mut link);
+                return Some((link + "\">").into());
+            }
+        };
+        Some(known.into())
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let language = spoken();
+        self.fill(self.text(language.as_deref()), f)
+    }
+}
+
+impl From<&'static str> for Said {
+    fn from(key: &'static str) -> Self {
+        Self::of(key)
+    }
+}
+
+impl From<String> for Said {
+    fn from(key: String) -> Self {
+        Self::of(key)
+    }
+}
+
+impl From<Said> for String {
+    fn from(said: Said) -> Self {
+        said.to_string()
+    }
+}
+
+/// A piece of a sentence.
+pub enum Piece<'a> {
+    /// Words as they are.
+    Text(&'a str),
+    /// The name between braces.
+    Name(&'a str),
+}
+
+/// Goes through a sentence piece by piece. A brace that names nothing is text.
+pub fn pieces<'a>(text: &'a str, mut each: impl FnMut(Piece<'a>) -> fmt::Result) -> fmt::Result {
+    let mut rest = text;
+    while let Some((before, inside)) = rest.split_once('{') {
+        each(Piece::Text(before))?;
+        match inside.split_once('}') {
+            Some((name, after)) => {
+                each(Piece::Name(name))?;
+                rest = after;
+            }
+            None => {
+                each(Piece::Text("{"))?;
+                rest = inside;
+            }
+        }
+    }
+    each(Piece::Text(rest))
+}
+
+/// `<` and `>` as [`escaped`] writes them.
+const OPENS: &str = "&#60;";
+const CLOSES: &str = "&#62;";
+
+fn escape(text: &str, out: &mut String) {
+    out.push_str(&escaped(text));
+}
+
+/// A text as it stands in HTML, inside an attribute as well.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // Writing to a string does not fail.
+    let _ = Html.write_escaped_str(&mut out, text);
+    out
+}

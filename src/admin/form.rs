@@ -2,7 +2,6 @@
 //!
 //! A form that is refused keeps what was typed ([`Filled`]), so that its page can show it again beside the complaints.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -12,6 +11,7 @@ use actix_web::{FromRequest, HttpRequest};
 use crate::admin::error::PageError;
 use crate::admin::visit::Visit;
 use crate::error::{Error, FieldErrors};
+use crate::language::Said;
 use crate::rest::fields::{self, Fields, Input, Payload};
 use crate::rest::payload::Body;
 
@@ -88,26 +88,49 @@ pub struct Complaint {
     /// The field's id on the page; empty for what is about no one field.
     pub anchor: String,
     /// The field's label.
-    pub label: Cow<'static, str>,
+    pub label: String,
     /// What is wrong, and the way out.
     pub words: String,
     name: String,
 }
 
-/// Labels that are more than the field's name with a capital.
-const LABELS: [(&str, &str); 12] = [
-    ("email", "E-mail"),
-    ("email_verified", "E-mail verified"),
-    ("is_active", "Active"),
-    ("is_staff", "Staff"),
-    ("is_superuser", "Superuser"),
-    ("is_premium", "Premium"),
-    ("how", "Kind of account"),
-    ("server_name", "Name of this server"),
-    ("password2", "Password again"),
-    ("confirm", "Confirmation"),
-    ("p", "Permissions"),
-    ("current_password", "Your password"),
+/// What the fields of forms are called, by their names.
+const LABELS: [(&str, &str); 35] = [
+    ("address", key!("Address")),
+    ("author", key!("Author")),
+    ("body", key!("Body")),
+    ("code", key!("Code")),
+    ("completed", key!("Completed")),
+    ("confirm", key!("Confirmation")),
+    ("current_password", key!("Your password")),
+    ("description", key!("Description")),
+    ("due_date", key!("Due date")),
+    ("email", key!("E-mail")),
+    ("email_verified", key!("E-mail verified")),
+    ("expires", key!("Expires")),
+    ("first_name", key!("First name")),
+    ("how", key!("Kind of account")),
+    ("is_active", key!("Active")),
+    ("is_premium", key!("Premium")),
+    ("is_staff", key!("Staff")),
+    ("is_superuser", key!("Superuser")),
+    ("keys", key!("Keys")),
+    ("language", key!("Language")),
+    ("last_name", key!("Last name")),
+    ("name", key!("Name")),
+    ("owner", key!("Owner")),
+    ("p", key!("Permissions")),
+    ("password", key!("Password")),
+    ("password2", key!("Password again")),
+    ("reason", key!("Reason")),
+    ("roles", key!("Roles")),
+    ("server_name", key!("Name of this server")),
+    ("theme", key!("Theme")),
+    ("time_zone", key!("Time zone")),
+    ("title", key!("Title")),
+    ("token", key!("Token")),
+    ("username", key!("Username")),
+    ("whole", key!("Whole")),
 ];
 
 impl Filled {
@@ -202,15 +225,11 @@ impl Filled {
 }
 
 /// What a field is called on the page.
-pub fn label(name: &str) -> Cow<'static, str> {
-    if let Some((_, label)) = LABELS.iter().find(|(known, _)| *known == name) {
-        return Cow::Borrowed(label);
+pub fn label(name: &str) -> String {
+    match LABELS.iter().find(|(known, _)| *known == name) {
+        Some((_, label)) => Said::of(*label).to_string(),
+        None => name.replace('_', " "),
     }
-    let mut words = name.replace('_', " ");
-    if let Some(first) = words.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    words.into()
 }
 
 #[cfg(test)]
@@ -246,7 +265,7 @@ mod tests {
         assert_eq!(filled.value("first_name"), "Annabella");
         assert!(filled.ticked("is_active"));
         let complaint = filled.errors().first().unwrap();
-        assert_eq!((complaint.label.as_ref(), complaint.anchor.as_str()), ("First name", "f-first_name"));
+        assert_eq!((complaint.label.as_str(), complaint.anchor.as_str()), ("First name", "f-first_name"));
         assert_eq!(filled.error("first_name"), Some("Ensure this field has no more than 5 characters."));
         assert_eq!(filled.error("is_active"), None);
     }

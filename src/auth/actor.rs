@@ -111,11 +111,15 @@ impl Actor {
             return None;
         }
         if target.state.superuser {
-            return Some(format!("{} is a superuser. Only a superuser can change that account.", target.name()));
+            return Some(say!(
+                "{username} is a superuser. Only a superuser can change that account.",
+                username = target.name()
+            ));
         }
         let beyond = target.state.permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        (!beyond.is_empty()).then(|| format!("{} holds permissions that you lack: {names}.", target.name()))
+        (!beyond.is_empty())
+            .then(|| say!("{username} holds permissions that you lack: {names}.", username = target.name(), names))
     }
 
     /// Goes on only if the account is within reach.
@@ -143,9 +147,9 @@ impl Actor {
     }
 
     fn last(&self, target: &Target) -> String {
-        format!(
-            "{} is the last active superuser. Make another one first, or nobody could administer this server.",
-            target.name()
+        say!(
+            "{username} is the last active superuser. Make another one first, or nobody could administer this server.",
+            username = target.name()
         )
     }
 
@@ -153,14 +157,14 @@ impl Actor {
     pub fn cannot_grant(&self) -> Option<String> {
         let needed = Permission::of("grants", Verb::Change)?;
         let lacks = !self.state.permissions.holds(needed);
-        lacks.then(|| format!("This needs the permission {needed}."))
+        lacks.then(|| say!("This needs the permission {needed}.", needed))
     }
 
     /// What of these permissions the actor lacks, in words; nobody gives what they do not have.
     pub fn cannot_give(&self, permissions: PermissionSet) -> Option<String> {
         let beyond = permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        (!beyond.is_empty()).then(|| format!("You lack what it allows: {names}."))
+        (!beyond.is_empty()).then(|| say!("You lack what it allows: {names}.", names))
     }
 
     /// Why the actor cannot give or take this role.
@@ -178,7 +182,7 @@ impl Actor {
             return Ok(self.cannot_give(PermissionSet::named(&role::permissions(conn, role)?)));
         }
         let own = self.id == target && !self.state.superuser;
-        Ok(own.then(|| "You cannot take a role from yourself. Another administrator can.".to_owned()))
+        Ok(own.then(|| say!("You cannot take a role from yourself. Another administrator can.")))
     }
 
     /// Goes on only if the actor may give the account these flags, each that would change asked for by itself.
@@ -189,7 +193,7 @@ impl Actor {
         let state = &target.state;
         if new.superuser != state.superuser {
             if !self.state.superuser {
-                return Err(Refusal::Actor("Only a superuser changes who is a superuser.".to_owned()));
+                return Err(Refusal::Actor(say!("Only a superuser changes who is a superuser.")));
             }
             rule(self.must_keep(target, "Superuser").filter(|_| state.superuser))?;
         }
@@ -210,7 +214,7 @@ impl Actor {
     /// The database's; the inner one says why not.
     pub fn make(&self, conn: &mut Conn, flags: Flags, roles: &[i64]) -> Result<Result<(), Refusal>> {
         if flags.superuser && !self.state.superuser {
-            return Ok(Err(Refusal::Actor("Only a superuser makes another.".to_owned())));
+            return Ok(Err(Refusal::Actor(say!("Only a superuser makes another."))));
         }
         if flags.staff
             && let Err(refusal) = refused(self.cannot_grant())
@@ -228,11 +232,14 @@ impl Actor {
     pub fn move_roles(&self, conn: &mut Conn, target: i64, moves: &[(i64, bool)]) -> Result<Result<(), Refusal>> {
         for (role, give) in moves {
             let Some(row) = role::by_id(conn, *role)? else {
-                return Ok(Err(Refusal::Rule("A role that was ticked is gone. Open the page again.".to_owned())));
+                return Ok(Err(Refusal::Rule(say!("A role that was ticked is gone. Open the page again."))));
             };
             if let Some(words) = self.cannot_move_role(conn, *role, target, *give)? {
-                let act = if *give { "give" } else { "take" };
-                return Ok(Err(Refusal::Actor(format!("You cannot {act} the role {}. {words}", row.name))));
+                let (role, why) = (row.name, words);
+                return Ok(Err(Refusal::Actor(match give {
+                    true => say!("You cannot give the role {role}. {why}", role, why),
+                    false => say!("You cannot take the role {role}. {why}", role, why),
+                })));
             }
         }
         Ok(Ok(()))

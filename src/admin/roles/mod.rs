@@ -66,6 +66,18 @@ pub fn verb_label(verb: Verb) -> &'static str {
     }
 }
 
+/// What a verb is called among others.
+pub fn verb_word(verb: Verb) -> String {
+    match verb {
+        Verb::View => say!("view"),
+        Verb::Add => say!("add"),
+        Verb::Change => say!("change"),
+        Verb::Delete => say!("delete"),
+        Verb::Revoke => say!("revoke"),
+        Verb::Export => say!("export"),
+    }
+}
+
 static ROLES: Changelist = Changelist {
     path: "/admin/roles/",
     title: key!("Roles"),

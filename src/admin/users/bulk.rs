@@ -9,7 +9,7 @@ use crate::admin::staff::Staff;
 use crate::admin::users::acts::remove;
 use crate::admin::users::head::cannot_send_reset;
 use crate::admin::users::sessions::end_all;
-use crate::admin::users::{Actor, Target, asked, query, roles_moved};
+use crate::admin::users::{Actor, Removal, Target, asked, query, roles_moved};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
@@ -33,13 +33,13 @@ enum Deed {
 
 /// Their names, and what they need.
 const ACTS: [(&str, &str, (&str, Verb)); 7] = [
-    ("activate", "Activate", ("users", Verb::Change)),
-    ("deactivate", "Deactivate", ("users", Verb::Change)),
-    ("sign-out", "Sign out everywhere", ("sessions", Verb::Revoke)),
-    ("give-role", "Add a role…", ("grants", Verb::Change)),
-    ("take-role", "Remove a role…", ("grants", Verb::Change)),
-    ("send-reset", "Send a password reset", ("users", Verb::Change)),
-    ("delete", "Delete…", ("users", Verb::Delete)),
+    ("activate", key!("Activate"), ("users", Verb::Change)),
+    ("deactivate", key!("Deactivate"), ("users", Verb::Change)),
+    ("sign-out", key!("Sign out everywhere"), ("sessions", Verb::Revoke)),
+    ("give-role", key!("Add a role…"), ("grants", Verb::Change)),
+    ("take-role", key!("Remove a role…"), ("grants", Verb::Change)),
+    ("send-reset", key!("Send a password reset"), ("users", Verb::Change)),
+    ("delete", key!("Delete…"), ("users", Verb::Delete)),
 ];
 
 /// The acts that the viewer may do.
@@ -98,21 +98,21 @@ impl OnUsers {
         if let Some(why) = actor.out_of_reach(target) {
             return Ok(Some(why));
         }
-        let words = |words: &str| Some(words.to_owned());
         Ok(match (self.deed, &self.role) {
-            (Deed::Activate, _) if target.state.active => words("active already"),
-            (Deed::Deactivate, _) if !target.state.active => words("inactive already"),
-            (Deed::Deactivate, _) => actor.must_stay(target, "deactivate"),
-            (Deed::Delete, _) => actor.must_stay(target, "delete"),
+            (Deed::Activate, _) if target.state.active => Some(say!("active already")),
+            (Deed::Deactivate, _) if !target.state.active => Some(say!("inactive already")),
+            (Deed::Deactivate, _) => actor.must_stay(target, Removal::Deactivate),
+            (Deed::Delete, _) => actor.must_stay(target, Removal::Delete),
             (Deed::SendReset, _) => user::by_id(conn, target.id)?.as_ref().and_then(cannot_send_reset),
             (Deed::GiveRole | Deed::TakeRole, Some((role, _))) => {
                 let give = self.deed == Deed::GiveRole;
                 match actor.cannot_move_role(conn, *role, target.id, give)? {
-                    _ if role::by_id(conn, *role)?.is_none() => words("the role is gone"),
+                    _ if role::by_id(conn, *role)?.is_none() => Some(say!("the role is gone")),
                     Some(why) => Some(why),
                     None => {
                         let holds = role::of_user(conn, target.id)?.iter().any(|held| held.id == *role);
-                        (holds == give).then(|| if give { "has it already" } else { "does not have it" }.to_owned())
+                        let why = || if give { say!("has it already") } else { say!("does not have it") };
+                        (holds == give).then(why)
                     }
                 }
             }
@@ -225,13 +225,16 @@ impl Act for OnUsers {
             return Ok(None);
         }
         let options = role::all(conn)?.into_iter().map(|role| (role.id.to_string(), role.name)).collect();
-        Ok(Some(Choice { name: "role", label: "Role", options }))
+        Ok(Some(Choice { name: "role", label: key!("Role"), options }))
     }
 
     fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some(target) = load(conn, key)? else { return Ok(None) };
         let about = match self.deed {
-            Deed::Delete => format!("with {}", belongings::of(conn, target.id, by.at.now)?.in_words()),
+            Deed::Delete => {
+                let belongings = belongings::of(conn, target.id, by.at.now)?.in_words();
+                say!("with {belongings}", belongings)
+            }
             _ => String::new(),
         };
         let left_out = self.exception(conn, &by.actor, &target)?;
@@ -271,7 +274,7 @@ impl Act for OnUsers {
                 changes.extend(Change::of("roles", called, ""));
                 changes.extend(roles_moved(&[(*role, false)]));
             }
-            (Deed::GiveRole | Deed::TakeRole, None) => return Ok(Did::left_out(name, "no role was chosen")),
+            (Deed::GiveRole | Deed::TakeRole, None) => return Ok(Did::left_out(name, say!("no role was chosen"))),
             (Deed::SendReset, _) => {
                 let address = user::by_id(conn, id)?.map(|user| user.email).unwrap_or_default();
                 outbox::to_user(conn, Kind::Reset, id, &address, now)?;

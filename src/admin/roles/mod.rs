@@ -188,7 +188,7 @@ pub async fn index(
     let page = Page {
         frame: staff.frame(&[("Roles", "")]),
         list: asked.view(&found, &bulk::offered(&staff)).when_empty(
-            "A role is a named set of permissions. Whoever of the staff holds it may do what it allows.",
+            key!("A role is a named set of permissions. Whoever of the staff holds it may do what it allows."),
             first_act,
         ),
         rows,

@@ -278,7 +278,7 @@ pub async fn index(
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, &attempts, now)).await?;
     let page = Page {
         frame: staff.frame(&[(&say!("Sign-ins"), "")]),
-        list: asked.view(&found, &[]).when_empty(&say!("Attempts to sign in, good and failed, appear here."), None),
+        list: asked.view(&found, &[]).when_empty(key!("Attempts to sign in, good and failed, appear here."), None),
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_export: staff.may("sign-ins", Verb::Export),

@@ -338,9 +338,7 @@ pub async fn index(
     let may_change = staff.may("throttling", Verb::Change);
     let page = Page {
         frame: staff.frame(&[(&say!("Throttling"), "")]),
-        list: asked
-            .view(&found, &bulk::offered(&staff))
-            .when_empty(&say!("Whoever a rate refuses appears here."), None),
+        list: asked.view(&found, &bulk::offered(&staff)).when_empty(key!("Whoever a rate refuses appears here."), None),
         rows,
         rates: rates(&site.settings.throttle),
         store: match site.settings.throttle.store {

@@ -19,7 +19,7 @@ const REVOKE: &str = "revoke";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(REVOKE, "Revoke…", ("api-keys", Verb::Revoke))])
+    offered_of(staff, &[(REVOKE, key!("Revoke…"), ("api-keys", Verb::Revoke))])
 }
 
 /// The act of this name.
@@ -57,20 +57,25 @@ impl Act for RevokeKey {
         Plan {
             code: "api_key.revoke",
             needs: ("api-keys", Verb::Revoke),
-            heading: "Revoke {}?",
-            means: "Whatever comes with them is refused from now on. It cannot be taken back.",
-            buttons: ("Revoke key", "Revoke keys"),
-            done: ("was revoked".to_owned(), "were revoked".to_owned()),
-            ends: ("", ""),
+            asks_one: key!("Revoke {name}?"),
+            asks: |count| said!(count => "Revoke {count} key?" | "Revoke {count} keys?"),
+            titled: |count| said!(count => "Revoke {count} key" | "Revoke {count} keys"),
+            means: key!("Whatever comes with them is refused from now on. It cannot be taken back."),
+            buttons: (key!("Revoke key"), key!("Revoke keys")),
+            done: |count, _| said!(count => "{count} key was revoked." | "{count} keys were revoked."),
+            chosen: String::new(),
+            ends: None,
             weight: Weight::Plain,
         }
     }
 
     fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some((line, left_out)) = load(conn, by, key)? else { return Ok(None) };
-        let used =
-            line.key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", ago(at, by.now)));
-        let row = Row::new(&line.key.name, format!("of {}, {used}", line.owner), left_out);
+        let about = match line.key.last_used_at {
+            Some(at) => say!("of {owner}, used {when}", owner = line.owner, when = ago(at, by.now)),
+            None => say!("of {owner}, never used", owner = line.owner),
+        };
+        let row = Row::new(&line.key.name, about, left_out);
         Ok(Some(Row { weighs: is_in_use(&line, by.at.now), ..row }))
     }
 

@@ -24,12 +24,12 @@ const RESTORE: &str = "restore";
 
 /// The acts on outstanding tokens that the viewer may do.
 pub fn offered_on_outstanding<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(REVOKE, "Revoke", ("tokens", Verb::Revoke))])
+    offered_of(staff, &[(REVOKE, key!("Revoke"), ("tokens", Verb::Revoke))])
 }
 
 /// The acts on blacklisted tokens that the viewer may do.
 pub fn offered_on_blacklisted<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    let restore = [(RESTORE, "Restore…", ("blacklist", Verb::Delete))];
+    let restore = [(RESTORE, key!("Restore…"), ("blacklist", Verb::Delete))];
     if staff.state().superuser { offered_of(staff, &restore) } else { Vec::new() }
 }
 
@@ -120,22 +120,29 @@ impl Act for Deed {
             Self::Revoke => Plan {
                 code: "token.revoke",
                 needs: ("tokens", Verb::Revoke),
-                heading: "Revoke {}?",
-                means: "The whole session of each ends: the device has to sign in again, and access tokens already handed \
-                        out end at once.",
-                buttons: ("Revoke token", "Revoke tokens"),
-                done: ("was revoked".to_owned(), "were revoked".to_owned()),
-                ends: ("session", "sessions"),
+                asks_one: key!("Revoke {name}?"),
+                asks: |count| said!(count => "Revoke {count} token?" | "Revoke {count} tokens?"),
+                titled: |count| said!(count => "Revoke {count} token" | "Revoke {count} tokens"),
+                means: key!(
+                    "The whole session of each ends: the device has to sign in again, and access tokens already handed out end at once."
+                ),
+                buttons: (key!("Revoke token"), key!("Revoke tokens")),
+                done: |count, _| said!(count => "{count} token was revoked." | "{count} tokens were revoked."),
+                chosen: String::new(),
+                ends: Some(|count| said!(count => "{count} session ended." | "{count} sessions ended.")),
                 weight: Weight::Plain,
             },
             Self::Restore => Plan {
                 code: "token.restore",
                 needs: ("blacklist", Verb::Delete),
-                heading: "Restore {}?",
-                means: "They can be exchanged again, by whoever holds them.",
-                buttons: ("Restore token", "Restore tokens"),
-                done: ("was restored".to_owned(), "were restored".to_owned()),
-                ends: ("", ""),
+                asks_one: key!("Restore {name}?"),
+                asks: |count| said!(count => "Restore {count} token?" | "Restore {count} tokens?"),
+                titled: |count| said!(count => "Restore {count} token" | "Restore {count} tokens"),
+                means: key!("They can be exchanged again, by whoever holds them."),
+                buttons: (key!("Restore token"), key!("Restore tokens")),
+                done: |count, _| said!(count => "{count} token was restored." | "{count} tokens were restored."),
+                chosen: String::new(),
+                ends: None,
                 weight: Weight::Grave,
             },
         }

@@ -22,10 +22,10 @@ const TYPED: [(&str, &[&str]); 9] = [
     ("articles", &["title", "body"]),
     ("tasks", &["title", "description"]),
     ("api_keys", &["name"]),
-    ("sessions", &["user_agent", "sid"]),
-    ("audit_entries", &["actor", "object", "reason"]),
-    ("sign_ins", &["username", "user_agent"]),
-    ("outbox", &["address", "error"]),
+    ("sessions", &["name", "user_agent"]),
+    ("audit_entries", &["actor", "object", "object_id", "reason", "user_agent"]),
+    ("sign_ins", &["user_agent"]),
+    ("outbox", &["address", "trouble"]),
 ];
 
 /// Names of things that are called so in every language, and what the stories below type.

@@ -34,34 +34,34 @@ use crate::site::Site;
 
 static BLACKLIST: Changelist = Changelist {
     path: "/admin/blacklist/",
-    title: "Blacklisted tokens",
-    nouns: ("token", "tokens"),
+    title: key!("Blacklisted tokens"),
+    nouns: nouns!("token", "tokens"),
     icon: "ban",
-    search: Some("Token id, from 6 characters, or username"),
-    searched: "token ids from their beginning and whole usernames",
+    search: Some(key!("Token id, from 6 characters, or username")),
+    searched: key!("Search looks at token ids from their beginning and whole usernames."),
     columns: &[
-        Column::plain("Token id", ""),
-        Column::plain("User", ""),
+        Column::plain(key!("Token id"), ""),
+        Column::plain(key!("User"), ""),
         Column {
             name: "revoked",
-            label: "Revoked",
+            label: key!("Revoked"),
             class: "",
             sort: Some(Sort {
                 by: Some(blacklist::BY_REVOKED),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("By", ""),
-        Column::plain("Reason", ""),
+        Column::plain(key!("By"), ""),
+        Column::plain(key!("Reason"), ""),
         Column {
             name: "expires",
-            label: "Expires",
+            label: key!("Expires"),
             class: "",
             sort: Some(Sort {
                 by: Some(blacklist::BY_EXPIRES),
                 descending_first: false,
-                words: ("first to expire first", "last to expire first"),
+                words: (key!("first to expire first"), key!("last to expire first")),
             }),
         },
     ],
@@ -137,9 +137,9 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let reasons: Vec<(&str, &str)> = REASONS.iter().map(|(why, label)| (why.as_str(), *label)).collect();
     let when: Vec<(&str, &str)> = WHEN.iter().map(|(value, label, _)| (*value, *label)).collect();
     let filters = vec![
-        Filter::of("reason", "Reason", &reasons),
-        Filter::of("by", "By", &BY),
-        Filter::of("when", "Revoked", &when),
+        Filter::of("reason", key!("Reason"), &reasons),
+        Filter::of("by", key!("By"), &BY),
+        Filter::of("when", key!("Revoked"), &when),
     ];
     Asked::new(&BLACKLIST, pairs, usual_rows, filters)
 }

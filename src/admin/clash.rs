@@ -67,20 +67,17 @@ impl Clash {
                 fields.push(field);
             }
         }
-        let said =
-            |form: &Filled, field: &str| {
-                let mut values: Vec<String> =
-                    form.values(field)
-                        .map(|value| {
-                            if value == "on" { "yes".to_owned() } else { value_name(value).unwrap_or(value.to_owned()) }
-                        })
-                        .collect();
-                values.sort();
-                values.join(", ")
-            };
+        let said = |form: &Filled, field: &str| {
+            let mut values: Vec<String> = form
+                .values(field)
+                .map(|value| if value == "on" { say!("yes") } else { value_name(value).unwrap_or(value.to_owned()) })
+                .collect();
+            values.sort();
+            values.join(", ")
+        };
         let difference = |field: &&str| Difference {
             field: (*field).to_owned(),
-            label: label(field).into_owned(),
+            label: label(field),
             yours: said(mine, field),
             theirs: said(theirs, field),
         };

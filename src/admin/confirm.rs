@@ -7,7 +7,7 @@ use askama::Template;
 use crate::admin::error::PageError;
 use crate::admin::form::Filled;
 use crate::admin::layout::{Frame, html};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::rest::fields::{Fields, Input};
 
 /// What is asked.
@@ -17,11 +17,11 @@ pub struct Confirmation {
     pub heading: String,
     /// What it means, in a sentence or two.
     pub words: String,
-    /// The milder act, offered first.
-    pub milder: Option<Milder>,
+    /// The milder act, offered first; `<milder>` in it leads there.
+    pub milder: Option<Said>,
     /// Whether it takes something away for good.
     pub dangerous: bool,
-    /// The title of the card with what goes with it.
+    /// The title of the card with what goes with it, a key.
     pub card: &'static str,
     /// What goes with it.
     pub effects: Vec<Effect>,
@@ -41,31 +41,19 @@ pub struct Confirmation {
     pub act: String,
     /// The safe way out: its button and address.
     pub way_out: (String, String),
-    /// The title of the card with facts.
+    /// The title of the card with facts, a key.
     pub facts_title: &'static str,
-    /// What it is about.
+    /// What it is about: names, which are keys, and values.
     pub facts: Vec<(&'static str, String)>,
-}
-
-/// A milder act: words before, the link's text and address, words after.
-pub struct Milder {
-    /// Before the link.
-    pub before: &'static str,
-    /// The link.
-    pub link: &'static str,
-    /// Where it leads.
-    pub path: String,
-    /// After the link.
-    pub after: &'static str,
 }
 
 /// One row of what goes with it.
 pub struct Effect {
-    /// What.
+    /// What, a key.
     pub what: &'static str,
     /// How many.
     pub how_many: String,
-    /// What happens to them.
+    /// What happens to them, a key.
     pub happens: &'static str,
     /// Whether they are lost.
     pub is_loss: bool,
@@ -76,7 +64,7 @@ pub struct Effect {
 pub struct Choice {
     /// Its field.
     pub name: &'static str,
-    /// Its label.
+    /// Its label, a key.
     pub label: &'static str,
     /// Values and names.
     pub options: Vec<(String, String)>,
@@ -129,7 +117,7 @@ impl Confirmation {
     /// # Errors
     /// 500 if it cannot be rendered.
     pub fn refused(self, frame: Frame, sent: Filled) -> Result<HttpResponse, PageError> {
-        let words = format!("Type {} exactly as it stands.", self.typed.as_deref().unwrap_or_default());
+        let words = say!("Type {word} exactly as it stands.", word = self.typed.as_deref().unwrap_or_default());
         let form = sent.refused_for("confirm", words);
         self.shown_again(frame, form)
     }

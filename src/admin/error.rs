@@ -16,7 +16,7 @@ use crate::admin::staff::Seen;
 use crate::admin::visit::Visit;
 use crate::auth::permissions::Permission;
 use crate::error::Error;
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::middleware::edge::RequestId;
 
 /// Why a page of the panel was not shown, or a form not carried out.
@@ -124,7 +124,7 @@ pub struct Words {
     pub heading: String,
     /// In sentences.
     pub words: Vec<String>,
-    /// The way on: label and address.
+    /// The way on: label, a key, and address.
     pub way_on: Option<(&'static str, &'static str)>,
     /// Whether it offers to look for a user.
     pub finds_users: bool,
@@ -140,61 +140,67 @@ impl PageError {
     }
 
     fn page(&self) -> Words {
-        let page = |heading: &str, words: &[&str], way_on| Words {
-            heading: heading.to_owned(),
-            words: words.iter().map(|sentence| (*sentence).to_owned()).collect(),
+        let page = |heading: Said, words: &[Said], way_on| Words {
+            heading: heading.to_string(),
+            words: words.iter().map(Said::to_string).collect(),
             way_on,
             finds_users: false,
         };
-        let back = Some(("Back to the panel", "/admin/"));
+        let back = Some((key!("Back to the panel"), "/admin/"));
         match self {
             Self::Other(error) => error_words(error, back),
-            Self::SignedOut { .. } => page("Sign in", &[], Some(("Sign in", "/admin/login/"))),
+            Self::SignedOut { .. } => page(said!("Sign in"), &[], Some((key!("Sign in"), "/admin/login/"))),
             Self::PasswordAgain { .. } => {
-                page("Your password again", &[], Some(("Show the password", "/admin/again/")))
+                page(said!("Your password again"), &[], Some((key!("Show the password"), "/admin/again/")))
             }
-            Self::TwoFactorFirst => {
-                page("Two-factor sign-in", &[], Some(("Set up two-factor sign-in", "/admin/me/two-factor/")))
-            }
+            Self::TwoFactorFirst => page(
+                said!("Two-factor sign-in"),
+                &[],
+                Some((key!("Set up two-factor sign-in"), "/admin/me/two-factor/")),
+            ),
             Self::SessionEnded => page(
-                "Your session has ended",
-                &["Nothing was saved.", "Sign in, then go back: your text is still there."],
-                Some(("Sign in", "/admin/login/")),
+                said!("Your session has ended"),
+                &[said!("Nothing was saved."), said!("Sign in, then go back: your text is still there.")],
+                Some((key!("Sign in"), "/admin/login/")),
             ),
             Self::StrangeForm => page(
-                "This form is no longer valid",
-                &[
-                    "Nothing was changed. It was opened in another session, or too long ago. Open it again and send it anew.",
-                ],
+                said!("This form is no longer valid"),
+                &[said!(
+                    "Nothing was changed. It was opened in another session, or too long ago. Open it again and send it anew."
+                )],
                 back,
             ),
             Self::OtherSite => page(
-                "That came from another site",
-                &["Nothing was changed. Only pages of this panel can change something here."],
+                said!("That came from another site"),
+                &[said!("Nothing was changed. Only pages of this panel can change something here.")],
                 back,
             ),
             Self::Lacks(permission, roles) => {
+                let names = roles.join(", ");
                 let holders = match roles.len() {
-                    0 => "No role holds it at present.".to_owned(),
-                    1 => format!("It is held by the role {}.", roles.join(", ")),
-                    _ => format!("It is held by the roles {}.", roles.join(", ")),
+                    0 => said!("No role holds it at present."),
+                    1 => said!("It is held by the role {names}.", names),
+                    _ => said!("It is held by the roles {names}.", names),
                 };
-                let lacking = format!("This needs the permission {permission}, which your roles do not give you.");
-                page("You may not do that", &[&lacking, &holders], back)
+                let lacking =
+                    said!("This needs the permission {permission}, which your roles do not give you.", permission);
+                page(said!("You may not do that"), &[lacking, holders], back)
             }
-            Self::Refused(words) => page("You may not do that", &[words], back),
-            Self::Rule(words) => page("That cannot be done", &[words], back),
+            Self::Refused(words) => page(said!("You may not do that"), &[Said::of(words.clone())], back),
+            Self::Rule(words) => page(said!("That cannot be done"), &[Said::of(words.clone())], back),
             Self::NoAdministrator => page(
-                "No administrator yet",
-                &["This server has no administrator yet. Use the link in its log, or run portcullis createsuperuser."],
+                said!("No administrator yet"),
+                &[said!(
+                    "This server has no administrator yet. Use the link in its log, or run portcullis createsuperuser."
+                )],
                 None,
             ),
             Self::DeadLink => page(
-                "This link is no longer good",
-                &[
-                    "A set-up link works once, for an hour, and only while there is no administrator. Look for a newer one in the server's log.",
-                ],
-                Some(("Sign in", "/admin/login/")),
+                said!("This link is no longer good"),
+                &[said!(
+                    "A set-up link works once, for an hour, and only while there is no administrator. Look for a newer one in the server's log."
+                )],
+                Some((key!("Sign in"), "/admin/login/")),
             ),
         }
     }
@@ -202,35 +208,34 @@ impl PageError {
 
 fn error_words(error: &Error, back: Option<(&'static str, &'static str)>) -> Words {
     let (heading, words, finds_users) = match error {
-        Error::NotFound(_) => ("There is no such page", "Whatever was here is gone, or never was.".to_owned(), true),
-        Error::Refused(words) => ("You may not do that", words.clone(), false),
-        Error::Conflict(words) => ("That cannot be done", words.clone(), false),
-        Error::Forbidden => ("You may not do that", "Your account does not allow it.".to_owned(), false),
+        Error::NotFound(_) => (say!("There is no such page"), say!("Whatever was here is gone, or never was."), true),
+        Error::Refused(words) => (say!("You may not do that"), words.clone(), false),
+        Error::Conflict(words) => (say!("That cannot be done"), words.clone(), false),
+        Error::Forbidden => (say!("You may not do that"), say!("Your account does not allow it."), false),
         Error::TooLarge => {
-            ("That was too much", "Nothing was changed. The form is larger than is read here.".to_owned(), false)
+            (say!("That was too much"), say!("Nothing was changed. The form is larger than is read here."), false)
         }
         Error::Throttled { .. } => {
             let seconds = error.retry_after().unwrap_or(1);
-            let words = format!(
-                "Too many attempts. Try again in {}.",
-                crate::admin::when::count_words(seconds, "second", "seconds")
+            let words = say!(
+                seconds => "Too many attempts. Try again in {seconds} second." | "Too many attempts. Try again in {seconds} seconds."
             );
-            ("Too many attempts", words, false)
+            (say!("Too many attempts"), words, false)
         }
         Error::Elsewhere(name) => {
-            ("Another server is needed", format!("{name} does not answer. Nothing was changed."), false)
+            (say!("Another server is needed"), say!("{name} does not answer. Nothing was changed.", name), false)
         }
-        Error::Unavailable => ("The server is busy", "Nothing was changed. Try again in a moment.".to_owned(), false),
+        Error::Unavailable => (say!("The server is busy"), say!("Nothing was changed. Try again in a moment."), false),
         Error::Internal(_) => {
-            ("Something went wrong", "It is the server's fault, and its log has the rest.".to_owned(), false)
+            (say!("Something went wrong"), say!("It is the server's fault, and its log has the rest."), false)
         }
         _ => (
-            "That could not be read",
-            "Nothing was changed. The request was not of the form that is expected here.".to_owned(),
+            say!("That could not be read"),
+            say!("Nothing was changed. The request was not of the form that is expected here."),
             false,
         ),
     };
-    Words { heading: heading.to_owned(), words: vec![words], way_on: back, finds_users }
+    Words { heading, words: vec![words], way_on: back, finds_users }
 }
 
 #[derive(Template)]
@@ -263,7 +268,7 @@ pub async fn shown_as_pages(
     if status.is_server_error()
         && let Some(RequestId(id)) = response.request().extensions().get::<RequestId>()
     {
-        page.words.push(format!("This was request {id}."));
+        page.words.push(say!("This was request {id}.", id));
     }
     let visit = Visit::of(response.request());
     let drawn = match Seen::of(response.request()) {

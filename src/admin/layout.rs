@@ -52,7 +52,7 @@ pub struct Viewer {
     pub username: String,
     /// The name, or the username.
     pub name: String,
-    /// "Superuser" or "Staff".
+    /// "Superuser" or "Staff", a key.
     pub rank: &'static str,
     /// The two letters in the circle.
     pub initials: String,
@@ -65,7 +65,7 @@ pub struct Viewer {
 /// A group of the navigation.
 #[derive(Clone, Debug)]
 pub struct NavGroup {
-    /// Its title.
+    /// Its title, a key.
     pub title: &'static str,
     /// Its links.
     pub items: Vec<NavItem>,
@@ -76,7 +76,7 @@ pub struct NavGroup {
 pub struct NavItem {
     /// Its address.
     pub path: &'static str,
-    /// Its text.
+    /// Its text, a key.
     pub label: &'static str,
     /// Its symbol.
     pub icon: &'static str,
@@ -93,37 +93,46 @@ const HOME: &str = "/admin/";
 /// here.
 const NAV: [(&str, &[Place]); 6] = [
     (
-        "Overview",
-        &[("", HOME, "Dashboard", "dashboard"), ("inspector", "/admin/inspector/", "Token inspector", "inspect")],
-    ),
-    ("People", &[("users", "/admin/users/", "Users", "users"), ("roles", "/admin/roles/", "Roles", "roles")]),
-    (
-        "Tokens",
+        key!("Overview"),
         &[
-            ("sessions", "/admin/sessions/", "Sessions", "session"),
-            ("tokens", "/admin/tokens/", "Outstanding", "token"),
-            ("blacklist", "/admin/blacklist/", "Blacklisted", "ban"),
-            ("api-keys", "/admin/api-keys/", "API keys", "api-key"),
+            ("", HOME, key!("Dashboard"), "dashboard"),
+            ("inspector", "/admin/inspector/", key!("Token inspector"), "inspect"),
         ],
     ),
     (
-        "Content",
-        &[("articles", "/admin/articles/", "Articles", "article"), ("tasks", "/admin/tasks/", "Tasks", "task")],
+        key!("People"),
+        &[("users", "/admin/users/", key!("Users"), "users"), ("roles", "/admin/roles/", key!("Roles"), "roles")],
     ),
     (
-        "Activity",
+        key!("Tokens"),
         &[
-            ("audit", "/admin/audit/", "Audit log", "audit"),
-            ("sign-ins", "/admin/sign-ins/", "Sign-ins", "signin"),
-            ("mail", "/admin/mail/", "E-mail log", "mail"),
+            ("sessions", "/admin/sessions/", key!("Sessions"), "session"),
+            ("tokens", "/admin/tokens/", key!("Outstanding"), "token"),
+            ("blacklist", "/admin/blacklist/", key!("Blacklisted"), "ban"),
+            ("api-keys", "/admin/api-keys/", key!("API keys"), "api-key"),
         ],
     ),
     (
-        "System",
+        key!("Content"),
         &[
-            ("throttling", "/admin/throttling/", "Throttling", "throttle"),
-            ("signing-keys", "/admin/signing-keys/", "Signing keys", "signing-key"),
-            ("settings", "/admin/settings/", "Settings", "settings"),
+            ("articles", "/admin/articles/", key!("Articles"), "article"),
+            ("tasks", "/admin/tasks/", key!("Tasks"), "task"),
+        ],
+    ),
+    (
+        key!("Activity"),
+        &[
+            ("audit", "/admin/audit/", key!("Audit log"), "audit"),
+            ("sign-ins", "/admin/sign-ins/", key!("Sign-ins"), "signin"),
+            ("mail", "/admin/mail/", key!("E-mail log"), "mail"),
+        ],
+    ),
+    (
+        key!("System"),
+        &[
+            ("throttling", "/admin/throttling/", key!("Throttling"), "throttle"),
+            ("signing-keys", "/admin/signing-keys/", key!("Signing keys"), "signing-key"),
+            ("settings", "/admin/settings/", key!("Settings"), "settings"),
         ],
     ),
 ];

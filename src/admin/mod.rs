@@ -4,13 +4,15 @@
 //! ([`staff::Staff`]); what is sent comes through [`form::Form`], which checks that it is ours; a list is a
 //! [`changelist::Changelist`]; whatever cannot be taken back is asked about first ([`confirm::Confirmation`]).
 
+#[macro_use]
+pub mod changelist;
+
 pub mod again;
 pub mod api_keys;
 pub mod audit;
 pub mod audits;
 pub mod blacklist;
 pub mod bulk;
-pub mod changelist;
 pub mod clash;
 pub mod confirm;
 pub mod content;

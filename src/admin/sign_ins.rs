@@ -30,28 +30,28 @@ use crate::site::Site;
 
 static SIGN_INS: Changelist = Changelist {
     path: "/admin/sign-ins/",
-    title: "Sign-ins",
-    nouns: ("attempt", "attempts"),
+    title: key!("Sign-ins"),
+    nouns: nouns!("attempt", "attempts"),
     icon: "signin",
-    search: Some("Username or address"),
-    searched: "whole usernames, and addresses whole or from their beginning",
+    search: Some(key!("Username or address")),
+    searched: key!("Search looks at whole usernames, and addresses whole or from their beginning."),
     columns: &[
         Column {
             name: "time",
-            label: "Time",
+            label: key!("Time"),
             class: "",
             sort: Some(Sort {
                 by: Some(sign_in::BY_TIME),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("User", ""),
-        Column::plain("Outcome", ""),
-        Column::plain("How", ""),
-        Column::plain("Address", ""),
-        Column::plain("Device", "u-drop-1"),
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("User"), ""),
+        Column::plain(key!("Outcome"), ""),
+        Column::plain(key!("How"), ""),
+        Column::plain(key!("Address"), ""),
+        Column::plain(key!("Device"), "u-drop-1"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "time",
 };
@@ -197,7 +197,7 @@ struct Page {
 fn filters() -> Vec<Filter> {
     let outcomes = OUTCOMES.map(|(one, words)| (one.as_str(), words));
     let hows = HOWS.map(|(one, words)| (one.as_str(), words));
-    vec![Filter::of("outcome", "Outcome", &outcomes), Filter::of("how", "How", &hows), when()]
+    vec![Filter::of("outcome", key!("Outcome"), &outcomes), Filter::of("how", key!("How"), &hows), when()]
 }
 
 /// Fewer characters of an address find nothing: too many begin so.

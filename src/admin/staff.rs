@@ -109,7 +109,7 @@ impl Seen {
         Viewer {
             username: self.state.username.to_string(),
             name: if self.name.is_empty() { self.state.username.to_string() } else { self.name.clone() },
-            rank: if self.state.superuser { "Superuser" } else { "Staff" },
+            rank: if self.state.superuser { key!("Superuser") } else { key!("Staff") },
             initials,
             hue,
             zone: self.now.zone_words(),

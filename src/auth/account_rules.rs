@@ -9,7 +9,7 @@ use crate::model::user::User;
 use crate::settings::{Passwords, Secret};
 
 const BAD_USERNAME: &str =
-    "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+    key!("Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.");
 
 const LONGEST_USERNAME: usize = 150;
 
@@ -24,7 +24,7 @@ pub fn is_username(text: &str) -> Result<(), &'static str> {
     }
     // The stored form can be the longer one: NFKC makes three letters of one ligature.
     if text.nfkc().count() > LONGEST_USERNAME {
-        Err("Ensure this field has no more than 150 characters.")
+        Err(key!("Ensure this field has no more than 150 characters."))
     } else {
         Ok(())
     }

@@ -13,26 +13,36 @@ const SHORTEST: usize = 8;
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Everything that is wrong with `plain` as a new password; nothing if it is good. `own` is what the user is known by,
-/// each with its name in the message: `("email address", "ann@example.org")`.
+/// each with its name: `("email address", "ann@example.org")`.
 pub fn complaints(plain: &str, own: &[(&str, &str)]) -> Vec<String> {
     // Said alone: the other rules would take their time over it.
     if let Some(complaint) = too_long(plain) {
         return vec![complaint];
     }
     let similar = own.iter().find(|(_, value)| is_similar(plain, value));
-    let similar = similar.map(|(label, _)| format!("The password is too similar to the {label}."));
+    let similar = similar.map(|(label, _)| too_similar(label));
     let short = plain.chars().count() < SHORTEST;
-    let short = short.then(|| format!("This password is too short. It must contain at least {SHORTEST} characters."));
-    let common = is_common(plain).then(|| "This password is too common.".to_owned());
+    let short = short
+        .then(|| say!("This password is too short. It must contain at least {least} characters.", least = SHORTEST));
+    let common = is_common(plain).then(|| say!("This password is too common."));
     let numeric = !plain.is_empty() && plain.chars().all(char::is_numeric);
-    let numeric = numeric.then(|| "This password is entirely numeric.".to_owned());
+    let numeric = numeric.then(|| say!("This password is entirely numeric."));
     [similar, short, common, numeric].into_iter().flatten().collect()
+}
+
+fn too_similar(own: &str) -> String {
+    match own {
+        "username" => say!("The password is too similar to the username."),
+        "first name" => say!("The password is too similar to the first name."),
+        "last name" => say!("The password is too similar to the last name."),
+        _ => say!("The password is too similar to the email address."),
+    }
 }
 
 /// The complaint about a password that is too long to be hashed. It holds with `passwords.rules` off, too.
 pub fn too_long(plain: &str) -> Option<String> {
     let too_long = plain.chars().nth(LONGEST).is_some();
-    too_long.then(|| format!("This password is too long. It must contain at most {LONGEST} characters."))
+    too_long.then(|| say!("This password is too long. It must contain at most {most} characters.", most = LONGEST))
 }
 
 /// The whole list is read through: that is little beside the hash that follows, and no index stays in memory for ever.

@@ -91,17 +91,17 @@ impl Said {
     }
 
     /// With what stands for `{name}`.
-    pub fn with(self, name: impl Into<Cow<'static, str>>, value: &(impl fmt::Display + ?Sized)) -> Self {
+    pub fn with(self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         self.adding(name, Part::Text(value.to_string()))
     }
 
     /// With markup of our own for `{name}`; only [`Said::rich`] writes it as such.
-    pub fn with_markup(self, name: impl Into<Cow<'static, str>>, markup: Safe<String>) -> Self {
-        self.adding(name, Part::Markup(markup.0))
+    pub fn with_markup(self, name: impl Into<Cow<'static, str>>, markup: Safe<impl fmt::Display>) -> Self {
+        self.adding(name, Part::Markup(markup.0.to_string()))
     }
 
     /// With an address for the link `<name>…</name>`; only [`Said::rich`] makes one of it.
-    pub fn to(self, name: impl Into<Cow<'static, str>>, address: &(impl fmt::Display + ?Sized)) -> Self {
+    pub fn to(self, name: impl Into<Cow<'static, str>>, address: impl fmt::Display) -> Self {
         self.adding(name, Part::Link(address.to_string()))
     }
 

@@ -19,7 +19,10 @@ pub async fn of_the_visitor<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let language = request.app_data::<web::Data<Site>>().and_then(|site| wanted(site, request.request()));
+    let language = request.app_data::<web::Data<Site>>().and_then(|site| {
+        let request = request.request();
+        wanted(site, request, &chosen(site, request))
+    });
     language::speaking(language, next.call(request)).await
 }
 
@@ -34,13 +37,13 @@ pub fn chosen(site: &Site, request: &HttpRequest) -> String {
     }
 }
 
-fn wanted(site: &Site, request: &HttpRequest) -> Option<Arc<Language>> {
+/// The language for somebody who chose this tag, or none, and sends this request; `None` is English.
+pub fn wanted(site: &Site, request: &HttpRequest, chosen: &str) -> Option<Arc<Language>> {
     if site.languages.all().is_empty() {
         return None;
     }
-    let chosen = chosen(site, request);
     if !chosen.is_empty() {
-        return site.languages.named(&chosen);
+        return site.languages.named(chosen);
     }
     let accepted = AcceptLanguage::parse(request).ok()?.ranked();
     let tags = accepted.iter().filter_map(|preference| match preference {

@@ -26,7 +26,7 @@ struct Page {
     host: String,
     email: String,
     form: Filled,
-    hint: &'static str,
+    hint: String,
 }
 
 /// What the invited choose.
@@ -94,16 +94,16 @@ async fn make(site: &Site, token: &str, body: Body) -> Result<HttpResponse> {
     match site.db.write(move |conn| by_letter::join(conn, &letters, joining, now)).await? {
         Err(NotJoined::NotInvited) => dead_link(),
         Err(NotJoined::Taken) => {
-            let taken = vec![("username".into(), vec!["A user with that username already exists.".to_owned()])];
+            let taken = vec![("username".into(), vec![say!("A user with that username already exists.")])];
             refused(sent.refused(taken))
         }
         Ok(user) => {
-            let words = format!(
-                "You are {} at {}. Sign in with that name and your password.",
-                user.username,
-                site.mail.links.host()
+            let words = said!(
+                "You are {username} at {host}. Sign in with that name and your password.",
+                username = user.username,
+                host = site.mail.links.host()
             );
-            draw(StatusCode::OK, &Words::new("Your account is ready", &words))
+            draw(StatusCode::OK, &Words::new(&said!("Your account is ready"), &words))
         }
     }
 }

@@ -18,7 +18,7 @@ use actix_web::{HttpResponse, Resource, ResponseError, guard, web};
 use askama::Template;
 
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::middleware::language;
 use crate::middleware::origin::is_same_origin;
 use crate::rest::permission::is_safe;
@@ -64,7 +64,10 @@ async fn guarded(request: ServiceRequest, next: Next<BoxBody>) -> Result<Service
     let mut response = if is_safe(request.method()) || is_ours(request.headers()) {
         next.call(request).await?
     } else {
-        let told = Words::new("That came from another site", "Nothing was changed. Open the link of the letter again.");
+        let told = Words::new(
+            &said!("That came from another site"),
+            &said!("Nothing was changed. Open the link of the letter again."),
+        );
         request.into_response(draw(StatusCode::FORBIDDEN, &told)?)
     };
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
@@ -96,8 +99,8 @@ struct Words {
 }
 
 impl Words {
-    fn new(heading: &str, words: &str) -> Self {
-        Self { gate: GATE, heading: heading.to_owned(), words: words.to_owned() }
+    fn new(heading: &Said, words: &Said) -> Self {
+        Self { gate: GATE, heading: heading.to_string(), words: words.to_string() }
     }
 }
 
@@ -109,9 +112,10 @@ fn draw(status: StatusCode, page: &impl Template) -> Result<HttpResponse> {
 
 /// The page for a link that is not or no longer good.
 fn dead_link() -> Result<HttpResponse> {
-    let words =
-        "It was used before, it has expired, or something that it was about has changed since. Ask for a new letter.";
-    draw(StatusCode::NOT_FOUND, &Words::new("This link is no longer good", words))
+    let words = said!(
+        "It was used before, it has expired, or something that it was about has changed since. Ask for a new letter."
+    );
+    draw(StatusCode::NOT_FOUND, &Words::new(&said!("This link is no longer good"), &words))
 }
 
 /// An error as a page.
@@ -119,12 +123,17 @@ fn excuse(error: &Error) -> Result<HttpResponse> {
     let plain = error.error_response();
     let (heading, words) = match error {
         Error::Unavailable | Error::Throttled { .. } => {
-            ("The server is busy", "Nothing was changed. Try again in a moment.")
+            (said!("The server is busy"), said!("Nothing was changed. Try again in a moment."))
         }
-        Error::Internal(_) => ("Something went wrong", "It is the server's fault, and its log has the rest."),
-        _ => ("That could not be read", "Nothing was changed. The request was not of the form that is expected here."),
+        Error::Internal(_) => {
+            (said!("Something went wrong"), said!("It is the server's fault, and its log has the rest."))
+        }
+        _ => (
+            said!("That could not be read"),
+            said!("Nothing was changed. The request was not of the form that is expected here."),
+        ),
     };
-    let mut page = draw(plain.status(), &Words::new(heading, words))?;
+    let mut page = draw(plain.status(), &Words::new(&heading, &words))?;
     if let Some(wait) = plain.headers().get(header::RETRY_AFTER) {
         page.headers_mut().insert(header::RETRY_AFTER, wait.clone());
     }

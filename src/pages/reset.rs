@@ -23,7 +23,7 @@ struct Page {
     host: String,
     username: String,
     form: Filled,
-    hint: &'static str,
+    hint: String,
 }
 
 fn draw_form(site: &Site, status: StatusCode, username: String, form: Filled) -> Result<HttpResponse> {
@@ -68,9 +68,11 @@ async fn reset(site: &Site, token: &str, body: Body) -> Result<HttpResponse> {
     match site.db.write(move |conn| by_letter::reset(conn, &letters, &grants, &opened, &hash, now)).await? {
         None => dead_link(),
         Some(user) => {
-            let words =
-                format!("The account {} was signed out everywhere. Sign in with the new password.", user.username);
-            draw(StatusCode::OK, &Words::new("You have a new password", &words))
+            let words = said!(
+                "The account {username} was signed out everywhere. Sign in with the new password.",
+                username = user.username
+            );
+            draw(StatusCode::OK, &Words::new(&said!("You have a new password"), &words))
         }
     }
 }

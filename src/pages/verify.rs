@@ -49,11 +49,12 @@ async fn verify(site: &Site, token: &str) -> Result<HttpResponse> {
     match site.db.write(move |conn| by_letter::verify(conn, &letters, &grants, &opened, now)).await? {
         None => dead_link(),
         Some(user) => {
-            let words = format!(
-                "{} is the verified address of the account {}. You can close this page.",
-                user.email, user.username
+            let words = said!(
+                "{email} is the verified address of the account {username}. You can close this page.",
+                email = user.email,
+                username = user.username
             );
-            draw(StatusCode::OK, &Words::new("Your address is verified", &words))
+            draw(StatusCode::OK, &Words::new(&said!("Your address is verified"), &words))
         }
     }
 }

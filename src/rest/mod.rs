@@ -6,6 +6,7 @@ pub mod caller;
 pub mod conditions;
 pub mod event;
 pub mod fields;
+pub mod filled;
 pub mod idempotency;
 pub mod json;
 pub mod link;

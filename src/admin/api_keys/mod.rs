@@ -33,37 +33,37 @@ const UNUSED: Duration = Duration::from_secs(90 * 86_400);
 
 static KEYS: Changelist = Changelist {
     path: LIST,
-    title: "API keys",
-    nouns: ("key", "keys"),
+    title: key!("API keys"),
+    nouns: nouns!("key", "keys"),
     icon: "api-key",
-    search: Some("Prefix or owner, exactly"),
-    searched: "whole prefixes and whole usernames",
+    search: Some(key!("Prefix or owner, exactly")),
+    searched: key!("Search looks at whole prefixes and whole usernames."),
     columns: &[
-        Column::plain("Name", ""),
-        Column::plain("Owner", ""),
-        Column::plain("Permissions", "u-drop-1"),
-        Column::plain("State", ""),
+        Column::plain(key!("Name"), ""),
+        Column::plain(key!("Owner"), ""),
+        Column::plain(key!("Permissions"), "u-drop-1"),
+        Column::plain(key!("State"), ""),
         Column {
             name: "used",
-            label: "Last used",
+            label: key!("Last used"),
             class: "",
             sort: Some(Sort {
                 by: Some(api_key_list::BY_USED),
                 descending_first: true,
-                words: ("longest unused first", "last used first"),
+                words: (key!("longest unused first"), key!("last used first")),
             }),
         },
         Column {
             name: "created",
-            label: "Made",
+            label: key!("Made"),
             class: "u-drop-1",
             sort: Some(Sort {
                 by: Some(api_key_list::BY_CREATED),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("Expires", ""),
+        Column::plain(key!("Expires"), ""),
     ],
     default: "created",
 };
@@ -127,8 +127,8 @@ struct Page {
 /// The list as a URL asks for it.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let filters = [
-        Filter::of("state", "State", &[("active", "Active"), ("expired", "Expired")]),
-        Filter::of("unused", "Unused", &[("90d", "For 90 days")]),
+        Filter::of("state", key!("State"), &[("active", "Active"), ("expired", "Expired")]),
+        Filter::of("unused", key!("Unused"), &[("90d", "For 90 days")]),
     ];
     let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
     Asked::new(&KEYS, pairs, usual_rows, filters)

@@ -30,27 +30,27 @@ use crate::site::Site;
 
 static AUDIT: Changelist = Changelist {
     path: "/admin/audit/",
-    title: "Audit log",
-    nouns: ("entry", "entries"),
+    title: key!("Audit log"),
+    nouns: nouns!("entry", "entries"),
     icon: "audit",
-    search: Some("Name or id, or request number"),
-    searched: "whole names and ids of what was acted on, and numbers of requests",
+    search: Some(key!("Name or id, or request number")),
+    searched: key!("Search looks at whole names and ids of what was acted on, and numbers of requests."),
     columns: &[
         Column {
             name: "time",
-            label: "Time",
+            label: key!("Time"),
             class: "",
             sort: Some(Sort {
                 by: Some(list::BY_TIME),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("Who", ""),
-        Column::plain("What", ""),
-        Column::plain("On what", ""),
-        Column::plain("Changes", "u-drop-1"),
-        Column::plain("From", "u-drop-1"),
+        Column::plain(key!("Who"), ""),
+        Column::plain(key!("What"), ""),
+        Column::plain(key!("On what"), ""),
+        Column::plain(key!("Changes"), "u-drop-1"),
+        Column::plain(key!("From"), "u-drop-1"),
     ],
     default: "time",
 };
@@ -72,7 +72,7 @@ pub fn since(asked: &Asked, now: Now) -> Option<Timestamp> {
 /// The filter by time.
 pub fn when() -> Filter {
     let choices: Vec<(&str, &str)> = WHEN.iter().map(|(value, label, _)| (*value, *label)).collect();
-    Filter::of("when", "When", &choices)
+    Filter::of("when", key!("When"), &choices)
 }
 
 /// An entry as a list shows it.
@@ -177,9 +177,9 @@ fn filters(conn: &mut Conn, asked: &[(String, String)]) -> Result<Vec<Filter>> {
     }
     Ok(vec![
         Filter { name: "who", label: "Who", any: "Anybody", choices: who, sorts: |_| None },
-        Filter::of("action", "What", &words::ACTIONS),
-        Filter::of("kind", "On what", &words::KINDS),
-        Filter::of("result", "Result", &words::RESULTS),
+        Filter::of("action", key!("What"), &words::ACTIONS),
+        Filter::of("kind", key!("On what"), &words::KINDS),
+        Filter::of("result", key!("Result"), &words::RESULTS),
         when(),
     ])
 }

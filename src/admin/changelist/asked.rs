@@ -6,6 +6,7 @@ use super::cursor::Cursor;
 use super::view::{Found, View};
 use super::{Changelist, Column, Filter, SIZES, Sort};
 use crate::db::keyset::{Keyset, Place};
+use crate::language::Said;
 
 /// Longest search that is looked for.
 const LONGEST_SEARCH: usize = 200;
@@ -172,8 +173,8 @@ impl Asked {
     pub fn in_words(&self) -> String {
         let pairs = self.filters.iter().zip(&self.chosen).filter(|(_, chosen)| !chosen.is_empty());
         let mut words: Vec<String> = pairs.map(|(filter, chosen)| filter.in_words(chosen)).collect();
-        words.extend((!self.q.is_empty()).then(|| format!("search for “{}”", self.q)));
-        if words.is_empty() { format!("all {} there are", self.list.nouns.1) } else { words.join(", ") }
+        words.extend((!self.q.is_empty()).then(|| say!("search for “{q}”", q = self.q)));
+        if words.is_empty() { Said::of(self.list.nouns.all).to_string() } else { words.join(", ") }
     }
 
     /// The parameters in force, in the order in which links have them; those at their default are empty.
@@ -192,8 +193,8 @@ impl Asked {
     }
 
     /// The order in words: "newest first".
-    pub(super) fn order_words(&self) -> &'static str {
-        if self.descending { self.sort.words.1 } else { self.sort.words.0 }
+    pub(super) fn order_words(&self) -> Said {
+        Said::of(if self.descending { self.sort.words.1 } else { self.sort.words.0 })
     }
 
     /// What the shared templates draw. `actions` are those that the viewer may do with the rows ticked.

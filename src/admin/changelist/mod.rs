@@ -4,15 +4,19 @@
 //! ([`Asked`]). Only what is declared is looked at: no parameter reaches a column that is not shown. What the shared
 //! templates draw is a [`view::View`].
 
+#[macro_use]
+mod nouns;
 mod asked;
 mod cursor;
 pub mod view;
 
 pub use asked::Asked;
+pub use nouns::Nouns;
 pub use view::View;
 
 use crate::db::keyset::SortColumn;
 use crate::db::tally::Tally;
+use crate::language::Said;
 use crate::site::Site;
 
 /// The most rows that a filtered list counts; what is more is "more than 10,000": to count on would take longer than the page.
@@ -35,13 +39,13 @@ pub struct Changelist {
     pub path: &'static str,
     /// Its name: "Users".
     pub title: &'static str,
-    /// What one row is, and many are: "user", "users".
-    pub nouns: (&'static str, &'static str),
+    /// What it says of its rows.
+    pub nouns: Nouns,
     /// The symbol of an empty list.
     pub icon: &'static str,
     /// What the search field says while it is empty; none if the list has no search.
     pub search: Option<&'static str>,
-    /// Where search looks, for the page that found nothing.
+    /// Where search looks, in a sentence, for the page that found nothing.
     pub searched: &'static str,
     /// The columns, from left to right.
     pub columns: &'static [Column],
@@ -78,9 +82,9 @@ pub struct Sort {
 pub struct Filter {
     /// Its name in the URL.
     pub name: &'static str,
-    /// Its label.
+    /// Its label, a key.
     pub label: &'static str,
-    /// What stands for no choice.
+    /// What stands for no choice, a key.
     pub any: &'static str,
     /// The values in the URL, and what they are called.
     pub choices: Vec<(String, String)>,
@@ -89,10 +93,16 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// A filter whose choices never change.
-    pub fn of(name: &'static str, label: &'static str, choices: &[(&str, &str)]) -> Self {
-        let owned = |(value, label): &(&str, &str)| ((*value).to_owned(), (*label).to_owned());
-        Self { name, label, any: "Any", choices: choices.iter().map(owned).collect(), sorts: |_| None }
+    /// A filter whose choices never change; they and its label are keys.
+    pub fn of(name: &'static str, label: &'static str, choices: &[(&str, &'static str)]) -> Self {
+        let owned = |(value, label): &(&str, &'static str)| ((*value).to_owned(), Said::of(*label).to_string());
+        Self { name, label, any: key!("Any"), choices: choices.iter().map(owned).collect(), sorts: |_| None }
+    }
+
+    /// The same with these choices, which are data and called as they are.
+    pub fn and(mut self, names: &[String]) -> Self {
+        self.choices.extend(names.iter().map(|name| (name.clone(), name.clone())));
+        self
     }
 
     /// The same, of a list that is sorted by this column once it is narrowed to a choice.
@@ -103,7 +113,7 @@ impl Filter {
     /// A choice of it in words: "Status: Active".
     fn in_words(&self, chosen: &str) -> String {
         let choice = self.choices.iter().find(|(value, _)| value == chosen).map_or("", |(_, label)| label.as_str());
-        format!("{}: {choice}", self.label)
+        say!("{filter}: {choice}", filter = Said::of(self.label), choice)
     }
 }
 
@@ -111,7 +121,7 @@ impl Filter {
     /// A filter by something that only a link names, exactly: it is there while the URL has it.
     pub fn named(name: &'static str, label: &'static str, pairs: &[(String, String)]) -> Option<Self> {
         let (_, value) = pairs.iter().rfind(|(key, value)| key == name && !value.is_empty())?;
-        Some(Self::of(name, label, &[(value, value)]))
+        Some(Self::of(name, label, &[]).and(std::slice::from_ref(value)))
     }
 }
 
@@ -136,10 +146,10 @@ mod tests {
     static THINGS: Changelist = Changelist {
         path: "/admin/things/",
         title: "Things",
-        nouns: ("thing", "things"),
+        nouns: nouns!("thing", "things"),
         icon: "token",
         search: Some("Name"),
-        searched: "names",
+        searched: "Search looks at names.",
         columns: &[
             Column {
                 name: "name",
@@ -251,9 +261,9 @@ mod tests {
         let few = Found { shown: 1, counts: Counts { total: 1, matching: 1, is_more: false }, ..found(false, false) };
         let view = ask("").view(&few, &[]);
         assert!(view.pager.is_none());
-        assert_eq!(view.count, ("1".to_owned(), " thing".to_owned()));
+        assert_eq!(view.count.to_string(), "<strong>1</strong> thing");
         let many = Found { counts: Counts { total: 100_001, matching: COUNTED, is_more: true }, ..found(false, true) };
         let view = ask("state=on").view(&many, &[]);
-        assert_eq!(view.count, ("more than 10,000".to_owned(), " of 100,001 things match".to_owned()));
+        assert_eq!(view.count.to_string(), "<strong>more than 10,000</strong> of 100,001 things match");
     }
 }

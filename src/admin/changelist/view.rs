@@ -2,9 +2,9 @@
 
 use super::SIZES;
 use super::asked::Asked;
-use crate::admin::when::{count_words, thousands};
 use crate::db::keyset::{Page, Place};
 use crate::db::tally::Counts;
+use crate::language::{Said, thousands};
 
 /// Filters that are in view; the rest is under *More filters*.
 const IN_VIEW: usize = 3;
@@ -56,7 +56,7 @@ impl Found {
 /// A list as it is drawn.
 #[derive(Debug)]
 pub struct View {
-    /// "Users".
+    /// "Users", a key.
     pub title: &'static str,
     /// Its address.
     pub path: &'static str,
@@ -64,8 +64,8 @@ pub struct View {
     pub here: String,
     /// The address of all its rows as CSV, with the same search, filters and order.
     pub export: String,
-    /// "user".
-    pub noun: &'static str,
+    /// "Select every user on this page", a key.
+    pub every: &'static str,
     /// What the search field says while it is empty; none without search.
     pub search: Option<&'static str>,
     /// What is searched for.
@@ -78,8 +78,8 @@ pub struct View {
     pub more: Vec<Select>,
     /// Whether one of those is in force, so that they are to be seen.
     pub is_more_open: bool,
-    /// How many rows there are: a figure, and what it counts.
-    pub count: (String, String),
+    /// How many rows there are.
+    pub count: Said,
     /// The filters in force.
     pub chips: Vec<Chip>,
     /// What may be done with the rows ticked: value and label.
@@ -104,9 +104,9 @@ pub struct View {
 pub struct Select {
     /// Its parameter.
     pub name: &'static str,
-    /// Its label.
+    /// Its label, a key.
     pub label: &'static str,
-    /// What stands for no choice.
+    /// What stands for no choice, a key.
     pub any: &'static str,
     /// Its choices.
     pub options: Vec<Choice>,
@@ -135,7 +135,7 @@ pub struct Chip {
 /// The heading of a column.
 #[derive(Debug)]
 pub struct Heading {
-    /// Its text.
+    /// Its text, a key.
     pub label: &'static str,
     /// Its classes.
     pub class: &'static str,
@@ -179,10 +179,10 @@ pub struct Size {
 #[derive(Debug)]
 pub struct Empty {
     /// In a word.
-    pub heading: String,
-    /// In a sentence.
-    pub words: String,
-    /// The first act: label and address.
+    pub heading: Said,
+    /// In sentences.
+    pub words: Vec<Said>,
+    /// The first act: label, a key, and address.
     pub act: Option<(&'static str, &'static str)>,
 }
 
@@ -198,7 +198,7 @@ impl View {
             path: list.path,
             here: asked.here(),
             export: asked.export(),
-            noun: list.nouns.0,
+            every: list.nouns.every,
             search: list.search,
             q: asked.q.clone(),
             kept: kept.collect(),
@@ -209,7 +209,7 @@ impl View {
             chips: chips(asked),
             actions: actions.to_vec(),
             all: all_matching(asked, found),
-            caption: format!("{}, {}", list.title, asked.order_words()),
+            caption: say!("{list}, {order}", list = Said::of(list.title), order = asked.order_words()),
             head: headings(asked),
             pager: pager(asked, found),
             icon: list.icon,
@@ -224,9 +224,9 @@ impl View {
     }
 
     /// What the list says while it has no rows at all: one sentence what appears here, and the first act.
-    pub fn when_empty(mut self, words: &str, act: Option<(&'static str, &'static str)>) -> Self {
+    pub fn when_empty(mut self, words: &'static str, act: Option<(&'static str, &'static str)>) -> Self {
         if !self.narrowed {
-            self.empty.words = words.to_owned();
+            self.empty.words = vec![Said::of(words)];
         }
         self.empty.act = act;
         self
@@ -257,25 +257,26 @@ fn chips(asked: &Asked) -> Vec<Chip> {
     in_force.map(chip).collect()
 }
 
-fn counts(asked: &Asked, found: &Found) -> (String, String) {
-    let (one, many) = asked.list.nouns;
-    let noun = |count: i64| if count == 1 { one } else { many };
+fn counts(asked: &Asked, found: &Found) -> Said {
+    let (nouns, counts) = (asked.list.nouns, found.counts);
+    let of_all = |said: Said| said.with("total", &thousands(counts.total));
     if !asked.is_narrowed() {
-        return (thousands(found.counts.total), format!(" {}", noun(found.counts.total)));
+        return Said::counted("count", nouns.count.0, nouns.count.1, counts.total);
     }
-    let verb = if found.counts.matching == 1 { "matches" } else { "match" };
-    (matching_words(found.counts), format!(" of {} {verb}", count_words(found.counts.total, one, many)))
-}
-
-fn matching_words(counts: Counts) -> String {
-    let matching = thousands(counts.matching);
-    if counts.is_more { format!("more than {matching}") } else { matching }
+    if counts.is_more {
+        return of_all(Said::of(nouns.more_than).with("matching", &thousands(counts.matching)));
+    }
+    of_all(Said::counted("matching", nouns.matching.0, nouns.matching.1, counts.matching))
 }
 
 /// What stands for all rows that match.
 fn all_matching(asked: &Asked, found: &Found) -> Option<(String, String)> {
     let shown = i64::try_from(found.shown).unwrap_or(i64::MAX);
-    let words = format!("All {} matching", matching_words(found.counts));
+    let count = thousands(found.counts.matching);
+    let words = match found.counts.is_more {
+        true => say!("All matching, more than {count}", count),
+        false => say!("All {count} matching", count),
+    };
     (found.counts.matching > shown).then(|| (asked.narrowed_by(), words))
 }
 
@@ -317,7 +318,6 @@ fn pager(asked: &Asked, found: &Found) -> Option<Pager> {
     }
     .max(1);
     let end = start.saturating_add(shown).saturating_sub(1);
-    let of = if asked.is_narrowed() { matching_words(found.counts) } else { thousands(found.counts.total) };
     let towards = |name: &str, there: bool, place: Option<&Place>, ordinal| {
         let cursor = asked.cursor_at(place, ordinal).filter(|_| there);
         cursor.map_or_else(String::new, |cursor| asked.link(&[(name, &cursor)]))
@@ -325,7 +325,7 @@ fn pager(asked: &Asked, found: &Found) -> Option<Pager> {
     let size =
         |rows: usize| Size { rows, link: asked.link(&[("rows", &rows.to_string())]), current: rows == asked.rows };
     Some(Pager {
-        range: format!("{} {}–{} of {of}", asked.list.title, thousands(start), thousands(end)),
+        range: range(asked, found.counts, start, end),
         sizes: SIZES.into_iter().map(size).collect(),
         first: if found.has_before { asked.link(&[]) } else { String::new() },
         previous: towards("before", found.has_before, found.first.as_ref(), start),
@@ -333,20 +333,29 @@ fn pager(asked: &Asked, found: &Found) -> Option<Pager> {
     })
 }
 
+fn range(asked: &Asked, counts: Counts, start: i64, end: i64) -> String {
+    let (list, from, to) = (Said::of(asked.list.title), thousands(start), thousands(end));
+    if asked.is_narrowed() && counts.is_more {
+        return say!("{list} {from}–{to} of more than {total}", list, from, to, total = thousands(counts.matching));
+    }
+    let total = if asked.is_narrowed() { counts.matching } else { counts.total };
+    say!("{list} {from}–{to} of {total}", list, from, to, total = thousands(total))
+}
+
 fn nothing_found(asked: &Asked) -> Empty {
-    let (one, many) = asked.list.nouns;
+    let nouns = asked.list.nouns;
     if !asked.is_narrowed() {
-        return Empty { heading: format!("No {many} yet"), words: String::new(), act: None };
+        return Empty { heading: Said::of(nouns.none_yet), words: Vec::new(), act: None };
     }
     let on = asked.chosen.iter().filter(|value| !value.is_empty()).count();
     let filters = match on {
-        0 => String::new(),
-        1 => " One filter is on.".to_owned(),
-        _ => format!(" {on} filters are on."),
+        0 => None,
+        1 => Some(said!("One filter is on.")),
+        _ => Some(said!("{count} filters are on.", count = on)),
     };
     if asked.q.is_empty() {
-        return Empty { heading: format!("No {one} matches"), words: filters.trim_start().to_owned(), act: None };
+        return Empty { heading: Said::of(nouns.no_match), words: filters.into_iter().collect(), act: None };
     }
-    let words = format!("Search looks at {}.{filters}", asked.list.searched);
-    Empty { heading: format!("No {one} matches “{}”", asked.q), words, act: None }
+    let words = [Said::of(asked.list.searched)].into_iter().chain(filters).collect();
+    Empty { heading: Said::of(nouns.not_found).with("q", &asked.q), words, act: None }
 }

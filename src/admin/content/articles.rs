@@ -25,44 +25,44 @@ const LIST: &str = "/admin/articles/";
 
 static ARTICLES: Changelist = Changelist {
     path: LIST,
-    title: "Articles",
-    nouns: ("article", "articles"),
+    title: key!("Articles"),
+    nouns: nouns!("article", "articles"),
     icon: "article",
-    search: Some("Words of the title"),
-    searched: "titles",
+    search: Some(key!("Words of the title")),
+    searched: key!("Search looks at titles."),
     columns: &[
         Column {
             name: "title",
-            label: "Title",
+            label: key!("Title"),
             class: "",
             sort: Some(Sort {
                 by: Some(content::ARTICLES_BY_TITLE),
                 descending_first: false,
-                words: ("by title from A to Z", "by title from Z to A"),
+                words: (key!("by title from A to Z"), key!("by title from Z to A")),
             }),
         },
-        Column::plain("Author", ""),
+        Column::plain(key!("Author"), ""),
         Column {
             name: "created",
-            label: "Created",
+            label: key!("Created"),
             class: "u-drop-1",
             sort: Some(Sort {
                 by: Some(content::ARTICLES_BY_CREATED),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
         Column {
             name: "updated",
-            label: "Updated",
+            label: key!("Updated"),
             class: "",
             sort: Some(Sort {
                 by: Some(content::ARTICLES_BY_UPDATED),
                 descending_first: true,
-                words: ("longest unchanged first", "last changed first"),
+                words: (key!("longest unchanged first"), key!("last changed first")),
             }),
         },
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "updated",
 };
@@ -91,7 +91,7 @@ struct Page {
 /// The list as a URL asks for it. An author is named by `?author=`, exactly.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let made: Vec<(&str, &str)> = MADE.iter().map(|(value, label, _)| (*value, *label)).collect();
-    let created = Filter::of("created", "Created", &made);
+    let created = Filter::of("created", key!("Created"), &made);
     let filters = Filter::named("author", "Author", pairs).into_iter().chain([created]).collect();
     Asked::new(&ARTICLES, pairs, usual_rows, filters)
 }

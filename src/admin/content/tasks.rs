@@ -27,36 +27,36 @@ const LIST: &str = "/admin/tasks/";
 
 static TASKS: Changelist = Changelist {
     path: LIST,
-    title: "Tasks",
-    nouns: ("task", "tasks"),
+    title: key!("Tasks"),
+    nouns: nouns!("task", "tasks"),
     icon: "task",
-    search: Some("Words of the title"),
-    searched: "titles",
+    search: Some(key!("Words of the title")),
+    searched: key!("Search looks at titles."),
     columns: &[
-        Column::plain("Title", ""),
-        Column::plain("Owner", ""),
-        Column::plain("State", ""),
+        Column::plain(key!("Title"), ""),
+        Column::plain(key!("Owner"), ""),
+        Column::plain(key!("State"), ""),
         Column {
             name: "due",
-            label: "Due",
+            label: key!("Due"),
             class: "",
             sort: Some(Sort {
                 by: Some(content::TASKS_BY_DUE),
                 descending_first: false,
-                words: ("first due first", "last due first"),
+                words: (key!("first due first"), key!("last due first")),
             }),
         },
         Column {
             name: "created",
-            label: "Created",
+            label: key!("Created"),
             class: "u-drop-1",
             sort: Some(Sort {
                 by: Some(content::TASKS_BY_CREATED),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "created",
 };
@@ -86,8 +86,8 @@ struct Page {
 /// The list as a URL asks for it. An owner is named by `?owner=`, exactly.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let filters = [
-        Filter::of("done", "State", &[("no", "Open"), ("yes", "Done")]),
-        Filter::of("due", "Due", &[("overdue", "Overdue"), ("7d", "Within 7 days")]),
+        Filter::of("done", key!("State"), &[("no", "Open"), ("yes", "Done")]),
+        Filter::of("due", key!("Due"), &[("overdue", "Overdue"), ("7d", "Within 7 days")]),
     ];
     let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
     Asked::new(&TASKS, pairs, usual_rows, filters)

@@ -33,28 +33,28 @@ pub const LIST: &str = "/admin/mail/";
 
 static LETTERS: Changelist = Changelist {
     path: LIST,
-    title: "E-mail log",
-    nouns: ("letter", "letters"),
+    title: key!("E-mail log"),
+    nouns: nouns!("letter", "letters"),
     icon: "mail",
-    search: Some("Address, or how it begins"),
-    searched: "addresses from their beginning",
+    search: Some(key!("Address, or how it begins")),
+    searched: key!("Search looks at addresses from their beginning."),
     columns: &[
         Column {
             name: "time",
-            label: "Time",
+            label: key!("Time"),
             class: "",
             sort: Some(Sort {
                 by: Some(outbox_list::BY_TIME),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("To", ""),
-        Column::plain("Kind", ""),
-        Column::plain("State", ""),
-        Column::plain("Tries", "is-num"),
-        Column::plain("Last error", "u-drop-1"),
-        Column::plain("Action", "is-tight"),
+        Column::plain(key!("To"), ""),
+        Column::plain(key!("Kind"), ""),
+        Column::plain(key!("State"), ""),
+        Column::plain(key!("Tries"), "is-num"),
+        Column::plain(key!("Last error"), "u-drop-1"),
+        Column::plain(key!("Action"), "is-tight"),
     ],
     default: "time",
 };
@@ -136,7 +136,7 @@ struct Page {
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let states = STATES.map(|(_, code, words)| (code, words));
     let kinds = KINDS.map(|(one, words)| (one.as_str(), words));
-    let filters = vec![Filter::of("state", "State", &states), Filter::of("kind", "Kind", &kinds), when()];
+    let filters = vec![Filter::of("state", key!("State"), &states), Filter::of("kind", key!("Kind"), &kinds), when()];
     Asked::new(&LETTERS, pairs, usual_rows, filters)
 }
 

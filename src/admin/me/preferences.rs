@@ -1,4 +1,5 @@
-//! How the panel looks to the viewer: theme and single-key shortcuts, kept in the browser, and the time zone, kept with the account.
+//! How the panel is to the viewer: theme, language and single-key shortcuts, kept in the browser, and the time zone, kept
+//! with the account.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::admin::users::input::{zone, zone_hint};
 use crate::admin::visit::{Flash, KEYS_COOKIE, THEME_COOKIE};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{ENGLISH, filters, speaking};
+use crate::middleware::language::{self, LANGUAGE_COOKIE};
 use crate::model::audit::{Change, Object};
 use crate::model::user::{self, UserChanges};
 use crate::rest::fields::{Fields, Input};
@@ -27,13 +29,19 @@ const PATH: &str = "/admin/me/preferences/";
 /// What is chosen.
 pub struct Chosen {
     theme: String,
+    language: String,
     keys: bool,
     zone: Option<Zone>,
 }
 
 impl Input for Chosen {
     fn read(f: &mut Fields) -> Self {
-        Self { theme: f.text("theme").blank().value(), keys: f.boolean("keys").value(), zone: zone(f) }
+        Self {
+            theme: f.text("theme").blank().value(),
+            language: f.text("language").blank().value(),
+            keys: f.boolean("keys").value(),
+            zone: zone(f),
+        }
     }
 }
 
@@ -43,12 +51,23 @@ struct Page {
     frame: Frame,
     form: Filled,
     zone_hint: String,
+    /// The languages there are, by tag and by what each calls itself; none if there is but one.
+    languages: Vec<(String, String)>,
 }
 
 fn show(site: &Site, staff: &Staff, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("Your account", "/admin/me/"), ("Preferences", "")]);
+    let frame = staff.frame(&[(&say!("Your account"), "/admin/me/"), (&say!("Preferences"), "")]);
     let frame = if form.is_refused() { frame.without_flash() } else { frame };
-    html(status, &Page { frame, form, zone_hint: zone_hint(site) })
+    html(status, &Page { frame, form, zone_hint: zone_hint(site), languages: languages(site) })
+}
+
+fn languages(site: &Site) -> Vec<(String, String)> {
+    let all = site.languages.all();
+    let mut named: Vec<_> = all.iter().map(|one| (one.tag().to_owned(), one.name().to_owned())).collect();
+    if !named.is_empty() {
+        named.insert(0, (ENGLISH.to_owned(), "English".to_owned()));
+    }
+    named
 }
 
 /// The page of the preferences.
@@ -56,6 +75,7 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     let visit = staff.visit();
     let form = Filled::default()
         .with("theme", visit.theme())
+        .with("language", language::chosen(&site, visit.request()))
         .with_box("keys", visit.has_keys())
         .with("time_zone", staff.state().zone.map_or("", Zone::name));
     show(&site, &staff, StatusCode::OK, form)
@@ -78,12 +98,22 @@ pub async fn save(site: web::Data<Site>, staff: Staff, form: Form<Chosen>) -> Re
         true => gone(visit.preference(KEYS_COOKIE, String::new())),
         false => visit.preference(KEYS_COOKIE, "off".to_owned()),
     };
-    for cookie in [theme, keys] {
+    let tag =
+        languages(&site).into_iter().find(|(tag, _)| *tag == chosen.language).map_or_else(String::new, |(tag, _)| tag);
+    let language = match tag.as_str() {
+        "" => gone(visit.preference(LANGUAGE_COOKIE, String::new())),
+        tag => visit.preference(LANGUAGE_COOKIE, tag.to_owned()),
+    };
+    for cookie in [theme, language, keys] {
         response.add_cookie(&cookie).map_err(|error| Error::internal(error.to_string()))?;
     }
     let shown_in = chosen.zone.unwrap_or(site.zone());
-    let flash = Flash::done("Your preferences are kept.");
-    visit.flash(&flash.adding(format!("Times are shown in {shown_in}.")));
+    // In the language that was just chosen.
+    let told = async {
+        let flash = Flash::done(said!("Your preferences are kept."));
+        visit.flash(&flash.adding(say!("Times are shown in {zone}.", zone = shown_in)));
+    };
+    speaking(language::wanted(&site, visit.request(), &tag), told).await;
     Ok(response)
 }
 

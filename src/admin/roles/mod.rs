@@ -80,27 +80,31 @@ pub fn verb_word(verb: Verb) -> String {
 
 static ROLES: Changelist = Changelist {
     path: "/admin/roles/",
-    title: "Roles",
-    nouns: ("role", "roles"),
+    title: key!("Roles"),
+    nouns: nouns!("role", "roles"),
     icon: "roles",
-    search: Some("Name"),
-    searched: "names",
+    search: Some(key!("Name")),
+    searched: key!("Search looks at names."),
     columns: &[
         Column {
             name: "name",
-            label: "Role",
+            label: key!("Role"),
             class: "",
-            sort: Some(Sort { by: None, descending_first: false, words: ("from A to Z", "from Z to A") }),
+            sort: Some(Sort { by: None, descending_first: false, words: (key!("from A to Z"), key!("from Z to A")) }),
         },
         Column {
             name: "users",
-            label: "Users",
+            label: key!("Users"),
             class: "is-num",
-            sort: Some(Sort { by: None, descending_first: true, words: ("fewest users first", "most users first") }),
+            sort: Some(Sort {
+                by: None,
+                descending_first: true,
+                words: (key!("fewest users first"), key!("most users first")),
+            }),
         },
-        Column::plain("Permissions", "is-num"),
-        Column::plain("Changed", ""),
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Permissions"), "is-num"),
+        Column::plain(key!("Changed"), ""),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "name",
 };

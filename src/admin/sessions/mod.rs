@@ -29,39 +29,39 @@ use crate::site::Site;
 
 static SESSIONS: Changelist = Changelist {
     path: "/admin/sessions/",
-    title: "Sessions",
-    nouns: ("session", "sessions"),
+    title: key!("Sessions"),
+    nouns: nouns!("session", "sessions"),
     icon: "session",
-    search: Some("Username, address or session id"),
-    searched: "whole usernames, addresses from their beginning and whole session ids",
+    search: Some(key!("Username, address or session id")),
+    searched: key!("Search looks at whole usernames, addresses from their beginning and whole session ids."),
     columns: &[
-        Column::plain("Device", ""),
-        Column::plain("User", ""),
-        Column::plain("Kind", ""),
-        Column::plain("Address", ""),
+        Column::plain(key!("Device"), ""),
+        Column::plain(key!("User"), ""),
+        Column::plain(key!("Kind"), ""),
+        Column::plain(key!("Address"), ""),
         Column {
             name: "started",
-            label: "Started",
+            label: key!("Started"),
             class: "",
             sort: Some(Sort {
                 by: Some(session_list::BY_STARTED),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
         Column {
             name: "seen",
-            label: "Last seen",
+            label: key!("Last seen"),
             class: "",
             sort: Some(Sort {
                 by: Some(session_list::BY_SEEN),
                 descending_first: true,
-                words: ("longest unseen first", "last seen first"),
+                words: (key!("longest unseen first"), key!("last seen first")),
             }),
         },
-        Column::plain("Expires", "u-drop-1"),
-        Column::plain("State", ""),
-        Column::plain("Action", "is-tight"),
+        Column::plain(key!("Expires"), "u-drop-1"),
+        Column::plain(key!("State"), ""),
+        Column::plain(key!("Action"), "is-tight"),
     ],
     default: "seen",
 };
@@ -160,9 +160,9 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let kinds: Vec<(&str, &str)> = KINDS.iter().map(|(_, value, label)| (*value, *label)).collect();
     let seen: Vec<(&str, &str)> = SEEN.iter().map(|(value, label, _)| (*value, *label)).collect();
     let filters = [
-        Filter::of("kind", "Kind", &kinds),
-        Filter::of("state", "State", &STATES),
-        Filter::of("seen", "Last seen", &seen),
+        Filter::of("kind", key!("Kind"), &kinds),
+        Filter::of("state", key!("State"), &STATES),
+        Filter::of("seen", key!("Last seen"), &seen),
     ];
     let filters = Filter::named("address", "Address", pairs).into_iter().chain(filters).collect();
     Asked::new(&SESSIONS, pairs, usual_rows, filters)

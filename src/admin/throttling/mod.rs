@@ -40,37 +40,37 @@ pub const LIST: &str = "/admin/throttling/";
 
 static HELD: Changelist = Changelist {
     path: LIST,
-    title: "Held back",
-    nouns: ("entry", "entries"),
+    title: key!("Held back"),
+    nouns: nouns!("entry", "entries"),
     icon: "throttle",
-    search: Some("Username or address"),
-    searched: "whole usernames, and addresses from their beginning",
+    search: Some(key!("Username or address")),
+    searched: key!("Search looks at whole usernames, and addresses from their beginning."),
     columns: &[
-        Column::plain("Who", ""),
-        Column::plain("Scope", ""),
+        Column::plain(key!("Who"), ""),
+        Column::plain(key!("Scope"), ""),
         Column {
             name: "used",
-            label: "Used / limit",
+            label: key!("Used / limit"),
             class: "",
             sort: Some(Sort {
                 by: Some(throttled::BY_USED),
                 descending_first: true,
-                words: ("least first", "most first"),
+                words: (key!("least first"), key!("most first")),
             }),
         },
-        Column::plain("Resets", ""),
-        Column::plain("State", ""),
+        Column::plain(key!("Resets"), ""),
+        Column::plain(key!("State"), ""),
         Column {
             name: "time",
-            label: "Last refused",
+            label: key!("Last refused"),
             class: "u-drop-1",
             sort: Some(Sort {
                 by: Some(throttled::BY_TIME),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "time",
 };
@@ -265,9 +265,8 @@ struct Page {
 /// The list as a URL asks for it; `scopes` are the rates of one's own.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, scopes: &[String]) -> Asked {
     let states = STATES.map(|(_, code, words)| (code, words));
-    let own = scopes.iter().map(|name| (name.as_str(), name.as_str()));
-    let scopes: Vec<(&str, &str)> = SCOPES.into_iter().chain(own).collect();
-    let filters = vec![Filter::of("state", "State", &states), Filter::of("scope", "Scope", &scopes)];
+    let scopes = Filter::of("scope", key!("Scope"), &SCOPES).and(scopes);
+    let filters = vec![Filter::of("state", key!("State"), &states), scopes];
     Asked::new(&HELD, pairs, usual_rows, filters)
 }
 

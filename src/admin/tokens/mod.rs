@@ -30,38 +30,38 @@ use crate::site::Site;
 /// The list of tokens on record.
 pub static TOKENS: Changelist = Changelist {
     path: "/admin/tokens/",
-    title: "Outstanding tokens",
-    nouns: ("token", "tokens"),
+    title: key!("Outstanding tokens"),
+    nouns: nouns!("token", "tokens"),
     icon: "token",
-    search: Some("Token id, from 6 characters, or username"),
-    searched: "token ids from their beginning and whole usernames",
+    search: Some(key!("Token id, from 6 characters, or username")),
+    searched: key!("Search looks at token ids from their beginning and whole usernames."),
     columns: &[
-        Column::plain("Token id", ""),
-        Column::plain("User", ""),
-        Column::plain("State", ""),
-        Column::plain("Session", "u-drop-1"),
+        Column::plain(key!("Token id"), ""),
+        Column::plain(key!("User"), ""),
+        Column::plain(key!("State"), ""),
+        Column::plain(key!("Session"), "u-drop-1"),
         Column {
             name: "issued",
-            label: "Issued",
+            label: key!("Issued"),
             class: "",
             sort: Some(Sort {
                 by: Some(token_list::BY_ISSUED),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
         Column {
             name: "expires",
-            label: "Expires",
+            label: key!("Expires"),
             class: "",
             sort: Some(Sort {
                 by: Some(token_list::BY_EXPIRES),
                 descending_first: false,
-                words: ("first to expire first", "last to expire first"),
+                words: (key!("first to expire first"), key!("last to expire first")),
             }),
         },
-        Column::plain("Key id", "u-drop-1"),
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Key id"), "u-drop-1"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "issued",
 };
@@ -163,11 +163,10 @@ struct Page {
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, kids: &[String]) -> Asked {
     let states: Vec<(&str, &str)> = STATES.iter().map(|(_, value, label)| (*value, *label)).collect();
     let within: Vec<(&str, &str)> = WITHIN.iter().map(|(value, label, _)| (*value, *label)).collect();
-    let kids: Vec<(&str, &str)> = kids.iter().map(|kid| (kid.as_str(), kid.as_str())).collect();
     let filters = [
-        Filter::of("state", "State", &states).sorted_by(|state| (state == "expired").then_some("expires")),
-        Filter::of("expires", "Expires", &within).sorted_by(|_| Some("expires")),
-        Filter::of("kid", "Key id", &kids),
+        Filter::of("state", key!("State"), &states).sorted_by(|state| (state == "expired").then_some("expires")),
+        Filter::of("expires", key!("Expires"), &within).sorted_by(|_| Some("expires")),
+        Filter::of("kid", key!("Key id"), &[]).and(kids),
     ];
     let filters = Filter::named("user", "User", pairs).into_iter().chain(filters).collect();
     Asked::new(&TOKENS, pairs, usual_rows, filters)

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use crate::admin::confirm::{Confirmation, Confirmed, Effect, Milder};
+use crate::admin::confirm::{Confirmation, Confirmed, Effect};
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Form};
 use crate::admin::layout::{Frame, see_other};
@@ -269,12 +269,10 @@ fn ask_delete(account: &Account, may_deactivate: bool, now: Now) -> Confirmation
     let effect =
         |what, how_many: i64, happens, is_loss| Effect { what, how_many: how_many.to_string(), happens, is_loss };
     let own = &account.belongings;
-    let milder = Milder {
-        before: key!("To stop the user signing in,"),
-        link: key!("deactivate the account"),
-        path: format!("{}deactivate/", account.path()),
-        after: key!(" instead: nothing is lost and it can be reversed."),
-    };
+    let milder = said!(
+        "To stop the user signing in, <milder>deactivate the account</milder> instead: nothing is lost and it can be reversed."
+    )
+    .to("milder", &format!("{}deactivate/", account.path()));
     let kept = key!("revoked, kept on the blacklist until they expire");
     Confirmation {
         heading: say!("Delete {name}?", name = account.user.username),

@@ -29,28 +29,28 @@ const LIST: &str = "/admin/users/invitations/";
 
 static INVITATIONS: Changelist = Changelist {
     path: LIST,
-    title: "Invitations",
-    nouns: ("invitation", "invitations"),
+    title: key!("Invitations"),
+    nouns: nouns!("invitation", "invitations"),
     icon: "mail",
-    search: Some("Address, or how it begins"),
-    searched: "addresses from their beginning",
+    search: Some(key!("Address, or how it begins")),
+    searched: key!("Search looks at addresses from their beginning."),
     columns: &[
-        Column::plain("Address", ""),
-        Column::plain("State", ""),
-        Column::plain("Invited by", ""),
+        Column::plain(key!("Address"), ""),
+        Column::plain(key!("State"), ""),
+        Column::plain(key!("Invited by"), ""),
         Column {
             name: "time",
-            label: "When",
+            label: key!("When"),
             class: "",
             sort: Some(Sort {
                 by: Some(invitation::BY_TIME),
                 descending_first: true,
-                words: ("oldest first", "newest first"),
+                words: (key!("oldest first"), key!("newest first")),
             }),
         },
-        Column::plain("Good until", ""),
-        Column::plain("Account", "u-drop-1"),
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Good until"), ""),
+        Column::plain(key!("Account"), "u-drop-1"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "time",
 };
@@ -113,7 +113,7 @@ pub async fn index(
 ) -> Result<HttpResponse, PageError> {
     let pairs = pairs(request.query_string().as_bytes());
     let states = STATES.map(|(code, words, ..)| (code, words));
-    let filters = vec![Filter::of("state", "State", &states)];
+    let filters = vec![Filter::of("state", key!("State"), &states)];
     let (asked, now) = (Asked::new(&INVITATIONS, &pairs, staff.visit().usual_rows(), filters), staff.now());
     let tally = changelist::tally(&site);
     let read = move |conn: &mut Conn| {

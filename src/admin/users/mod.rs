@@ -41,46 +41,46 @@ use crate::site::Site;
 
 static USERS: Changelist = Changelist {
     path: "/admin/users/",
-    title: "Users",
-    nouns: ("user", "users"),
+    title: key!("Users"),
+    nouns: nouns!("user", "users"),
     icon: "users",
-    search: Some("Username, name, e-mail or id"),
-    searched: "usernames, names, e-mail addresses and ids",
+    search: Some(key!("Username, name, e-mail or id")),
+    searched: key!("Search looks at usernames, names, e-mail addresses and ids."),
     columns: &[
         Column {
             name: "username",
-            label: "User",
+            label: key!("User"),
             class: "",
             sort: Some(Sort {
                 by: Some(user_list::BY_USERNAME),
                 descending_first: false,
-                words: ("by name from A to Z", "by name from Z to A"),
+                words: (key!("by name from A to Z"), key!("by name from Z to A")),
             }),
         },
-        Column::plain("Status", ""),
-        Column::plain("Roles", ""),
-        Column::plain("Sessions", "is-num u-drop-1"),
+        Column::plain(key!("Status"), ""),
+        Column::plain(key!("Roles"), ""),
+        Column::plain(key!("Sessions"), "is-num u-drop-1"),
         Column {
             name: "last_login",
-            label: "Last sign-in",
+            label: key!("Last sign-in"),
             class: "",
             sort: Some(Sort {
                 by: Some(user_list::BY_LAST_LOGIN),
                 descending_first: true,
-                words: ("oldest sign-in first", "newest sign-in first"),
+                words: (key!("oldest sign-in first"), key!("newest sign-in first")),
             }),
         },
         Column {
             name: "joined",
-            label: "Joined",
+            label: key!("Joined"),
             class: "u-drop-1",
             sort: Some(Sort {
                 by: Some(user_list::BY_JOINED),
                 descending_first: true,
-                words: ("oldest account first", "newest account first"),
+                words: (key!("oldest account first"), key!("newest account first")),
             }),
         },
-        Column::plain("Actions", "is-tight"),
+        Column::plain(key!("Actions"), "is-tight"),
     ],
     default: "joined",
 };
@@ -192,11 +192,11 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i6
     };
     let seen: Vec<_> = choices(&SEEN).into_iter().chain(choices(&UNSEEN)).chain([("never", "Never")]).collect();
     let filters = vec![
-        Filter::of("status", "Status", &STATES),
+        Filter::of("status", key!("Status"), &STATES),
         Filter { name: "role", label: "Role", any: "Any", choices: role_choices(roles), sorts: |_| None },
-        Filter::of("seen", "Last sign-in", &seen),
-        Filter::of("rank", "Rank", &RANKS),
-        Filter::of("kind", "Kind", &KINDS),
+        Filter::of("seen", key!("Last sign-in"), &seen),
+        Filter::of("rank", key!("Rank"), &RANKS),
+        Filter::of("kind", key!("Kind"), &KINDS),
     ];
     Asked::new(&USERS, pairs, usual_rows, filters)
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{FieldInfo, Payload};
 use crate::clock::Timestamp;
+use crate::language::Said;
 use crate::rest::email::is_email;
 use crate::rest::text;
 
@@ -93,9 +94,9 @@ impl Rules {
         read: fn(&Given<'_>, &Rules) -> Result<T, Vec<String>>,
     ) -> Result<Read<T>, Vec<String>> {
         match given {
-            Given::Nothing if self.required && !partial => complaint("This field is required."),
+            Given::Nothing if self.required && !partial => complaint(key!("This field is required.")),
             Given::Nothing => Ok(Read::Nothing),
-            Given::Null if !self.nullable => complaint("This field may not be null."),
+            Given::Null if !self.nullable => complaint(key!("This field may not be null.")),
             Given::Null => Ok(Read::Null),
             Given::Text(text) if self.r#type == "boolean" && self.nullable && is_null_word(text) => Ok(Read::Null),
             given => read(given, self).map(Read::Value),
@@ -126,33 +127,36 @@ pub(super) fn default_label(name: &'static str) -> Cow<'static, str> {
     first.into_iter().chain(chars).map(|c| if c == '_' { ' ' } else { c }).collect::<String>().into()
 }
 
-fn complaint<T>(words: &str) -> Result<T, Vec<String>> {
-    Err(vec![words.to_owned()])
+/// One complaint, by its key.
+fn complaint<T>(words: &'static str) -> Result<T, Vec<String>> {
+    Err(vec![Said::of(words).to_string()])
 }
 
 pub(super) fn read_text(given: &Given<'_>, rules: &Rules) -> Result<String, Vec<String>> {
     let value = match given {
         Given::Text(text) => text::strip(text).to_owned(),
         Given::Number(digits) => text::number(digits),
-        _ if rules.r#type == "email" => return complaint("Enter a valid email address."),
-        _ => return complaint("Not a valid string."),
+        _ if rules.r#type == "email" => return complaint(key!("Enter a valid email address.")),
+        _ => return complaint(key!("Not a valid string.")),
     };
     if value.is_empty() {
-        return if rules.blank { Ok(value) } else { complaint("This field may not be blank.") };
+        return if rules.blank { Ok(value) } else { complaint(key!("This field may not be blank.")) };
     }
     let mut complaints: Vec<String> = Vec::new();
-    complaints.extend(rules.validators.iter().filter_map(|check| check(&value).err()).map(str::to_owned));
+    complaints.extend(
+        rules.validators.iter().filter_map(|check| check(&value).err()).map(|words| Said::of(words).to_string()),
+    );
     if let Some(max) = rules.max.filter(|max| value.chars().count() > *max) {
-        let told = format!("Ensure this field has no more than {max} characters.");
+        let told = say!("Ensure this field has no more than {max} characters.", max);
         if !complaints.contains(&told) {
             complaints.push(told); // a validator may count what is stored, which can be longer than what is sent
         }
     }
     if value.contains('\0') {
-        complaints.push("Null characters are not allowed.".to_owned());
+        complaints.push(say!("Null characters are not allowed."));
     }
     if rules.r#type == "email" && !is_email(&value) {
-        complaints.push("Enter a valid email address.".to_owned());
+        complaints.push(say!("Enter a valid email address."));
     }
     if complaints.is_empty() { Ok(value) } else { Err(complaints) }
 }
@@ -165,7 +169,7 @@ pub(super) fn read_boolean(given: &Given<'_>, _: &Rules) -> Result<bool, Vec<Str
         Given::Number(digits) if digits.parse() == Ok(0.0) => Ok(false),
         Given::Text(text) if is_one_of(text, &["t", "y", "yes", "true", "on", "1"]) => Ok(true),
         Given::Text(text) if is_one_of(text, &["f", "n", "no", "false", "off", "0"]) => Ok(false),
-        _ => complaint("Must be a valid boolean."),
+        _ => complaint(key!("Must be a valid boolean.")),
     }
 }
 
@@ -184,7 +188,7 @@ pub(super) fn read_date(given: &Given<'_>, _: &Rules) -> Result<NaiveDate, Vec<S
     };
     match day {
         Some(day) if day.year() >= 1 => Ok(day),
-        _ => complaint("Date has wrong format. Use one of these formats instead: YYYY-MM-DD."),
+        _ => complaint(key!("Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")),
     }
 }
 
@@ -195,9 +199,9 @@ pub(super) fn read_datetime(given: &Given<'_>, _: &Rules) -> Result<Timestamp, V
     };
     match moment {
         Some(moment) if (1..=9999).contains(&moment.utc().year()) => Ok(moment),
-        _ => complaint(
-            "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
-        ),
+        _ => complaint(key!(
+            "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+        )),
     }
 }
 
@@ -215,21 +219,21 @@ pub const MOST_ITEMS: usize = 100;
 pub(super) fn read_texts(given: &Given<'_>, rules: &Rules) -> Result<Vec<String>, Vec<String>> {
     let items = match given {
         Given::List(items) => items,
-        Given::Text(_) => return complaint("Expected a list of items but got type \"str\"."),
+        Given::Text(_) => return complaint(key!("Expected a list of items but got type \"str\".")),
         Given::Number(digits) if text::is_whole(digits) => {
-            return complaint("Expected a list of items but got type \"int\".");
+            return complaint(key!("Expected a list of items but got type \"int\"."));
         }
-        Given::Number(_) => return complaint("Expected a list of items but got type \"float\"."),
-        Given::Boolean(_) => return complaint("Expected a list of items but got type \"bool\"."),
-        _ => return complaint("Expected a list of items but got type \"dict\"."),
+        Given::Number(_) => return complaint(key!("Expected a list of items but got type \"float\".")),
+        Given::Boolean(_) => return complaint(key!("Expected a list of items but got type \"bool\".")),
+        _ => return complaint(key!("Expected a list of items but got type \"dict\".")),
     };
     if items.len() > MOST_ITEMS {
-        return Err(vec![format!("Ensure this field has no more than {MOST_ITEMS} elements.")]);
+        return Err(vec![say!("Ensure this field has no more than {max} elements.", max = MOST_ITEMS)]);
     }
     let item_rules = Rules { name: rules.name, r#type: "string", blank: true, ..Rules::default() };
     let mut texts: Vec<String> = items.iter().map(|item| read_text(item, &item_rules)).collect::<Result<_, _>>()?;
     texts.retain(|text| !text.is_empty());
-    if texts.is_empty() && !rules.blank { complaint("This list may not be empty.") } else { Ok(texts) }
+    if texts.is_empty() && !rules.blank { complaint(key!("This list may not be empty.")) } else { Ok(texts) }
 }
 
 pub(super) fn read_integer(given: &Given<'_>, _: &Rules) -> Result<i64, Vec<String>> {
@@ -243,5 +247,5 @@ pub(super) fn read_integer(given: &Given<'_>, _: &Rules) -> Result<i64, Vec<Stri
         Some((whole, zeros)) if zeros.bytes().all(|b| b == b'0') => whole,
         _ => written,
     };
-    whole.parse().or_else(|_| complaint("A valid integer is required."))
+    whole.parse().or_else(|_| complaint(key!("A valid integer is required.")))
 }

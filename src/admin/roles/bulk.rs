@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::admin::bulk::act::{Act, Chosen, Did, Doer, Plan, Row, Weight, offered as offered_of};
 use crate::admin::roles::remove::remove;
 use crate::admin::staff::Staff;
-use crate::admin::when::count_words;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::Value;
@@ -16,7 +15,7 @@ const DELETE: &str = "delete";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(DELETE, "Delete…", ("roles", Verb::Delete))])
+    offered_of(staff, &[(DELETE, key!("Delete…"), ("roles", Verb::Delete))])
 }
 
 /// The act of this name.
@@ -47,8 +46,9 @@ impl Act for DeleteRole {
 
     fn look(&self, conn: &mut Conn, _: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some(role) = load(conn, key)? else { return Ok(None) };
-        let users = count_words(role::holders(conn, role.id)?.len(), "user", "users");
-        Ok(Some(Row::new(role.name, format!("held by {users}"), None)))
+        let holders = role::holders(conn, role.id)?.len();
+        let about = say!(count = holders => "held by {count} user" | "held by {count} users");
+        Ok(Some(Row::new(role.name, about, None)))
     }
 
     fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {

@@ -15,15 +15,30 @@ use crate::site::Site;
 struct Row {
     key: String,
     value: String,
-    origin: String,
-    is_default: bool,
+    is_secret: bool,
+    origin: Origin,
+}
+
+impl Row {
+    /// Where it came from, in the viewer's language.
+    fn origin(&self) -> String {
+        match &self.origin {
+            Origin::Default => say!("default"),
+            Origin::File(path) => path.display().to_string(),
+            Origin::Environment(variable) => say!("environment {variable}", variable),
+            Origin::SecretFile(variable, path) => {
+                say!("file {path} named by {variable}", path = path.display(), variable)
+            }
+            Origin::Flag => say!("flag"),
+        }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "admin/settings.html")]
 struct Page {
     frame: Frame,
-    warnings: Vec<String>,
+    warnings: Vec<&'static str>,
     rows: Vec<Row>,
     q: String,
     total: usize,
@@ -42,18 +57,19 @@ pub async fn page(
         .into_iter()
         .map(|one| Row {
             // A secret is there or it is not.
+            is_secret: one.value == "***",
             value: if one.value == "***" { "set".to_owned() } else { one.value },
-            origin: one.origin.to_string(),
-            is_default: one.origin == Origin::Default,
+            origin: one.origin,
             key: one.key,
         })
         .collect();
     let (total, wanted) = (all.len(), q.to_lowercase());
     let rows: Vec<Row> =
         all.into_iter().filter(|row| row.key.contains(&wanted) || row.value.to_lowercase().contains(&wanted)).collect();
+    // The text is for whoever is asked for help: it is in English.
     let line = |row: &Row| format!("{} = {}  # {}", row.key, row.value, row.origin);
     let page = Page {
-        frame: staff.frame(&[("Settings", "")]),
+        frame: staff.frame(&[(&say!("Settings"), "")]),
         warnings: site.settings.dangers(),
         text: rows.iter().map(line).collect::<Vec<_>>().join("\n"),
         rows,

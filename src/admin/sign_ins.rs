@@ -21,7 +21,7 @@ use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::middleware::client_ip;
 use crate::model::sign_in::{self, How, Line, Outcome, Query, Sought};
 use crate::model::{user, user_list};
@@ -58,24 +58,24 @@ static SIGN_INS: Changelist = Changelist {
 
 /// What came of attempts, as people say it.
 const OUTCOMES: [(Outcome, &str); 11] = [
-    (Outcome::In, "Signed in"),
-    (Outcome::WrongPassword, "Wrong password"),
-    (Outcome::Unknown, "Unknown name"),
-    (Outcome::Locked, "Held back"),
-    (Outcome::Inactive, "Inactive account"),
-    (Outcome::CodeMissing, "Code asked for"),
-    (Outcome::CodeWrong, "Wrong code"),
-    (Outcome::NotStaff, "Not staff"),
-    (Outcome::Unverified, "E-mail not verified"),
-    (Outcome::TokenRefused, "Provider's token refused"),
-    (Outcome::Reused, "Token reuse seen"),
+    (Outcome::In, key!("Signed in")),
+    (Outcome::WrongPassword, key!("Wrong password")),
+    (Outcome::Unknown, key!("Unknown name")),
+    (Outcome::Locked, key!("Held back")),
+    (Outcome::Inactive, key!("Inactive account")),
+    (Outcome::CodeMissing, key!("Code asked for")),
+    (Outcome::CodeWrong, key!("Wrong code")),
+    (Outcome::NotStaff, key!("Not staff")),
+    (Outcome::Unverified, key!("E-mail not verified")),
+    (Outcome::TokenRefused, key!("Provider's token refused")),
+    (Outcome::Reused, key!("Token reuse seen")),
 ];
 
 const HOWS: [(How, &str); 4] = [
-    (How::Password, "Password"),
-    (How::Refresh, "Refresh token"),
-    (How::Social, "Social sign-in"),
-    (How::Admin, "Panel"),
+    (How::Password, key!("Password")),
+    (How::Refresh, key!("Refresh token")),
+    (How::Social, key!("Social sign-in")),
+    (How::Admin, key!("Panel")),
 ];
 
 /// An attempt as lists show it.
@@ -109,16 +109,16 @@ impl Row {
         let short: String = line.name_digest.chars().take(SHOWN).collect();
         let nobody = match (&user, line.user_id, short.is_empty()) {
             (Some(_), ..) => String::new(),
-            (None, Some(_), _) => "deleted user".to_owned(),
-            (None, None, false) => format!("unknown #{short}"),
-            (None, None, true) => "no name".to_owned(),
+            (None, Some(_), _) => say!("deleted user"),
+            (None, None, false) => say!("unknown #{digest}", digest = short),
+            (None, None, true) => say!("no name"),
         };
         let nobody_path = match line.name_digest.is_empty() {
             true => String::new(),
             false => format!("/admin/sign-ins/?q=%23{}", line.name_digest),
         };
         let outcome = OUTCOMES.iter().find(|(one, _)| one.as_str() == line.outcome);
-        let text = outcome.map_or(line.outcome.as_str(), |(_, words)| words).to_owned();
+        let text = outcome.map_or_else(|| line.outcome.clone(), |(_, words)| Said::of(*words).to_string());
         let (kind, icon) = match outcome.map(|(one, _)| *one) {
             Some(Outcome::In) => ("ok", "ok"),
             Some(Outcome::Reused) => ("bad", "warn"),
@@ -133,8 +133,11 @@ impl Row {
             nobody,
             nobody_path,
             outcome: Badge { kind, text, icon },
-            times: if line.times > 1 { format!("{} times", line.times) } else { String::new() },
-            how: how.map_or(line.how.as_str(), |(_, words)| words).to_owned(),
+            times: match line.times {
+                ..=1 => String::new(),
+                count => say!(count => "{count} time" | "{count} times"),
+            },
+            how: how.map_or_else(|| line.how.clone(), |(_, words)| Said::of(*words).to_string()),
             ip: line.ip,
             device: Device::from_agent(&line.user_agent),
         }
@@ -274,8 +277,8 @@ pub async fn index(
     let tally = changelist::tally(&site);
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, &attempts, now)).await?;
     let page = Page {
-        frame: staff.frame(&[("Sign-ins", "")]),
-        list: asked.view(&found, &[]).when_empty("Attempts to sign in, good and failed, appear here.", None),
+        frame: staff.frame(&[(&say!("Sign-ins"), "")]),
+        list: asked.view(&found, &[]).when_empty(key!("Attempts to sign in, good and failed, appear here."), None),
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_export: staff.may("sign-ins", Verb::Export),

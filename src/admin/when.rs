@@ -69,7 +69,7 @@ impl When {
             0 => say!("today, {time}", time),
             -1 => say!("yesterday, {time}", time),
             1 => say!("tomorrow, {time}", time),
-            _ if at.year() == today.year() => say!("{day} {month}", day = date.day(), month = month(date)),
+            _ if at.year() == today.year() => short_day(date),
             _ => day_words(date),
         };
         let (day, time, offset) = (day_words(date), at.format("%H:%M:%S"), offset_words(&at));
@@ -80,6 +80,11 @@ impl When {
 /// A day with its year: "14 Mar 2025".
 pub fn day_words(date: NaiveDate) -> String {
     say!("{day} {month} {year}", day = date.day(), month = month(date), year = date.year())
+}
+
+/// A day without its year: "14 Mar".
+pub fn short_day(date: NaiveDate) -> String {
+    say!("{day} {month}", day = date.day(), month = month(date))
 }
 
 /// The month of a day, short: "Mar".
@@ -105,8 +110,17 @@ fn month(date: NaiveDate) -> Said {
 impl When {
     /// As a `<time>` inside a sentence.
     pub fn markup(&self) -> Safe<String> {
-        let Self { iso, full, short } = self;
-        Safe(format!("<time datetime=\"{}\" title=\"{}\">{}</time>", escaped(iso), escaped(full), escaped(short)))
+        self.saying(&self.short)
+    }
+
+    /// The same with the time of day alone.
+    pub fn clock_markup(&self) -> Safe<String> {
+        self.saying(self.clock())
+    }
+
+    fn saying(&self, words: &str) -> Safe<String> {
+        let Self { iso, full, .. } = self;
+        Safe(format!("<time datetime=\"{}\" title=\"{}\">{}</time>", escaped(iso), escaped(full), escaped(words)))
     }
 
     /// The time of day alone.

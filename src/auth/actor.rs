@@ -138,8 +138,8 @@ impl Actor {
         }
         let beyond = target.state.permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        (!beyond.is_empty())
-            .then(|| say!("{username} holds permissions that you lack: {names}.", username = target.name(), names))
+        let words = || say!("{username} holds permissions that you lack: {names}.", username = target.name(), names);
+        (!beyond.is_empty()).then(words)
     }
 
     /// Goes on only if the account is within reach.
@@ -184,7 +184,7 @@ impl Actor {
     pub fn cannot_grant(&self) -> Option<String> {
         let needed = Permission::of("grants", Verb::Change)?;
         let lacks = !self.state.permissions.holds(needed);
-        lacks.then(|| say!("This needs the permission {needed}.", needed))
+        lacks.then(|| say!("This needs the permission {permission}.", permission = needed))
     }
 
     /// What of these permissions the actor lacks, in words; nobody gives what they do not have.
@@ -261,12 +261,12 @@ impl Actor {
             let Some(row) = role::by_id(conn, *role)? else {
                 return Ok(Err(Refusal::Rule(say!("A role that was ticked is gone. Open the page again."))));
             };
-            if let Some(words) = self.cannot_move_role(conn, *role, target, *give)? {
-                let (role, why) = (row.name, words);
-                return Ok(Err(Refusal::Actor(match give {
-                    true => say!("You cannot give the role {role}. {why}", role, why),
-                    false => say!("You cannot take the role {role}. {why}", role, why),
-                })));
+            if let Some(why) = self.cannot_move_role(conn, *role, target, *give)? {
+                let words = match give {
+                    true => say!("You cannot give the role {role}. {why}", role = row.name, why),
+                    false => say!("You cannot take the role {role}. {why}", role = row.name, why),
+                };
+                return Ok(Err(Refusal::Actor(words)));
             }
         }
         Ok(Ok(()))

@@ -9,11 +9,11 @@ const LONG: Duration = Duration::from_secs(3600);
 
 impl Settings {
     /// What is dangerous in these settings, each in a sentence, the worst first.
-    pub fn dangers(&self) -> Vec<String> {
+    pub fn dangers(&self) -> Vec<&'static str> {
         let mut dangers = Vec::new();
-        let mut warn = |is_so: bool, words: &str| {
+        let mut warn = |is_so: bool, words: &'static str| {
             if is_so {
-                dangers.push(words.to_owned());
+                dangers.push(words);
             }
         };
         let is_public = self.server.public_url.is_some() || !self.server.bind.ip().is_loopback();
@@ -22,29 +22,44 @@ impl Settings {
             let host = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
             host.is_some_and(|host| host != "localhost" && !host.starts_with("127."))
         });
-        warn(plain, "server.public_url begins with http: passwords and tokens can be read on the way. Serve over TLS.");
+        warn(
+            plain,
+            key!("server.public_url begins with http: passwords and tokens can be read on the way. Serve over TLS."),
+        );
         warn(
             self.server.public_url.is_none() && !self.server.bind.ip().is_loopback(),
-            "server.bind is open to the network and server.public_url is not set: be sure that TLS is in front.",
+            key!("server.bind is open to the network and server.public_url is not set: be sure that TLS is in front."),
         );
         warn(
             everyone,
-            "server.trusted_proxies trusts everyone: anybody can claim any address, and limits by address hold nobody.",
+            key!(
+                "server.trusted_proxies trusts everyone: anybody can claim any address, and limits by address hold nobody."
+            ),
         );
         warn(
             self.jwt.access_token_lifetime > LONG,
-            "jwt.access_token_lifetime is over an hour: other services that verify tokens by themselves learn late of a sign-out.",
+            key!(
+                "jwt.access_token_lifetime is over an hour: other services that verify tokens by themselves learn late of a sign-out."
+            ),
         );
         warn(
             self.jwt.rotate_refresh_tokens && !self.jwt.blacklist_after_rotation,
-            "jwt.blacklist_after_rotation is off: a refresh token that was copied works until it expires, and nobody notices.",
+            key!(
+                "jwt.blacklist_after_rotation is off: a refresh token that was copied works until it expires, and nobody notices."
+            ),
         );
         warn(
             self.mail.backend == MailBackend::Console && is_public,
-            "mail.backend is console: letters are printed where the server was started, and reach nobody.",
+            key!("mail.backend is console: letters are printed where the server was started, and reach nobody."),
         );
-        warn(!self.passwords.rules, "passwords.rules is off: accounts may have the commonest passwords there are.");
-        warn(self.throttle.login.is_none(), "throttle.login is off: nothing slows down those who guess passwords.");
+        warn(
+            !self.passwords.rules,
+            key!("passwords.rules is off: accounts may have the commonest passwords there are."),
+        );
+        warn(
+            self.throttle.login.is_none(),
+            key!("throttle.login is off: nothing slows down those who guess passwords."),
+        );
         dangers
     }
 }
@@ -55,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_not_dangerous_and_each_danger_is_told() {
-        assert_eq!(Settings::default().dangers(), Vec::<String>::new());
+        assert_eq!(Settings::default().dangers(), Vec::<&str>::new());
         type Case = (&'static str, fn(&mut Settings));
         let cases: [Case; 8] = [
             ("server.public_url", |s| s.server.public_url = Some("http://auth.example.org".into())),

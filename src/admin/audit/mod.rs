@@ -239,7 +239,9 @@ pub async fn index(
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, sees, now)).await?;
     let page = Page {
         frame: staff.frame(&[("Audit log", "")]),
-        list: asked.view(&found, &[]).when_empty("Whatever the staff and the command line change appears here.", None),
+        list: asked
+            .view(&found, &[])
+            .when_empty(key!("Whatever the staff and the command line change appears here."), None),
         rows,
         may_export: staff.may("audit", Verb::Export),
     };

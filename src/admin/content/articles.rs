@@ -142,7 +142,7 @@ pub async fn index(
         frame: staff.frame(&[("Articles", "")]),
         list: asked
             .view(&found, &bulk::offered_on_articles(&staff))
-            .when_empty("What users write appears here.", first_act),
+            .when_empty(key!("What users write appears here."), first_act),
         rows,
         may_add: may(Verb::Add),
         may_change: may(Verb::Change),

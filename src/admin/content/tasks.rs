@@ -158,7 +158,7 @@ pub async fn index(
         frame: staff.frame(&[("Tasks", "")]),
         list: asked
             .view(&found, &bulk::offered_on_tasks(&staff))
-            .when_empty("What users mean to do appears here.", first_act),
+            .when_empty(key!("What users mean to do appears here."), first_act),
         rows,
         may_add: may(Verb::Add),
         may_change: may(Verb::Change),

@@ -5,15 +5,15 @@ use std::time::Duration;
 use crate::admin::layout::segment;
 use crate::admin::throttling;
 use crate::admin::users::Badge;
-use crate::admin::when::{count_words, thousands};
 use crate::auth::permissions::{Permission, PermissionSet, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::language::Said;
 use crate::model::{api_key, outbox, sign_in, token};
 
 /// One thing that needs attention.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Alert {
     /// The rule that says so.
     pub rule: &'static str,
@@ -26,9 +26,9 @@ pub struct Alert {
     /// Its symbol.
     pub icon: &'static str,
     /// What it is.
-    pub what: String,
-    /// More of it.
-    pub more: String,
+    pub what: Said,
+    /// The same with more of it, marked up; it is what the page says, if there is more.
+    pub told: Option<Said>,
     /// Where to look into it, and the words on that button.
     pub link: (String, &'static str),
 }
@@ -76,7 +76,7 @@ fn addresses(conn: &mut Conn, now: Timestamp) -> Result<Vec<Address>> {
 pub fn all(
     conn: &mut Conn,
     permissions: PermissionSet,
-    dangers: &[String],
+    dangers: &[&'static str],
     now: Timestamp,
 ) -> Result<(Vec<Address>, Vec<Alert>)> {
     let may = |area: &str, verb| Permission::of(area, verb).is_some_and(|needed| permissions.holds(needed));
@@ -88,7 +88,7 @@ pub fn all(
 fn alerts(
     conn: &mut Conn,
     addresses: &[Address],
-    dangers: &[String],
+    dangers: &[&'static str],
     may: impl Fn(&str, Verb) -> bool,
     now: Timestamp,
 ) -> Result<Vec<Alert>> {
@@ -101,9 +101,18 @@ fn alerts(
                 amount: 0,
                 level: "bad",
                 icon: "throttle",
-                what: format!("{} failed sign-ins from {}", thousands(address.failed), address.ip),
-                more: format!("within the last hour, across {}.", count_words(address.names, "name", "names")),
-                link: (address.link.clone(), "Review address"),
+                what: said!(
+                    count = address.failed => "{count} failed sign-in from {ip}" | "{count} failed sign-ins from {ip}",
+                    ip = address.ip
+                ),
+                told: Some(said!(
+                    count = address.failed =>
+                    "<strong>{count} failed sign-in from {ip}</strong> within the last hour, across {names}."
+                    | "<strong>{count} failed sign-ins from {ip}</strong> within the last hour, across {names}.",
+                    ip = address.ip,
+                    names = said!(count = address.names => "{count} name" | "{count} names"),
+                )),
+                link: (address.link.clone(), key!("Review address")),
             });
         }
         let reused = sign_in::count_of_outcome(conn, sign_in::Outcome::Reused, now - DAY)?;
@@ -114,12 +123,16 @@ fn alerts(
                 amount: reused,
                 level: "bad",
                 icon: "token",
-                what: format!(
-                    "{} came back after use",
-                    count_words(reused, "spent refresh token", "spent refresh tokens")
+                what: said!(
+                    count = reused => "{count} spent refresh token came back after use"
+                    | "{count} spent refresh tokens came back after use"
                 ),
-                more: "in the last 24 hours: somebody else has a copy. The sessions were ended.".to_owned(),
-                link: ("/admin/sign-ins/?outcome=reused".to_owned(), "Open sign-ins"),
+                told: Some(said!(
+                    count = reused =>
+                    "<strong>{count} spent refresh token came back after use</strong> in the last 24 hours: somebody else has a copy. The sessions were ended."
+                    | "<strong>{count} spent refresh tokens came back after use</strong> in the last 24 hours: somebody else has a copy. The sessions were ended."
+                )),
+                link: ("/admin/sign-ins/?outcome=reused".to_owned(), key!("Open sign-ins")),
             });
         }
     }
@@ -127,13 +140,13 @@ fn alerts(
         for danger in dangers {
             all.push(Alert {
                 rule: "danger",
-                object: danger.clone(),
+                object: (*danger).to_owned(),
                 amount: 0,
                 level: "warn",
                 icon: "settings",
-                what: danger.clone(),
-                more: String::new(),
-                link: ("/admin/settings/".to_owned(), "Open settings"),
+                what: Said::of(*danger),
+                told: None,
+                link: ("/admin/settings/".to_owned(), key!("Open settings")),
             });
         }
     }
@@ -144,9 +157,9 @@ fn alerts(
             amount: 0,
             level: "warn",
             icon: "token",
-            what: "Expired tokens wait to be swept".to_owned(),
-            more: "for more than two days.".to_owned(),
-            link: ("/admin/tokens/?state=expired".to_owned(), "Open tokens"),
+            what: said!("Expired tokens wait to be swept"),
+            told: Some(said!("<strong>Expired tokens wait to be swept</strong> for more than two days.")),
+            link: ("/admin/tokens/?state=expired".to_owned(), key!("Open tokens")),
         });
     }
     if may("api-keys", Verb::View) {
@@ -158,9 +171,11 @@ fn alerts(
                 amount: ending,
                 level: "info",
                 icon: "api-key",
-                what: format!("{} within 7 days", count_words(ending, "API key expires", "API keys expire")),
-                more: String::new(),
-                link: ("/admin/api-keys/".to_owned(), "Open API keys"),
+                what: said!(
+                    count = ending => "{count} API key expires within 7 days" | "{count} API keys expire within 7 days"
+                ),
+                told: None,
+                link: ("/admin/api-keys/".to_owned(), key!("Open API keys")),
             });
         }
     }
@@ -173,9 +188,12 @@ fn alerts(
                 amount: lost,
                 level: "info",
                 icon: "mail",
-                what: format!("{} not delivered", count_words(lost, "letter was", "letters were")),
-                more: "in the last 24 hours.".to_owned(),
-                link: ("/admin/mail/?state=failed".to_owned(), "Open e-mail log"),
+                what: said!(count = lost => "{count} letter was not delivered" | "{count} letters were not delivered"),
+                told: Some(said!(
+                    count = lost => "<strong>{count} letter was not delivered</strong> in the last 24 hours."
+                    | "<strong>{count} letters were not delivered</strong> in the last 24 hours."
+                )),
+                link: ("/admin/mail/?state=failed".to_owned(), key!("Open e-mail log")),
             });
         }
         if waiting > 0 {
@@ -185,9 +203,15 @@ fn alerts(
                 amount: 0,
                 level: "warn",
                 icon: "mail",
-                what: format!("{} after several tries", count_words(waiting, "letter waits", "letters wait")),
-                more: "The mail server may be away.".to_owned(),
-                link: ("/admin/mail/?state=waiting".to_owned(), "Open e-mail log"),
+                what: said!(
+                    count = waiting => "{count} letter waits after several tries" | "{count} letters wait after several tries"
+                ),
+                told: Some(said!(
+                    count = waiting =>
+                    "<strong>{count} letter waits after several tries</strong> The mail server may be away."
+                    | "<strong>{count} letters wait after several tries</strong> The mail server may be away."
+                )),
+                link: ("/admin/mail/?state=waiting".to_owned(), key!("Open e-mail log")),
             });
         }
     }

@@ -1,5 +1,7 @@
 //! Charts as SVG coordinates: the template writes them down, the page draws them without script.
 
+use crate::language::{decimal, thousands};
+
 /// Points of a small curve without axes, in a box of 100 by 28.
 pub fn spark(values: &[Option<f64>]) -> String {
     let top = values.iter().flatten().copied().fold(0.0, f64::max);
@@ -30,8 +32,8 @@ pub fn round_up(value: f64) -> f64 {
 
 /// A number without needless digits.
 pub fn short(value: f64) -> String {
-    let text = if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.2}") };
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let text = if value >= 10.0 { String::new() } else { format!("{value:.2}") };
+    decimal(value, text.split_once('.').map_or(0, |(_, decimals)| decimals.trim_end_matches('0').len()))
 }
 
 /// A number of things, for arithmetic.
@@ -44,6 +46,8 @@ pub fn float(number: impl TryInto<i32>) -> f64 {
 pub struct Bar {
     /// What it stands for.
     pub label: String,
+    /// All of it in a sentence.
+    pub title: String,
     /// How many came in.
     pub good: String,
     /// How many failed.
@@ -58,16 +62,56 @@ pub struct Bar {
     pub down: String,
 }
 
+/// What a mirrored chart says of itself; all but the last are keys.
+pub struct Words {
+    /// Its heading.
+    pub title: &'static str,
+    /// What came in, and what failed.
+    pub columns: [&'static str; 2],
+    /// The same with where it is drawn.
+    pub legend: [&'static str; 2],
+    /// The chart in a sentence or two.
+    pub told: String,
+}
+
+/// A mirrored chart, as it is drawn.
+pub struct Mirrored {
+    /// What it says of itself.
+    pub words: Words,
+    /// Its bars.
+    pub bars: Vec<Bar>,
+    /// How wide its box is.
+    pub width: usize,
+    /// The numbers beside it.
+    pub scale: [String; 4],
+    /// What stands beneath it.
+    pub below: Vec<String>,
+}
+
+impl Mirrored {
+    /// The chart of these values; `title` says one of them in a sentence.
+    pub fn new(
+        words: Words,
+        values: &[(String, i64, i64)],
+        title: impl Fn(&str, i64, i64) -> String,
+        below: Vec<String>,
+    ) -> Self {
+        let (bars, top) = mirrored(values, title);
+        Self { words, width: bars.len() * 10, bars, scale: [top, top / 2.0, 0.0, top / 2.0].map(short), below }
+    }
+}
+
 /// The bars, and the number at the top; the line lies two thirds down, so half of that is what the bottom stands for.
-pub fn mirrored(values: &[(String, i64, i64)]) -> (Vec<Bar>, f64) {
+fn mirrored(values: &[(String, i64, i64)], title: impl Fn(&str, i64, i64) -> String) -> (Vec<Bar>, f64) {
     let most = |of: fn(&(String, i64, i64)) -> i64| values.iter().map(of).max().unwrap_or_default();
     let top = round_up(float(most(|(_, good, _)| *good)).max(2.0 * float(most(|(.., bad)| *bad))).max(2.0));
     let bar = |(number, (label, good, bad)): (usize, &(String, i64, i64))| {
         let (up, down) = (float(*good) / top * 80.0, float(*bad) / top * 80.0);
         Bar {
             label: label.clone(),
-            good: super::thousands(*good),
-            bad: super::thousands(*bad),
+            title: title(label, *good, *bad),
+            good: thousands(*good),
+            bad: thousands(*bad),
             x: number * 10 + 1,
             y: format!("{:.1}", 80.0 - up),
             up: format!("{up:.1}"),
@@ -98,7 +142,8 @@ mod tests {
 
     #[test]
     fn bars_stand_on_the_line_and_hang_from_it() {
-        let (bars, top) = mirrored(&[("11:00".to_owned(), 100, 0), ("12:00".to_owned(), 50, 50)]);
+        let (bars, top) =
+            mirrored(&[("11:00".to_owned(), 100, 0), ("12:00".to_owned(), 50, 50)], |_, _, _| String::new());
         assert!((top - 100.0).abs() < 1e-9);
         let told: Vec<_> = bars.iter().map(|bar| (bar.x, bar.y.as_str(), bar.up.as_str(), bar.down.as_str())).collect();
         assert_eq!(told, [(1, "0.0", "80.0", "0.0"), (11, "40.0", "40.0", "40.0")]);

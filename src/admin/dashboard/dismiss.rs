@@ -45,13 +45,13 @@ pub async fn dismiss(site: web::Data<Site>, staff: Staff, form: Form<Put>) -> Re
             return Ok(None);
         };
         dismissal::put(conn, id, &(rule.clone(), object), alert.amount, now + DAY, now)?;
-        audit.on(Object::new("attention", rule, &alert.what)).append(conn)?;
+        audit.on(Object::new("attention", rule, alert.what.in_english())).append(conn)?;
         Ok(Some(alert.what))
     };
     let flash = match staff.write(&site, put).await? {
-        Some(what) => Flash::done(format!("“{what}” is put away for a day."))
-            .adding("For you alone, and not if there is more of it before."),
-        None => Flash::warning("That needs no attention any more."),
+        Some(what) => Flash::done(said!("“{what}” is put away for a day.", what))
+            .adding(said!("For you alone, and not if there is more of it before.")),
+        None => Flash::warning(said!("That needs no attention any more.")),
     };
     staff.done(&site, &flash);
     Ok(see_other("/admin/"))

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, FixedOffset};
+
+use crate::admin::when::short_day;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
@@ -39,39 +42,40 @@ impl Period {
     /// As the switch has it.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Hour => "1 h",
-            Self::Day => "24 h",
-            Self::Week => "7 d",
-            Self::Month => "30 d",
+            Self::Hour => key!("1 h"),
+            Self::Day => key!("24 h"),
+            Self::Week => key!("7 d"),
+            Self::Month => key!("30 d"),
         }
     }
 
-    /// "Last 24 hours, compared with the 24 before".
+    /// "Last 24 hours, compared with the 24 before."
     pub fn words(self) -> &'static str {
         match self {
-            Self::Hour => "Last hour, compared with the hour before",
-            Self::Day => "Last 24 hours, compared with the 24 before",
-            Self::Week => "Last 7 days, compared with the 7 before",
-            Self::Month => "Last 30 days, compared with the 30 before",
+            Self::Hour => key!("Last hour, compared with the hour before."),
+            Self::Day => key!("Last 24 hours, compared with the 24 before."),
+            Self::Week => key!("Last 7 days, compared with the 7 before."),
+            Self::Month => key!("Last 30 days, compared with the 30 before."),
         }
     }
 
-    /// "hour", of the headings of charts.
-    pub fn slot_name(self) -> &'static str {
+    /// The heading of the chart of sign-ins.
+    pub fn sign_ins(self) -> &'static str {
         match self {
-            Self::Hour => "5 minutes",
-            Self::Day => "hour",
-            Self::Week => "6 hours",
-            Self::Month => "day",
+            Self::Hour => key!("Sign-ins per 5 minutes"),
+            Self::Day => key!("Sign-ins per hour"),
+            Self::Week => key!("Sign-ins per 6 hours"),
+            Self::Month => key!("Sign-ins per day"),
         }
     }
 
-    /// How a slot is called under its bar.
-    pub fn format(self) -> &'static str {
+    /// How a slot is called that begins then.
+    pub fn slot(self, at: DateTime<FixedOffset>) -> String {
+        let time = at.format("%H:%M");
         match self {
-            Self::Hour | Self::Day => "%H:%M",
-            Self::Week => "%-d %b, %H:%M",
-            Self::Month => "%-d %b",
+            Self::Hour | Self::Day => time.to_string(),
+            Self::Week => say!("{day}, {time}", day = short_day(at.date_naive()), time),
+            Self::Month => short_day(at.date_naive()),
         }
     }
 

@@ -15,18 +15,18 @@ use askama::Template;
 
 use crate::admin::audit::words;
 use crate::admin::dashboard::attention::{Address, Alert};
-use crate::admin::dashboard::charts::{Bar, float, short};
+use crate::admin::dashboard::charts::{Mirrored, Words, float, short};
 use crate::admin::dashboard::figures::{Figures, Period, Slot};
 use crate::admin::dashboard::started::Started;
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::Staff;
-use crate::admin::when::{Now, When, count_words, distance, thousands};
+use crate::admin::when::{Now, When, short_day, thousands, time_words};
 use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::db::keyset::Keyset;
 use crate::error::Result;
-use crate::language::filters;
+use crate::language::{decimal, filters};
 use crate::metrics::Count;
 use crate::model::audit::list as audit_list;
 use crate::model::dismissal;
@@ -52,7 +52,7 @@ struct Page {
     /// How many more there are that the viewer has put away.
     put_away: usize,
     tiles: Vec<Tile>,
-    signing: Option<Signing>,
+    signing: Option<Mirrored>,
     times: Option<Times>,
     addresses: Option<Vec<Address>>,
     sees_throttling: bool,
@@ -71,15 +71,6 @@ struct Tile {
     delta: String,
     points: String,
     is_bad: bool,
-}
-
-/// The chart of sign-ins.
-struct Signing {
-    bars: Vec<Bar>,
-    width: usize,
-    scale: [String; 4],
-    below: Vec<String>,
-    words: String,
 }
 
 /// The chart of answering times.
@@ -182,13 +173,13 @@ fn recent(conn: &mut Conn, now: Now) -> Result<Vec<Recent>> {
 /// "6% more", with the way it went; nothing where there is nothing to compare with.
 fn change(now: i64, before: i64) -> (&'static str, String) {
     if before == 0 {
-        return ("", "nothing before".to_owned());
+        return ("", say!("nothing before"));
     }
     let part = (float(now) - float(before)) / float(before) * 100.0;
     match part.round() {
-        0.0 => ("", "as before".to_owned()),
-        part if part > 0.0 => ("up", format!("{part}% more")),
-        part => ("down", format!("{}% less", -part)),
+        0.0 => ("", say!("as before")),
+        part if part > 0.0 => (key!("up"), say!("{percent}% more", percent = decimal(part, 0))),
+        part => (key!("down"), say!("{percent}% less", percent = decimal(-part, 0))),
     }
 }
 
@@ -212,43 +203,45 @@ fn tiles(figures: &Figures, sees: impl Fn(&str) -> bool) -> Vec<Tile> {
     };
     let percent = |slot: &Slot| {
         let all = slot.failed() + slot.count(Count::SignedIn);
-        (all > 0).then(|| format!("{}%", short(float(slot.failed()) / float(all) * 100.0)))
+        (all > 0).then(|| say!("{percent}%", percent = short(float(slot.failed()) / float(all) * 100.0)))
     };
     let mut tiles = Vec::new();
     if sees("sessions") {
-        tiles.push(standing("Active sessions", "/admin/sessions/?state=live", SESSIONS));
+        tiles.push(standing(key!("Active sessions"), "/admin/sessions/?state=live", SESSIONS));
     }
     if sees("sign-ins") {
-        tiles.push(counted("Sign-ins", "/admin/sign-ins/?outcome=ok", &|slot| slot.count(Count::SignedIn)));
-        let failed = counted("Failed sign-ins", "/admin/sign-ins/", &Slot::failed);
-        let from = percent(before).map_or_else(|| failed.delta.clone(), |part| format!("from {part}"));
+        tiles.push(counted(key!("Sign-ins"), "/admin/sign-ins/?outcome=ok", &|slot| slot.count(Count::SignedIn)));
+        let failed = counted(key!("Failed sign-ins"), "/admin/sign-ins/", &Slot::failed);
+        let from = percent(before).map_or_else(|| failed.delta.clone(), |before| say!("from {before}", before));
         tiles.push(Tile { unit: percent(now).unwrap_or_default(), delta: from, is_bad: true, ..failed });
     }
     if sees("tokens") {
-        tiles.push(counted("Tokens issued", "/admin/tokens/", &|slot| slot.count(Count::Tokens)));
+        tiles.push(counted(key!("Tokens issued"), "/admin/tokens/", &|slot| slot.count(Count::Tokens)));
     }
     if sees("settings") {
         let p95 = |slot: &Slot| slot.quantile(0.95);
         tiles.push(Tile {
-            label: "Response, p95",
+            label: key!("Response, p95"),
             link: "#c2",
             value: p95(now).map_or_else(|| "–".to_owned(), short),
-            unit: if p95(now).is_some() { "ms".to_owned() } else { String::new() },
+            unit: if p95(now).is_some() { say!("ms") } else { String::new() },
             way: "",
-            delta: p95(before).map_or_else(String::new, |earlier| format!("from {} ms", short(earlier))),
+            delta: p95(before).map_or_else(String::new, |earlier| say!("from {number} ms", number = short(earlier))),
             points: curve(&p95),
             is_bad: false,
         });
     }
     if sees("users") {
         let more = now.standing(USERS).zip(before.standing(USERS)).map(|(now, before)| now - before);
-        let delta = more.filter(|more| *more > 0).map_or_else(String::new, |more| format!("{} new", thousands(more)));
-        let way = if delta.is_empty() { "" } else { "up" };
-        tiles.push(Tile { way, delta, ..standing("Users", "/admin/users/", USERS) });
+        let delta = more
+            .filter(|more| *more > 0)
+            .map_or_else(String::new, |count| say!(count => "{count} new" | "{count} new"));
+        let way = if delta.is_empty() { "" } else { key!("up") };
+        tiles.push(Tile { way, delta, ..standing(key!("Users"), "/admin/users/", USERS) });
     }
     if *is_empty {
         for tile in &mut tiles {
-            (tile.value, tile.unit, tile.way, tile.delta) = ("–".into(), String::new(), "", "collecting".into());
+            (tile.value, tile.unit, tile.way, tile.delta) = ("–".into(), String::new(), "", say!("collecting"));
         }
     }
     tiles
@@ -257,40 +250,49 @@ fn tiles(figures: &Figures, sees: impl Fn(&str) -> bool) -> Vec<Tile> {
 /// What stands beneath a chart: seven moments, the last of them now.
 fn below(figures: &Figures, period: Period, zone: Zone) -> Vec<String> {
     let count = figures.slots.len();
-    let format = if period == Period::Week { "%-d %b" } else { period.format() };
     let slots = (0..6).filter_map(|number| figures.slots.get(number * count / 6));
-    let mut labels: Vec<String> = slots.map(|slot| moment(slot, period, format, zone)).collect();
-    labels.push("now".to_owned());
+    let of = |slot: &Slot| match period {
+        Period::Week => short_day(zone.local(slot.at).date_naive()),
+        _ => label(slot, period, zone),
+    };
+    let mut labels: Vec<String> = slots.map(of).collect();
+    labels.push(say!("now"));
     labels
 }
 
-fn label(slot: &Slot, period: Period, zone: Zone) -> String {
-    moment(slot, period, period.format(), zone)
-}
-
 /// When a slot begins, on the viewer's clock. A day of UTC is called by the viewer's day that has most of it.
-fn moment(slot: &Slot, period: Period, format: &str, zone: Zone) -> String {
+fn label(slot: &Slot, period: Period, zone: Zone) -> String {
     let noon = if period == Period::Month { 12 * HOUR } else { Duration::ZERO };
-    zone.local(slot.at + noon).format(format).to_string()
+    period.slot(zone.local(slot.at + noon))
 }
 
-fn signing(figures: &Figures, period: Period, zone: Zone) -> Signing {
+fn signing(figures: &Figures, period: Period, zone: Zone) -> Mirrored {
     let one = |slot: &Slot| (label(slot, period, zone), slot.count(Count::SignedIn), slot.failed());
     let values: Vec<_> = figures.slots.iter().map(one).collect();
-    let (bars, top) = charts::mirrored(&values);
     let peak = |of: fn(&(String, i64, i64)) -> i64| values.iter().max_by_key(|value| of(value));
-    let words = match (peak(|(_, good, _)| *good), peak(|(.., bad)| *bad)) {
-        (Some((when, good, _)), Some((failing, _, bad))) if *good + *bad > 0 => format!(
-            "Most sign-ins came in at {when}: {}. Most failed at {failing}: {}. In all {} came in and {} failed.",
-            thousands(*good),
-            thousands(*bad),
-            thousands(figures.now.count(Count::SignedIn)),
-            thousands(figures.now.failed()),
+    let told = match (peak(|(_, good, _)| *good), peak(|(.., bad)| *bad)) {
+        (Some((when, good, _)), Some((failing, _, bad))) if *good + *bad > 0 => say!(
+            "Most sign-ins came in at {when}: {most}. Most failed at {failing}: {worst}. In all {succeeded} came in and {failed} failed.",
+            when,
+            most = thousands(*good),
+            failing,
+            worst = thousands(*bad),
+            succeeded = thousands(figures.now.count(Count::SignedIn)),
+            failed = thousands(figures.now.failed()),
         ),
-        _ => "Nobody has tried to sign in.".to_owned(),
+        _ => say!("Nobody has tried to sign in."),
     };
-    let scale = [top, top / 2.0, 0.0, top / 2.0].map(short);
-    Signing { width: bars.len() * 10, bars, scale, below: below(figures, period, zone), words }
+    let words = Words {
+        title: period.sign_ins(),
+        columns: [key!("Succeeded"), key!("Failed")],
+        legend: [key!("Succeeded, above the line"), key!("Failed, below")],
+        told,
+    };
+    let title = |when: &str, good, bad| {
+        let (succeeded, failed) = (thousands(good), thousands(bad));
+        say!("{when}: {succeeded} succeeded, {failed} failed", when, succeeded, failed)
+    };
+    Mirrored::new(words, &values, title, below(figures, period, zone))
 }
 
 fn times(figures: &Figures, period: Period, zone: Zone) -> Times {
@@ -299,30 +301,34 @@ fn times(figures: &Figures, period: Period, zone: Zone) -> Times {
     let highest = p95.iter().flatten().copied().fold(0.0, f64::max);
     let top = charts::round_up(highest);
     let draw = |values: &[Option<f64>]| charts::line(values, top, (240.0, 90.0), 0.0);
-    let told = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{} ms", short(value)));
+    let told = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), milliseconds);
     let rows = figures.slots.iter().zip(p95.iter().zip(&median));
     let rows = rows.map(|(slot, (p95, median))| (label(slot, period, zone), told(p95), told(median))).collect();
     let words = if highest > 0.0 {
-        format!(
-            "Over the whole time the 95th percentile is {}, its highest {} milliseconds, and the median {}.",
-            told(&figures.now.quantile(0.95)),
-            short(highest),
-            told(&figures.now.quantile(0.5)),
+        say!(
+            "Over the whole time the 95th percentile is {p95}, its highest {highest} milliseconds, and the median {median}.",
+            p95 = told(&figures.now.quantile(0.95)),
+            highest = short(highest),
+            median = told(&figures.now.quantile(0.5)),
         )
     } else {
-        "No request has been answered.".to_owned()
+        say!("No request has been answered.")
     };
-    let scale = [format!("{} ms", short(top)), short(top * 2.0 / 3.0), short(top / 3.0), "0".to_owned()];
+    let scale = [milliseconds(top), short(top * 2.0 / 3.0), short(top / 3.0), "0".to_owned()];
     Times { p95: draw(&p95), median: draw(&median), scale, below: below(figures, period, zone), words, rows }
+}
+
+fn milliseconds(number: f64) -> String {
+    say!("{number} ms", number = short(number))
 }
 
 fn reasons(figures: &Figures) -> Vec<Reason> {
     let all = [
-        ("Wrong password", "/admin/sign-ins/?outcome=wrong+password", Count::WrongPassword),
-        ("Unknown username", "/admin/sign-ins/?outcome=unknown", Count::UnknownName),
-        ("Throttled", "/admin/sign-ins/?outcome=locked", Count::Throttled),
-        ("Account inactive", "/admin/sign-ins/?outcome=inactive", Count::Inactive),
-        ("Something else", "/admin/sign-ins/", Count::OtherRefusal),
+        (key!("Wrong password"), "/admin/sign-ins/?outcome=wrong+password", Count::WrongPassword),
+        (key!("Unknown username"), "/admin/sign-ins/?outcome=unknown", Count::UnknownName),
+        (key!("Throttled"), "/admin/sign-ins/?outcome=locked", Count::Throttled),
+        (key!("Account inactive"), "/admin/sign-ins/?outcome=inactive", Count::Inactive),
+        (key!("Something else"), "/admin/sign-ins/", Count::OtherRefusal),
     ];
     let most = all.iter().map(|(.., count)| figures.now.count(*count)).max().unwrap_or_default().max(1);
     let mut reasons: Vec<_> = all.iter().map(|one| (figures.now.count(one.2), one)).collect();
@@ -337,12 +343,15 @@ fn reasons(figures: &Figures) -> Vec<Reason> {
 }
 
 fn server(site: &Site, now: Now) -> Server {
-    let up = distance(site.opened, now).trim_end_matches(" ago").to_owned();
-    let key = site.signer.ring().active().kid().map_or_else(|| "as set".to_owned(), str::to_owned);
+    let time = match now.at.since(site.opened).as_secs() {
+        0 => say!("now"),
+        seconds => time_words(seconds),
+    };
+    let key = site.signer.ring().active().kid().map_or_else(|| say!("as set"), str::to_owned);
     Server {
-        up: format!("{} ({up})", When::new(site.opened, now).short),
+        up: say!("{moment} ({time})", moment = When::new(site.opened, now).short, time),
         database: site.db.target().size().map_or_else(|| site.db.target().name().to_owned(), megabytes),
-        memory: memory().map_or_else(|| "not known".to_owned(), megabytes),
+        memory: memory().map_or_else(|| say!("not known"), megabytes),
         key,
     }
 }
@@ -355,10 +364,5 @@ fn memory() -> Option<u64> {
 }
 
 fn megabytes(bytes: u64) -> String {
-    format!("{} MB", short(float(bytes.div_ceil(100_000)) / 10.0))
-}
-
-/// The heading of the list of alerts.
-fn items(alerts: &[Alert]) -> String {
-    count_words(alerts.len(), "item", "items")
+    say!("{number} MB", number = short(float(bytes.div_ceil(100_000)) / 10.0))
 }

@@ -51,39 +51,40 @@ impl Started {
     pub fn new(site: &Site, staff: &Staff, there: Steps) -> Self {
         let step = |what, how, link, is_done| Step { what, how, link, is_done };
         let steps = vec![
-            step("Get a first token", "Type this in a shell, with a password:", None, there.token),
+            step(key!("Get a first token"), key!("Type this in a shell, with a password:"), None, there.token),
             step(
-                "Invite a colleague",
-                "Nobody should be the only one who can help.",
-                Some(("/admin/users/new/", "Add user")),
+                key!("Invite a colleague"),
+                key!("Nobody should be the only one who can help."),
+                Some(("/admin/users/new/", key!("Add user"))),
                 there.colleague,
             ),
             step(
-                "Give them a role",
-                "A role is a named set of permissions; four are there to begin with.",
-                Some(("/admin/users/", "Open users")),
+                key!("Give them a role"),
+                key!("A role is a named set of permissions; four are there to begin with."),
+                Some(("/admin/users/", key!("Open users"))),
                 there.role,
             ),
             step(
-                "Send a test e-mail",
-                "Letters reset passwords and bring invitations.",
-                Some(("/admin/mail/test/", "Send a test message")),
+                key!("Send a test e-mail"),
+                key!("Letters reset passwords and bring invitations."),
+                Some(("/admin/mail/test/", key!("Send a test message"))),
                 there.letter,
             ),
             step(
-                "Set a backup",
-                "Copy the data folder, or dump the PostgreSQL database, each day and to another machine.",
+                key!("Set a backup"),
+                key!("Copy the data folder, or dump the PostgreSQL database, each day and to another machine."),
                 None,
                 there.backup,
             ),
             step(
-                "Serve over TLS",
-                "Put a proxy with a certificate in front, and set server.public_url to its https address.",
-                Some(("/admin/settings/?q=public_url", "Server settings")),
+                key!("Serve over TLS"),
+                key!("Put a proxy with a certificate in front, and set server.public_url to its https address."),
+                Some(("/admin/settings/?q=public_url", key!("Server settings"))),
                 site.settings.server.public_url.as_ref().is_some_and(|url| url.starts_with("https://")),
             ),
         ];
-        let done = format!("{} of {} done", steps.iter().filter(|step| step.is_done).count(), steps.len());
+        let done = steps.iter().filter(|step| step.is_done).count();
+        let done = say!("{done} of {all} done", done, all = steps.len());
         let origin = link::origin(staff.visit().request());
         let name = staff.state().username.replace(['"', '\\', '\''], "…");
         let curl = format!(
@@ -109,11 +110,11 @@ pub async fn told(
     form: Form<Told>,
 ) -> Result<HttpResponse, PageError> {
     if !staff.state().superuser {
-        return Err(PageError::Refused("Only a superuser is shown how to get started.".to_owned()));
+        return Err(PageError::Refused(say!("Only a superuser is shown how to get started.")));
     }
     let (fact, words) = match form.checked() {
-        Ok((Told(told), _)) if told == "away" => (Fact::StartedAway, "Getting started was put away."),
-        Ok((Told(told), _)) if told == "backup" => (Fact::BackupSet, "That backups are made was noted."),
+        Ok((Told(told), _)) if told == "away" => (Fact::StartedAway, said!("Getting started was put away.")),
+        Ok((Told(told), _)) if told == "backup" => (Fact::BackupSet, said!("That backups are made was noted.")),
         _ => return Ok(see_other("/admin/")),
     };
     let audit = staff.audits(&site, audits::STARTED);

@@ -5,6 +5,8 @@ use crate::auth::inspect::Verdict;
 use crate::auth::token::{Claims, Kind, Refresh};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
+use crate::language::Said;
+use crate::model::signing_key::{KeyState, SigningKey};
 use crate::site::Site;
 
 use super::facts::{Facts, said};
@@ -52,23 +54,33 @@ const REFRESH: [Ask; 5] = [Blacklist, Type, User, Password, Session];
 /// What any other is asked then.
 const BEARER: [Ask; 5] = [Type, User, Password, Session, Email];
 
+/// How a check went that was not made.
+const NOT_MADE: &str = key!("Not made");
+
+impl Check {
+    /// Whether it was made at all.
+    pub fn was_made(&self) -> bool {
+        self.outcome != NOT_MADE
+    }
+}
+
 impl Ask {
     fn name(self) -> &'static str {
         match self {
-            Shape => "Shape",
-            Key => "Signing key",
-            Algorithm => "Algorithm",
-            Signature => "Signature",
-            NotBefore => "Not before",
-            Expiry => "Expiry",
-            Issuer => "Issuer",
-            Audience => "Audience",
-            Blacklist => "Blacklist",
-            Type => "Token type",
-            User => "User",
-            Password => "Password",
-            Session => "Session",
-            Email => "E-mail",
+            Shape => key!("Shape"),
+            Key => key!("Signing key"),
+            Algorithm => key!("Algorithm"),
+            Signature => key!("Signature"),
+            NotBefore => key!("Not before"),
+            Expiry => key!("Expiry"),
+            Issuer => key!("Issuer"),
+            Audience => key!("Audience"),
+            Blacklist => key!("Blacklist"),
+            Type => key!("Token type"),
+            User => key!("User"),
+            Password => key!("Password"),
+            Session => key!("Session"),
+            Email => key!("E-mail"),
         }
     }
 }
@@ -122,12 +134,12 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> Vec<Check>
     for ask in asked {
         let check = |outcome, icon, words| Check { name: ask.name(), outcome, icon, words };
         match failed {
-            _ if is_over => checks.push(check("Not made", ("off", "u-faint"), "not made".to_owned())),
+            _ if is_over => checks.push(check(NOT_MADE, ("off", "u-faint"), say!("not made"))),
             Some((reject, at)) if at == *ask => {
                 is_over = true;
-                checks.push(check("Failed", ("fail", "is-bad"), said_no(reject, facts, verdict, now)));
+                checks.push(check(key!("Failed"), ("fail", "is-bad"), said_no(reject, facts, verdict, now)));
             }
-            _ => checks.push(check("Passed", ("ok", "is-ok"), said_yes(*ask, site, verdict, facts, now))),
+            _ => checks.push(check(key!("Passed"), ("ok", "is-ok"), said_yes(*ask, site, verdict, facts, now))),
         }
     }
     checks
@@ -136,43 +148,60 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> Vec<Check>
 fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Now) -> String {
     match reject {
         Reject::Blacklisted | Reject::SessionEnded => facts.end(now),
-        Reject::UnknownKey if facts.is_unsigned => "none: it is not signed at all".to_owned(),
-        Reject::UnknownKey if facts.is_of_retired_key() => "the key that the header names is retired".to_owned(),
-        Reject::WrongType => format!("{} is not asked for here", facts.kind),
+        Reject::UnknownKey if facts.is_unsigned => say!("none: it is not signed at all"),
+        Reject::UnknownKey if facts.is_of_retired_key() => say!("the key that the header names is retired"),
+        Reject::WrongType => say!("{kind} is not asked for here", kind = facts.kind),
         Reject::Expired => exp(verdict.claims.as_ref(), now),
-        other => other.explanation().to_owned(),
+        other => Said::of(other.explanation()).to_string(),
     }
 }
 
 fn exp(claims: Option<&Claims>, now: Now) -> String {
     let exp = claims.and_then(|claims| claims.moment("exp"));
-    exp.map_or_else(String::new, |exp| format!("{}, {}", When::new(exp, now).full, distance(exp, now)))
+    exp.map_or_else(String::new, |exp| {
+        say!("{moment}, {distance}", moment = When::new(exp, now).full, distance = distance(exp, now))
+    })
+}
+
+/// A key and how it stands.
+fn of_key(kid: &str, key: &SigningKey) -> String {
+    if key.is(KeyState::Active) {
+        say!("{kid}, active", kid)
+    } else if key.is(KeyState::Verifying) {
+        say!("{kid}, verifying", kid)
+    } else if key.is(KeyState::Standby) {
+        say!("{kid}, standby", kid)
+    } else if key.is(KeyState::Condemned) {
+        say!("{kid}, condemned", kid)
+    } else {
+        say!("{kid}, retired", kid)
+    }
 }
 
 fn said_yes(ask: Ask, site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> String {
     let said = |name: &str| said(verdict, name).to_owned();
     let jwt = &site.settings.jwt;
     match ask {
-        Shape => "three parts, valid base64url and JSON".to_owned(),
-        Key => match (&facts.key, said("kid").as_str()) {
-            (Some(key), kid) => format!("{kid}, {}", key.state),
-            (None, _) => "the key of the settings, or one that has no name".to_owned(),
+        Shape => say!("three parts, valid base64url and JSON"),
+        Key => match &facts.key {
+            Some(key) => of_key(&said("kid"), key),
+            None => say!("the key of the settings, or one that has no name"),
         },
-        Algorithm => format!("{}, as its key has it", said("alg")),
-        Signature => "matches".to_owned(),
-        NotBefore if jwt.leeway.is_zero() => "issued in the past".to_owned(),
-        NotBefore => format!("issued in the past; clocks may differ by {} s", jwt.leeway.as_secs()),
+        Algorithm => say!("{algorithm}, as its key has it", algorithm = said("alg")),
+        Signature => say!("matches"),
+        NotBefore if jwt.leeway.is_zero() => say!("issued in the past"),
+        NotBefore => say!("issued in the past; clocks may differ by {seconds} s", seconds = jwt.leeway.as_secs()),
         Expiry => exp(verdict.claims.as_ref(), now),
         Issuer => jwt.issuer.clone().unwrap_or_default(),
         Audience => jwt.audience.join(", "),
-        Blacklist => "not on it, and not spent".to_owned(),
+        Blacklist => say!("not on it, and not spent"),
         Type => facts.kind.clone(),
         User => match &facts.user {
-            Some(user) => format!("{} exists and is active", user.username),
-            None => "it names none".to_owned(),
+            Some(user) => say!("{username} exists and is active", username = user.username),
+            None => say!("it names none"),
         },
-        Password => "not changed since the token was issued".to_owned(),
-        Session => "goes on".to_owned(),
-        Email => "verified".to_owned(),
+        Password => say!("not changed since the token was issued"),
+        Session => say!("goes on"),
+        Email => say!("verified"),
     }
 }

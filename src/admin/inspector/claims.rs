@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::admin::when::{Now, When, distance};
 use crate::auth::inspect::Verdict;
 use crate::auth::token::{Access, Claims, Kind, Refresh, Sliding};
+use crate::language::Said;
 use crate::site::Site;
 
 use super::facts::Facts;
@@ -32,37 +33,52 @@ pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> Vec<Claim>
 }
 
 fn meaning(site: &Site, name: &str, value: &Value, claims: &Claims, facts: &Facts, now: Now) -> String {
-    let jwt = &site.settings.jwt;
-    let moment = |word: &str| {
-        let at = claims.moment(name);
-        at.map_or_else(String::new, |at| format!("{word} {}, {}", When::new(at, now).full, distance(at, now)))
+    let Some(words) = meaning_of_moment(site, name, claims, now) else {
+        return meaning_of_word(site, name, value, facts);
     };
+    let told = |at| words.with("moment", &When::new(at, now).full).with("distance", &distance(at, now)).to_string();
+    claims.moment(name).map_or_else(String::new, told)
+}
+
+/// What a claim says that is a moment; `None` if it is none.
+fn meaning_of_moment(site: &Site, name: &str, claims: &Claims, now: Now) -> Option<Said> {
+    Some(match name {
+        "exp" if claims.moment("exp").is_some_and(|exp| exp <= now.at) => {
+            Said::of(key!("Expired {moment}, {distance}"))
+        }
+        "exp" => Said::of(key!("Expires {moment}, {distance}")),
+        "iat" => Said::of(key!("Issued {moment}, {distance}")),
+        "nbf" => Said::of(key!("Good from {moment}, {distance}")),
+        _ if name == site.settings.jwt.sliding_token_refresh_exp_claim => {
+            Said::of(key!("Can be slid until {moment}, {distance}"))
+        }
+        _ => return None,
+    })
+}
+
+fn meaning_of_word(site: &Site, name: &str, value: &Value, facts: &Facts) -> String {
+    let jwt = &site.settings.jwt;
     match name {
-        "exp" if claims.moment("exp").is_some_and(|exp| exp <= now.at) => moment("Expired"),
-        "exp" => moment("Expires"),
-        "iat" => moment("Issued"),
-        "nbf" => moment("Good from"),
-        "iss" => "Who issued it".to_owned(),
-        "aud" => "Whom it is meant for".to_owned(),
-        "sid" => "The session that it belongs to".to_owned(),
-        "gen" => "How often its user had been signed out everywhere when it was made".to_owned(),
-        "username" => "Its user's name when it was issued".to_owned(),
+        "iss" => say!("Who issued it"),
+        "aud" => say!("Whom it is meant for"),
+        "sid" => say!("The session that it belongs to"),
+        "gen" => say!("How often its user had been signed out everywhere when it was made"),
+        "username" => say!("Its user's name when it was issued"),
         "is_staff" | "is_superuser" | "is_premium" | "roles" | "user_role" => {
-            "As it was when issued; this server asks the account, not the claim".to_owned()
+            say!("As it was when issued; this server asks the account, not the claim")
         }
         _ if name == jwt.token_type_claim => match value.as_str().unwrap_or_default() {
-            Access::TYPE => "Carried by every request to the API".to_owned(),
-            Refresh::TYPE => "Exchanged for access tokens; not accepted by the API itself".to_owned(),
-            Sliding::TYPE => "Carried by requests, and exchanged for a later one of itself".to_owned(),
-            _ => "Good for one purpose, and not for the API".to_owned(),
+            Access::TYPE => say!("Carried by every request to the API"),
+            Refresh::TYPE => say!("Exchanged for access tokens; not accepted by the API itself"),
+            Sliding::TYPE => say!("Carried by requests, and exchanged for a later one of itself"),
+            _ => say!("Good for one purpose, and not for the API"),
         },
-        _ if name == jwt.jti_claim && facts.row.is_some() => "Its own id, as in the outstanding list".to_owned(),
-        _ if name == jwt.jti_claim => "Its own id".to_owned(),
+        _ if name == jwt.jti_claim && facts.row.is_some() => say!("Its own id, as in the outstanding list"),
+        _ if name == jwt.jti_claim => say!("Its own id"),
         _ if name == jwt.user_id_claim => {
-            facts.user.as_ref().map_or_else(|| "The id of its user".to_owned(), |user| user.username.clone())
+            facts.user.as_ref().map_or_else(|| say!("The id of its user"), |user| user.username.clone())
         }
-        _ if name == jwt.sliding_token_refresh_exp_claim => moment("Can be slid until"),
-        _ if name == jwt.revoke_token_claim => "A mark of its user's password".to_owned(),
+        _ if name == jwt.revoke_token_claim => say!("A mark of its user's password"),
         _ => String::new(),
     }
 }

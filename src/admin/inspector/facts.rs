@@ -1,18 +1,19 @@
 //! What the database knows of an inspected token, and what follows from it in words.
 
+use askama::filters::Safe;
+
 use crate::admin::layout::{Face, segment};
 use crate::admin::staff::{Inspector, Staff, View};
+use crate::admin::tokens::short;
 use crate::admin::users::{Badge, Target, status};
-use crate::admin::when::{Now, When, distance};
 use crate::auth::inspect::Verdict;
 use crate::auth::permissions::Verb;
-use crate::auth::token::{Access, Claims, Kind, Refresh, Sliding};
-use crate::auth::verdict::Reject;
-use crate::clock::Timestamp;
+use crate::auth::token::Claims;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::model::session::{self, Ended, Session};
+use crate::language::escaped;
+use crate::model::session::{self, Session};
 use crate::model::signing_key::{self, KeyState, SigningKey};
 use crate::model::token::{self, OutstandingToken};
 use crate::model::token_list::{self, Listed};
@@ -44,6 +45,17 @@ pub struct Owner {
     pub may_see: (bool, bool, bool),
     /// Whether the viewer may sign the user out everywhere.
     pub may_revoke: bool,
+}
+
+impl Owner {
+    /// The id of a token, short, as a link for those who may see it.
+    pub fn jti(&self, jti: &str) -> Safe<String> {
+        let code = format!("<code title=\"{}\">{}</code>", escaped(jti), escaped(&short(jti)));
+        Safe(match self.may_see.2 {
+            true => format!("<a href=\"/admin/tokens/{}/\">{code}</a>", escaped(&segment(jti))),
+            false => code,
+        })
+    }
 }
 
 /// What the database knows of a token.
@@ -163,112 +175,6 @@ impl Facts {
         self.key.as_ref().is_some_and(|key| key.is(KeyState::Retired))
     }
 
-    /// Why a token is refused, in two or three words.
-    pub fn reason(&self, reject: Reject) -> &'static str {
-        match reject {
-            Reject::Malformed | Reject::Payload => "malformed",
-            Reject::Critical => "an extension that is not understood",
-            Reject::Algorithm => "algorithm not allowed",
-            Reject::UnknownKey if self.is_unsigned => "algorithm not allowed",
-            Reject::UnknownKey if self.is_of_retired_key() => "retired key",
-            Reject::UnknownKey => "unknown key id",
-            Reject::RetiredKey => "retired key",
-            Reject::Signature => "bad signature",
-            Reject::NotYetValid => "not yet valid",
-            Reject::Expired | Reject::RefreshExpired => "expired",
-            Reject::Issuer => "wrong issuer",
-            Reject::Audience => "wrong audience",
-            Reject::Spent => "already rotated",
-            Reject::Blacklisted if self.listed.is_none() => "session ended",
-            Reject::Blacklisted => "revoked",
-            Reject::SessionEnded if self.was_revoked_alone() => "revoked",
-            Reject::SessionEnded => "session ended",
-            Reject::NoExp | Reject::NoId | Reject::NoType | Reject::NoRefreshExp | Reject::NoSubject => {
-                "a claim is missing"
-            }
-            Reject::WrongType => "wrong type",
-            Reject::UnknownUser => "no such user",
-            Reject::InactiveUser => "inactive user",
-            Reject::PasswordChanged | Reject::Unmarked => "password changed since",
-            Reject::UnverifiedUser => "e-mail not verified",
-        }
-    }
-
-    /// Whether the token was revoked by its own id, while its session goes on.
-    fn was_revoked_alone(&self) -> bool {
-        self.session.as_ref().is_none_or(|(session, _)| session.ended_at.is_none())
-    }
-
-    /// The verdict in a heading.
-    pub fn heading(&self, verdict: &Verdict) -> String {
-        verdict.refused.map_or_else(|| "Accepted".to_owned(), |reject| format!("Refused: {}", self.reason(reject)))
-    }
-
-    /// The verdict in a sentence.
-    pub fn sentence(&self, verdict: &Verdict, now: Now) -> String {
-        let Some(reject) = verdict.refused else { return self.good_for(verdict, now) };
-        let at = |at: Timestamp| When::new(at, now).full;
-        match (reject, &verdict.claims) {
-            (Reject::Algorithm | Reject::UnknownKey, _) if self.is_unsigned => {
-                "Its header says that it is not signed at all (alg none), which no key of this server allows."
-                    .to_owned()
-            }
-            (Reject::Expired, Some(claims)) if claims.moment("exp").is_some_and(|exp| exp <= now.at) => {
-                let since = claims.moment("exp").unwrap_or(now.at);
-                format!("It expired {}, {}.", at(since), distance(since, now))
-            }
-            (Reject::NotYetValid, Some(claims)) => {
-                let from = ["nbf", "iat"].iter().filter_map(|name| claims.moment(name)).max().unwrap_or(now.at);
-                format!("It is good from {} on, {}: one of the clocks is wrong.", at(from), distance(from, now))
-            }
-            (Reject::UnknownKey, _) if self.is_of_retired_key() => {
-                let when = self.key.as_ref().and_then(|key| key.retired_at).map_or_else(String::new, at);
-                format!(
-                    "The key that its header names was retired {when}. It may have signed this; nobody can tell any more."
-                )
-            }
-            (Reject::Blacklisted | Reject::SessionEnded, _) => self.end(now),
-            _ => {
-                let words = reject.explanation();
-                let mut letters = words.chars();
-                let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-                format!("{first}{}.", letters.as_str())
-            }
-        }
-    }
-
-    /// How the token or its session came to an end: when, by whom, why.
-    pub fn end(&self, now: Now) -> String {
-        let told = |what: &str, at: Timestamp, by: Option<&String>, why: &str| {
-            let by = by.map_or_else(String::new, |name| format!(" by {name}"));
-            format!("{what} {}{by}. The reason on record: {}.", When::new(at, now).full, why_words(why))
-        };
-        if let Some((session, by)) = &self.session
-            && let Some(at) = session.ended_at
-        {
-            let what = if self.listed.is_some() { "It was revoked with its session" } else { "Its session was ended" };
-            return told(what, at, by.as_ref(), session.ended_why.as_deref().unwrap_or_default());
-        }
-        match &self.listed {
-            Some((listed, by)) => told("It was revoked", listed.at, by.as_ref(), &listed.reason),
-            None => "Its user was signed out everywhere since, or it was revoked by its own id.".to_owned(),
-        }
-    }
-
-    fn good_for(&self, verdict: &Verdict, now: Now) -> String {
-        let of = self.user.as_ref().map_or_else(String::new, |user| format!(" of {}", user.username));
-        let until = verdict.claims.as_ref().and_then(|claims| claims.moment("exp")).map_or_else(
-            || "for ever".to_owned(),
-            |exp| format!("until {}, {}", When::new(exp, now).full, distance(exp, now)),
-        );
-        match self.kind.as_str() {
-            Refresh::TYPE => format!("A live refresh token{of}. It can be exchanged {until}."),
-            Access::TYPE => format!("A live access token{of}. It opens the API {until}."),
-            Sliding::TYPE => format!("A live sliding token{of}. It opens the API {until}."),
-            _ => format!("A live token{of}, {until}."),
-        }
-    }
-
     /// What can be done about the token: the link and where it leads.
     pub fn act(&self, verdict: &Verdict) -> Option<(&'static str, String)> {
         verdict.claims.as_ref()?;
@@ -277,21 +183,26 @@ impl Facts {
             return None;
         }
         match &self.row {
-            Some(row) if self.may.0 => Some(("Revoke token…", format!("/admin/tokens/{}/revoke/", segment(&row.jti)))),
+            Some(row) if self.may.0 => {
+                Some((key!("Revoke token…"), format!("/admin/tokens/{}/revoke/", segment(&row.jti))))
+            }
             Some(_) => None,
             None => goes_on
                 .filter(|_| self.may.1)
-                .map(|(session, _)| ("Sign out the session…", format!("/admin/sessions/{}/", session.id))),
+                .map(|(session, _)| (key!("Sign out the session…"), format!("/admin/sessions/{}/", session.id))),
         }
     }
 
     /// What may be told of a signature: never itself.
     pub fn signature(&self, verdict: &Verdict) -> String {
-        let algorithm = match said(verdict, "alg") {
-            "" => String::new(),
-            name => format!(", {name}"),
-        };
-        format!("{}{algorithm}, not shown.", crate::admin::when::count_words(verdict.said.signature, "byte", "bytes"))
+        let count = verdict.said.signature;
+        match said(verdict, "alg") {
+            "" => say!(count => "{count} byte, not shown." | "{count} bytes, not shown."),
+            algorithm => say!(
+                count => "{count} byte, {algorithm}, not shown." | "{count} bytes, {algorithm}, not shown.",
+                algorithm
+            ),
+        }
     }
 }
 
@@ -299,15 +210,4 @@ impl Facts {
 pub fn said<'v>(verdict: &'v Verdict, name: &str) -> &'v str {
     let header = verdict.said.header.as_ref();
     header.and_then(|header| header.get(name)).and_then(|value| value.as_str()).unwrap_or_default()
-}
-
-/// Why something ended, as people say it.
-pub fn why_words(why: &str) -> &str {
-    const WORDS: [(Ended, &str); 4] = [
-        (Ended::SignedOut, "signed out"),
-        (Ended::ByAdmin, "ended by an administrator"),
-        (Ended::ReuseSeen, "a spent refresh token came back"),
-        (Ended::PasswordChanged, "the password was changed"),
-    ];
-    WORDS.iter().find(|(one, _)| one.as_str() == why).map_or(why, |(_, words)| words)
 }

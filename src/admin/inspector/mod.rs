@@ -6,6 +6,7 @@
 mod checks;
 mod claims;
 mod facts;
+mod words;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -15,7 +16,6 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Inspector, Staff, View};
-use crate::admin::when::thousands;
 use crate::auth::inspect;
 use crate::auth::token::Claims;
 use crate::language::filters;
@@ -25,8 +25,8 @@ use crate::site::Site;
 
 use checks::Check;
 use claims::Claim;
-pub use facts::why_words;
 use facts::{Facts, Owner};
+pub use words::{why_said, why_words};
 
 /// The longest text that is looked at.
 const LONGEST: usize = 8192;
@@ -49,7 +49,7 @@ impl Input for Pasted {
 struct Found {
     /// The token, by its ends alone.
     mask: String,
-    characters: String,
+    characters: usize,
     is_accepted: bool,
     heading: String,
     sentence: String,
@@ -78,7 +78,7 @@ fn show(
     form: Filled,
     found: Option<Found>,
 ) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("Token inspector", "")]);
+    let frame = staff.frame(&[(&say!("Token inspector"), "")]);
     let frame = if form.is_refused() { frame.without_flash() } else { frame };
     html(status, &Page { frame, form, found })
 }
@@ -108,9 +108,10 @@ pub async fn inspect(
     let pretty = |object: &Option<serde_json::Map<String, serde_json::Value>>| {
         object.as_ref().and_then(|object| serde_json::to_string_pretty(object).ok()).unwrap_or_default()
     };
+    let recorded = facts.recorded(&verdict);
     let found = Found {
         mask: mask(&text),
-        characters: thousands(text.chars().count()),
+        characters: text.chars().count(),
         is_accepted: verdict.refused.is_none(),
         heading: facts.heading(&verdict),
         sentence: facts.sentence(&verdict, now),
@@ -127,7 +128,7 @@ pub async fn inspect(
     // Who looked at which token, and never the token.
     let jti = verdict.claims.as_ref().and_then(Claims::jti).unwrap_or_default().to_owned();
     let owner = facts_owner.unwrap_or_default();
-    let told = [Change::fact("verdict", &found.heading)];
+    let told = [Change::fact("verdict", recorded)];
     let audit = staff.audits(&site, "token.inspect").on(Object::new("token", jti, owner)).with(told);
     staff.write(&site, move |conn| audit.append(conn)).await?;
     show(&staff, StatusCode::OK, Filled::default(), Some(found))
@@ -140,6 +141,6 @@ fn mask(text: &str) -> String {
     let looks_like_one = text.is_ascii() && text.matches('.').count() == 2 && text.len() >= 60;
     match (text.get(..ENDS.0), text.get(text.len().saturating_sub(ENDS.1)..)) {
         (Some(start), Some(end)) if looks_like_one => format!("{start}…{end}"),
-        _ => "no token".to_owned(),
+        _ => say!("no token"),
     }
 }

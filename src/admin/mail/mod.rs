@@ -179,7 +179,7 @@ pub async fn index(
         frame: staff.frame(&[("E-mail log", "")]),
         list: asked
             .view(&found, &bulk::offered(&staff))
-            .when_empty("Letters appear here as soon as they are asked for.", None),
+            .when_empty(key!("Letters appear here as soon as they are asked for."), None),
         rows,
         may_send,
         is_printed: site.mail.mailer.prints(),

@@ -12,7 +12,6 @@ use crate::admin::staff::{Change, Staff, Throttling};
 use crate::admin::throttling::{HOLDS, path_of};
 use crate::admin::users::Target;
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::middleware::client_ip;
@@ -67,13 +66,13 @@ pub fn cannot_hold<N>(site: &Site, staff: &Staff<N>, who: &Who) -> Result<(), Pa
     let trusted = &site.settings.server.trusted_proxies;
     let rule = |words: String| Err(PageError::Rule(words));
     match who.subject {
-        Subject::User(id) if id == staff.id() => rule("You cannot hold back yourself.".to_owned()),
+        Subject::User(id) if id == staff.id() => rule(say!("You cannot hold back yourself.")),
         Subject::User(_) => who.target.as_ref().map_or(Ok(()), |target| staff.actor().reach(target)),
         Subject::Address(ip) if Subject::address(client_ip::of(staff.visit().request(), trusted)) == who.subject => {
-            rule(format!("You come from {ip} yourself: you would shut yourself out."))
+            rule(say!("You come from {ip} yourself: you would shut yourself out.", ip))
         }
         Subject::Address(ip) if trusted.iter().any(|network| network.contains(&ip)) => {
-            rule(format!("{ip} is a trusted proxy: through it comes everybody."))
+            rule(say!("{ip} is a trusted proxy: through it comes everybody.", ip))
         }
         Subject::Address(_) => Ok(()),
     }
@@ -111,8 +110,8 @@ pub async fn hold(
     let who = who(&site, &staff, key).await?;
     cannot_hold(&site, &staff, &who)?;
     let chosen = form.input.as_ref().map_or("", |held| held.hours.as_str());
-    let Some((hours, _)) = HOLDS.into_iter().find(|(hours, _)| hours.to_string() == chosen) else {
-        return Err(PageError::Rule("For how long? Choose one of the buttons.".to_owned()));
+    let Some(hours) = HOLDS.into_iter().map(|hold| hold.hours).find(|hours| hours.to_string() == chosen) else {
+        return Err(PageError::Rule(say!("For how long? Choose one of the buttons.")));
     };
     let now = site.clock.now();
     let until = now + Duration::from_secs(hours * 3600);
@@ -130,8 +129,11 @@ pub async fn hold(
         Ok(Ok(()))
     };
     staff.write(&site, decide).await??;
-    let flash = Flash::done(format!("{} is held back for {}.", who.name, count_words(hours, "hour", "hours")));
-    staff.done(&site, &flash.adding("Every request to the API and every sign-in is refused until then."));
+    let flash = Flash::done(said!(
+        count = hours => "{name} is held back for {count} hour." | "{name} is held back for {count} hours.",
+        name = who.name
+    ));
+    staff.done(&site, &flash.adding(said!("Every request to the API and every sign-in is refused until then.")));
     Ok(back(&form.sent, &who.subject))
 }
 
@@ -152,8 +154,8 @@ pub async fn never(
         audit.append(conn)
     };
     staff.write(&site, decide).await?;
-    let flash = Flash::done(format!("{} is never held back.", who.name));
-    staff.done(&site, &flash.adding("What guards an account against guessing holds all the same."));
+    let flash = Flash::done(said!("{name} is never held back.", name = who.name));
+    staff.done(&site, &flash.adding(said!("What guards an account against guessing holds all the same.")));
     Ok(back(&form.sent, &who.subject))
 }
 
@@ -179,7 +181,7 @@ pub async fn clear(
         audit.append(conn)
     };
     staff.write(&site, clear).await?;
-    let flash = Flash::done(format!("What stood against {} is cleared.", who.name));
-    staff.done(&site, &flash.adding("Counting begins anew."));
+    let flash = Flash::done(said!("What stood against {name} is cleared.", name = who.name));
+    staff.done(&site, &flash.adding(said!("Counting begins anew.")));
     Ok(back(&form.sent, &who.subject))
 }

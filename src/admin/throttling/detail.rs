@@ -8,7 +8,7 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html, segment};
 use crate::admin::staff::{Staff, Throttling, View};
 use crate::admin::throttling::acts::{cannot_hold, found};
-use crate::admin::throttling::{HOLDS, LIST, Row, path_of, rows};
+use crate::admin::throttling::{HOLDS, Hold, LIST, Row, path_of, rows};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::language::filters;
@@ -30,7 +30,7 @@ struct Page {
     may_see_users: bool,
     may_see_sign_ins: bool,
     cannot_hold: String,
-    holds: [(u64, &'static str); 2],
+    holds: [Hold; 2],
 }
 
 /// The page of somebody.
@@ -50,7 +50,7 @@ pub async fn page(
     let may_change = staff.may("throttling", Verb::Change);
     let cannot = cannot_hold(&site, &staff, &who).err().map(|refusal| refusal.to_words());
     let page = Page {
-        frame: staff.frame(&[("Throttling", LIST), (&who.name, "")]),
+        frame: staff.frame(&[(&say!("Throttling"), LIST), (&who.name, "")]),
         path: path_of(&who.subject.to_string()),
         is_network: matches!(who.subject, Subject::Address(ip) if ip.is_ipv6()),
         user: match who.subject {

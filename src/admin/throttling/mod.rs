@@ -13,7 +13,7 @@ use askama::Template;
 
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
-use crate::admin::dashboard::charts::{self, Bar, short};
+use crate::admin::dashboard::charts::{Mirrored, Words};
 use crate::admin::dashboard::figures::{Figures, Period};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html, segment};
@@ -25,7 +25,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::metrics::Count;
 use crate::model::throttled::{self, Kind, Line, Query, State};
 use crate::model::user_list;
@@ -76,25 +76,38 @@ static HELD: Changelist = Changelist {
 };
 
 const STATES: [(State, &str, &str); 4] = [
-    (State::HeldBack, "held", "Held back"),
-    (State::ByHand, "hand", "By an administrator"),
-    (State::Never, "never", "Never held back"),
-    (State::Over, "over", "Over"),
+    (State::HeldBack, "held", key!("Held back")),
+    (State::ByHand, "hand", key!("By an administrator")),
+    (State::Never, "never", key!("Never held back")),
+    (State::Over, "over", key!("Over")),
 ];
 
 /// What is counted, as people say it. A scope of the settings has its own name.
 const SCOPES: [(&str, &str); 7] = [
-    ("throttle.anon", "Anonymous requests"),
-    ("throttle.user", "Requests"),
-    ("sign-in.address", "Sign-ins from an address"),
-    ("sign-in.account", "Sign-ins to an account"),
-    ("sign-in.pair", "Sign-ins to one account from an address"),
-    ("sign-in.known", "Sign-ins from a known address"),
-    ("sign-in.device", "Sign-ins from a known device"),
+    ("throttle.anon", key!("Anonymous requests")),
+    ("throttle.user", key!("Requests")),
+    ("sign-in.address", key!("Sign-ins from an address")),
+    ("sign-in.account", key!("Sign-ins to an account")),
+    ("sign-in.pair", key!("Sign-ins to one account from an address")),
+    ("sign-in.known", key!("Sign-ins from a known address")),
+    ("sign-in.device", key!("Sign-ins from a known device")),
 ];
 
-/// The longest hold in words, and in hours, that a button offers.
-pub const HOLDS: [(u64, &str); 2] = [(1, "1 h"), (24, "24 h")];
+/// For how many hours a button offers to hold somebody back.
+pub struct Hold {
+    /// The hours.
+    pub hours: u64,
+    /// The button.
+    pub button: &'static str,
+    /// The button where it is said of an address.
+    pub of_address: &'static str,
+}
+
+/// The holds that buttons offer.
+pub const HOLDS: [Hold; 2] = [
+    Hold { hours: 1, button: key!("Hold back for 1 h"), of_address: key!("Hold this address back for 1 h") },
+    Hold { hours: 24, button: key!("Hold back for 24 h"), of_address: key!("Hold this address back for 24 h") },
+];
 
 /// How somebody stands, as pages show it.
 pub struct Row {
@@ -121,20 +134,21 @@ pub struct Row {
 /// How a row stands at `now`.
 pub fn badge(line: &Line, now: Timestamp) -> Badge {
     let (kind, text, icon) = match line.holds(now) {
-        true if line.is(Kind::Held) => ("bad", "Held back by hand", "lock"),
-        true => ("warn", "Held back", "throttle"),
-        false if line.is(Kind::Never) => ("ok", "Never held back", "ok"),
-        false => ("", "Over", "clock"),
+        true if line.is(Kind::Held) => ("bad", say!("Held back by hand"), "lock"),
+        true => ("warn", say!("Held back"), "throttle"),
+        false if line.is(Kind::Never) => ("ok", say!("Never held back"), "ok"),
+        false => ("", say!("Over"), "clock"),
     };
-    Badge { kind, text: text.to_owned(), icon }
+    Badge { kind, text, icon }
 }
 
 /// What was counted, as people say it.
 pub fn scope_words(line: &Line) -> String {
     if line.scope.is_empty() {
-        return "Everything".to_owned();
+        return say!("Everything");
     }
-    SCOPES.iter().find(|(code, _)| *code == line.scope).map_or(line.scope.as_str(), |(_, words)| words).to_owned()
+    let known = SCOPES.iter().find(|(code, _)| *code == line.scope);
+    known.map_or_else(|| line.scope.clone(), |(_, words)| Said::of(*words).to_string())
 }
 
 /// The page of throttling of somebody.
@@ -153,11 +167,13 @@ impl Row {
             state: badge(&line, now.at),
             scope: scope_words(&line),
             used: match line.is(Kind::Rate) {
-                true => format!("{} / {} in {per}", thousands(line.used), thousands(line.most)),
+                true => {
+                    say!("{used} / {most} in {per}", used = thousands(line.used), most = thousands(line.most), per)
+                }
                 false => String::new(),
             },
             resets: match line.until {
-                None => "never".to_owned(),
+                None => say!("never"),
                 Some(until) if until > now.at => distance(until, now),
                 Some(_) => String::new(),
             },
@@ -194,60 +210,67 @@ pub fn states(conn: &mut Conn, addresses: &[String], now: Timestamp) -> Result<H
 
 /// The rates of the settings: what is counted, the rate, and what it is for.
 fn rates(settings: &Throttle) -> Vec<(String, String, &'static str)> {
-    let told = |rate: Option<Rate>| rate.map_or_else(|| "off".to_owned(), |rate| rate.to_string());
+    let told = |rate: Option<Rate>| rate.map_or_else(|| say!("off"), |rate| rate.to_string());
     // Without the first none of them holds.
     let sign_in = |rate: Option<Rate>| told(rate.filter(|_| settings.login.is_some()));
     let mut all = vec![
         (
-            "Anonymous".to_owned(),
+            say!("Anonymous"),
             told(settings.anon),
-            "requests without credentials, by address; refreshing counts here",
+            key!("requests without credentials, by address; refreshing counts here"),
         ),
-        ("User".to_owned(), told(settings.user), "requests of a user; those with an API key count for its owner"),
-        ("Sign-in".to_owned(), told(settings.login), "failed sign-ins to one account from one address"),
+        (say!("User"), told(settings.user), key!("requests of a user; those with an API key count for its owner")),
+        (say!("Sign-in"), told(settings.login), key!("failed sign-ins to one account from one address")),
         (
-            "Sign-in, account".to_owned(),
+            say!("Sign-in, account"),
             sign_in(settings.login_account),
-            "failed sign-ins to one account from everywhere",
+            key!("failed sign-ins to one account from everywhere"),
         ),
         (
-            "Sign-in, address".to_owned(),
+            say!("Sign-in, address"),
             sign_in(settings.login_address),
-            "failed sign-ins from one address to all accounts",
+            key!("failed sign-ins from one address to all accounts"),
         ),
-        ("Sign-in, known".to_owned(), sign_in(settings.login_device), "failed sign-ins where the account is known"),
+        (say!("Sign-in, known"), sign_in(settings.login_device), key!("failed sign-ins where the account is known")),
     ];
-    all.extend(settings.scopes.iter().map(|(name, rate)| (name.clone(), told(Some(*rate)), "a scope of its own")));
+    let own = |(name, rate): (&String, &Rate)| (name.clone(), told(Some(*rate)), key!("a scope of its own"));
+    all.extend(settings.scopes.iter().map(own));
     all
-}
-
-/// The chart of what was refused, hour by hour.
-struct Refusals {
-    bars: Vec<Bar>,
-    width: usize,
-    scale: [String; 4],
-    below: Vec<String>,
-    words: String,
 }
 
 /// Hours between the labels under the chart.
 const LABELLED: usize = 4;
 
-fn refusals(figures: &Figures, zone: Zone) -> Refusals {
+/// The chart of what was refused, hour by hour.
+fn refusals(figures: &Figures, zone: Zone) -> Mirrored {
     let one = |slot: &crate::admin::dashboard::figures::Slot| {
-        let label = zone.local(slot.at).format(Period::Day.format()).to_string();
-        (label, slot.count(Count::HeldBack), slot.count(Count::Throttled))
+        (Period::Day.slot(zone.local(slot.at)), slot.count(Count::HeldBack), slot.count(Count::Throttled))
     };
     let values: Vec<_> = figures.slots.iter().map(one).collect();
-    let (bars, top) = charts::mirrored(&values);
-    let (requests, sign_ins) = (figures.now.count(Count::HeldBack), figures.now.count(Count::Throttled));
-    let words = match requests + sign_ins {
-        0 => "Nothing was refused in the last 24 hours.".to_owned(),
-        _ => format!("{} requests and {} sign-ins were refused.", thousands(requests), thousands(sign_ins)),
+    let both = |requests, sign_ins| {
+        let requests = said!(count = requests => "{count} request" | "{count} requests");
+        (requests, said!(count = sign_ins => "{count} sign-in" | "{count} sign-ins"))
+    };
+    let told = match (figures.now.count(Count::HeldBack), figures.now.count(Count::Throttled)) {
+        (0, 0) => say!("Nothing was refused in the last 24 hours."),
+        (requests, sign_ins) => {
+            let (requests, sign_ins) = both(requests, sign_ins);
+            say!("{requests} and {sign_ins} were refused.", requests, sign_ins)
+        }
+    };
+    let words = Words {
+        title: key!("Refused per hour"),
+        columns: [key!("Requests"), key!("Sign-ins")],
+        legend: [key!("Requests, above the line"), key!("Sign-ins, below")],
+        told,
+    };
+    let title = |when: &str, requests, sign_ins| {
+        let (requests, sign_ins) = both(requests, sign_ins);
+        say!("{when}: {requests}, {sign_ins}", when, requests, sign_ins)
     };
     let labels = values.iter().step_by(LABELLED).map(|(label, ..)| label.clone());
-    let below = labels.chain(["now".to_owned()]).collect();
-    Refusals { below, width: bars.len() * 10, scale: [top, top / 2.0, 0.0, top / 2.0].map(short), bars, words }
+    let below = labels.chain([say!("now")]).collect();
+    Mirrored::new(words, &values, title, below)
 }
 
 #[derive(Template)]
@@ -258,7 +281,7 @@ struct Page {
     rows: Vec<Row>,
     rates: Vec<(String, String, &'static str)>,
     store: &'static str,
-    chart: Option<Refusals>,
+    chart: Option<Mirrored>,
     may_change: bool,
 }
 
@@ -314,14 +337,20 @@ pub async fn index(
     let (asked, found, rows, figures) = site.db.read(read).await?;
     let may_change = staff.may("throttling", Verb::Change);
     let page = Page {
-        frame: staff.frame(&[("Throttling", "")]),
-        list: asked.view(&found, &bulk::offered(&staff)).when_empty("Whoever a rate refuses appears here.", None),
+        frame: staff.frame(&[(&say!("Throttling"), "")]),
+        list: asked.view(&found, &bulk::offered(&staff)).when_empty(key!("Whoever a rate refuses appears here."), None),
         rows,
         rates: rates(&site.settings.throttle),
         store: match site.settings.throttle.store {
-            Store::Memory => "in the memory of each server",
-            Store::Database => "in the database, all servers together",
-            Store::Redis(_) => "in Redis, all servers together",
+            Store::Memory => {
+                key!("Counted in the memory of each server. Rates are settings (<code>throttle.…</code>).")
+            }
+            Store::Database => {
+                key!("Counted in the database, all servers together. Rates are settings (<code>throttle.…</code>).")
+            }
+            Store::Redis(_) => {
+                key!("Counted in Redis, all servers together. Rates are settings (<code>throttle.…</code>).")
+            }
         },
         chart: figures.as_ref().map(|figures| refusals(figures, now.zone)),
         may_change,

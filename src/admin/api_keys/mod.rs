@@ -127,10 +127,10 @@ struct Page {
 /// The list as a URL asks for it.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let filters = [
-        Filter::of("state", key!("State"), &[("active", "Active"), ("expired", "Expired")]),
-        Filter::of("unused", key!("Unused"), &[("90d", "For 90 days")]),
+        Filter::of("state", key!("State"), &[("active", key!("Active")), ("expired", key!("Expired"))]),
+        Filter::of("unused", key!("Unused"), &[("90d", key!("For 90 days"))]),
     ];
-    let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
+    let filters = Filter::named("owner", key!("Owner"), pairs).into_iter().chain(filters).collect();
     Asked::new(&KEYS, pairs, usual_rows, filters)
 }
 

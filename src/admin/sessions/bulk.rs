@@ -19,7 +19,7 @@ const SIGN_OUT: &str = "sign-out";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(SIGN_OUT, "Sign out", ("sessions", Verb::Revoke))])
+    offered_of(staff, &[(SIGN_OUT, key!("Sign out"), ("sessions", Verb::Revoke))])
 }
 
 /// The act of this name.
@@ -57,9 +57,9 @@ fn load(conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<(SessionLine, 
         Err(error) => return Err(error),
     };
     let left_out = match (&line.ended, refusal(conn, &by.actor, &line)?) {
-        (Some(_), _) => Some("over already".to_owned()),
+        (Some(_), _) => Some(say!("over already")),
         (None, Some(refusal)) => Some(refusal.to_words()),
-        (None, None) => (line.started_at > by.since).then(|| "begun meanwhile".to_owned()),
+        (None, None) => (line.started_at > by.since).then(|| say!("begun meanwhile")),
     };
     Ok(Some((line, left_out)))
 }
@@ -89,7 +89,7 @@ impl Act for SignOut {
             return Ok(Did::left_out(called(&line), why));
         }
         if !end(conn, &by.grants, &line, by.actor.id, by.at)? {
-            return Ok(Did::left_out(called(&line), "over already"));
+            return Ok(Did::left_out(called(&line), say!("over already")));
         }
         by.audit(object(&line)).append(conn)?;
         Ok(Did::done(called(&line), 0))

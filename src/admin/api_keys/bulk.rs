@@ -19,7 +19,7 @@ const REVOKE: &str = "revoke";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(REVOKE, "Revoke…", ("api-keys", Verb::Revoke))])
+    offered_of(staff, &[(REVOKE, key!("Revoke…"), ("api-keys", Verb::Revoke))])
 }
 
 /// The act of this name.
@@ -68,9 +68,12 @@ impl Act for RevokeKey {
 
     fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some((line, left_out)) = load(conn, by, key)? else { return Ok(None) };
-        let used =
-            line.key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", ago(at, by.now)));
-        let row = Row::new(&line.key.name, format!("of {}, {used}", line.owner), left_out);
+        let owner = &line.owner;
+        let about = match line.key.last_used_at {
+            Some(at) => say!("of {owner}, used {when}", owner, when = ago(at, by.now)),
+            None => say!("of {owner}, never used", owner),
+        };
+        let row = Row::new(&line.key.name, about, left_out);
         Ok(Some(Row { weighs: is_in_use(&line, by.at.now), ..row }))
     }
 

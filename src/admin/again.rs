@@ -51,7 +51,8 @@ impl<N> Staff<N> {
     pub fn password_first(&self, act: &str) -> PageError {
         if !is_safe(self.visit().request().method()) {
             self.visit().flash(
-                &Flash::warning("Nothing was changed yet.").adding("Your password comes first: do it again now."),
+                &Flash::warning(said!("Nothing was changed yet."))
+                    .adding(say!("Your password comes first: do it again now.")),
             );
         }
         PageError::PasswordAgain { next: act.to_owned() }
@@ -111,7 +112,7 @@ pub async fn confirm(site: web::Data<Site>, staff: Staff, form: Form<Shown>) -> 
         }
         Ok(false) => {
             staff.write(&site, move |conn| audit.came_to(Outcome::Refused).append(conn)).await?;
-            let form = sent.refused_for("password", "This is not your password.");
+            let form = sent.refused_for("password", say!("This is not your password."));
             show(&staff, StatusCode::UNPROCESSABLE_ENTITY, form, next)
         }
         Err(error @ Error::Throttled { .. }) => {

@@ -15,14 +15,14 @@ use crate::admin::staff::{Add, Blacklist, Delete, Staff, View};
 use crate::admin::tokens::{bulk, short};
 use crate::admin::users::{Actor, Badge, Target};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::audit::{Audit, Change, Object};
 use crate::model::blacklist::{self, BlacklistLine, BlacklistQuery};
 use crate::model::session::{self, Ended, SessionId};
@@ -70,21 +70,21 @@ static BLACKLIST: Changelist = Changelist {
 
 /// Why tokens are on the blacklist: the word in the database, and what it is called.
 const REASONS: [(Ended, &str); 4] = [
-    (Ended::SignedOut, "Signed out"),
-    (Ended::ByAdmin, "By administrator"),
-    (Ended::PasswordChanged, "Password changed"),
-    (Ended::ReuseSeen, "Reuse seen"),
+    (Ended::SignedOut, key!("Signed out")),
+    (Ended::ByAdmin, key!("By administrator")),
+    (Ended::PasswordChanged, key!("Password changed")),
+    (Ended::ReuseSeen, key!("Reuse seen")),
 ];
 
 /// The longest text that can be a token.
 const LONGEST: usize = 8192;
 
 /// Who has revoked: value, label, and whether it was an administrator.
-const BY: [(&str, &str); 2] = [("staff", "An administrator"), ("self", "The user or the server")];
+const BY: [(&str, &str); 2] = [("staff", key!("An administrator")), ("self", key!("The user or the server"))];
 const WHEN: [(&str, &str, u64); 3] = [
-    ("24h", "In the last 24 hours", 86_400),
-    ("7d", "In the last 7 days", 604_800),
-    ("30d", "In the last 30 days", 2_592_000),
+    ("24h", key!("In the last 24 hours"), 86_400),
+    ("7d", key!("In the last 7 days"), 604_800),
+    ("30d", key!("In the last 30 days"), 2_592_000),
 ];
 
 struct Row {
@@ -124,7 +124,7 @@ impl Row {
             by: line.by_user.and_then(named).map(|(_, name)| name).unwrap_or_default(),
             reason: Badge {
                 kind: if line.reason == Ended::ReuseSeen.as_str() { "bad" } else { "" },
-                text: known.map_or(line.reason, |(_, label)| (*label).to_owned()),
+                text: known.map_or(line.reason, |(_, label)| Said::of(*label).to_string()),
                 icon: "",
             },
             expires: When::new(line.expires_at, now),
@@ -185,9 +185,9 @@ pub async fn index(
     let tally = changelist::tally(&site);
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, now)).await?;
     let (may_add, may_sweep) = (staff.may("blacklist", Verb::Add), staff.may("blacklist", Verb::Delete));
-    let first_act = may_add.then_some(("Revoke a token…", "/admin/blacklist/new/"));
+    let first_act = may_add.then_some((key!("Revoke a token…"), "/admin/blacklist/new/"));
     let page = Page {
-        frame: staff.frame(&[("Blacklisted", "")]),
+        frame: staff.frame(&[(&say!("Blacklisted"), "")]),
         list: asked
             .view(&found, &bulk::offered_on_blacklisted(&staff))
             .when_empty(key!("Refresh and sliding tokens that are revoked before they expire appear here."), first_act),
@@ -207,7 +207,7 @@ struct NewPage {
 }
 
 fn show(staff: &Staff<Add<Blacklist>>, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("Blacklisted", "/admin/blacklist/"), ("Revoke a token", "")]);
+    let frame = staff.frame(&[(&say!("Blacklisted"), "/admin/blacklist/"), (&say!("Revoke a token"), "")]);
     let frame = if form.is_refused() { frame.without_flash() } else { frame };
     html(status, &NewPage { frame, form })
 }
@@ -257,10 +257,8 @@ pub async fn revoke(
         let claims = match site.grants.verify_any(&given).await? {
             Ok(claims) => claims,
             Err(reject) => {
-                return refused(format!(
-                    "That token is not good any more ({}), so there is nothing to revoke.",
-                    reject.message()
-                ));
+                let why = Said::of(reject.message());
+                return refused(say!("That token is not good any more ({why}), so there is nothing to revoke.", why));
             }
         };
         if let Some(owner) = claims.user(&site.settings.jwt.user_id_claim).id() {
@@ -284,16 +282,19 @@ pub async fn revoke(
     }
     match revoked {
         Revoked::Done { tokens, owner } => {
-            let of = owner.map(|name| format!(" of {name}")).unwrap_or_default();
-            let flash = Flash::done(format!("A session{of} was ended.")).adding(format!(
-                "{} revoked, and the session's access tokens with it.",
-                count_words(tokens, "refresh token", "refresh tokens")
-            ));
-            staff.done(&site, &flash);
+            let flash = Flash::done(match owner {
+                Some(username) => said!("A session of {username} was ended.", username),
+                None => said!("A session was ended."),
+            });
+            let more = say!(
+                count = tokens => "{count} refresh token revoked, and the session's access tokens with it."
+                    | "{count} refresh tokens revoked, and the session's access tokens with it."
+            );
+            staff.done(&site, &flash.adding(more));
             Ok(see_other("/admin/blacklist/"))
         }
-        Revoked::EndedBefore => refused("That session had ended before.".to_owned()),
-        Revoked::NotFound => refused("No session and no token on record has this id.".to_owned()),
+        Revoked::EndedBefore => refused(say!("That session had ended before.")),
+        Revoked::NotFound => refused(say!("No session and no token on record has this id.")),
         Revoked::Refused(refusal) => Err(refusal),
     }
 }
@@ -383,9 +384,11 @@ pub async fn sweep(
         tokio::task::yield_now().await;
     }
     let flash = match tokens {
-        0 => Flash::warning("Nothing has expired that is not kept for another hour."),
-        _ => Flash::done(format!("{} removed.", count_words(tokens, "expired token was", "expired tokens were")))
-            .adding(format!("{} went with them.", count_words(sessions, "session", "sessions"))),
+        0 => Flash::warning(said!("Nothing has expired that is not kept for another hour.")),
+        _ => Flash::done(said!(
+            count = tokens => "{count} expired token was removed." | "{count} expired tokens were removed."
+        ))
+        .adding(say!(count = sessions => "{count} session went with them." | "{count} sessions went with them.")),
     };
     staff.done(&site, &flash);
     Ok(see_other("/admin/blacklist/"))

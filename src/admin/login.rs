@@ -15,11 +15,10 @@ use crate::admin::layout::{Gate, inside_panel, see_other};
 use crate::admin::session_store::{AGENT_KEY, DIGEST_KEY, IP_KEY};
 use crate::admin::staff::{GENERATION_KEY, NAME_KEY, SettingUp, Staff};
 use crate::admin::visit::{THEME_COOKIE, Visit};
-use crate::admin::when::count_words;
 use crate::auth::sign_in::{Code, Entry, Place, SignedIn};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::middleware::{client_ip, known_device};
 use crate::model::audit::{Audit, Object};
 use crate::model::user::{self, User};
@@ -29,7 +28,7 @@ use crate::settings::Secret;
 use crate::site::Site;
 
 /// One answer for a wrong name, a wrong password, an inactive account and one that is not staff.
-const REFUSED: &str = "Wrong username or password, or this account may not open the panel.";
+const REFUSED: &str = key!("Wrong username or password, or this account may not open the panel.");
 
 /// What is typed to sign in.
 pub struct Credentials {
@@ -54,6 +53,7 @@ struct Page {
     gate: Gate,
     form: Filled,
     next: String,
+    /// What happened before, a key.
     note: &'static str,
 }
 
@@ -68,8 +68,8 @@ pub async fn page(site: web::Data<Site>, request: HttpRequest) -> Result<HttpRes
     };
     let next = inside_panel(&asked("next").unwrap_or_default()).to_owned();
     let note = match asked("note").as_deref() {
-        Some("out") => "You are signed out.",
-        Some("ended") => "All your sessions have ended, this one too.",
+        Some("out") => key!("You are signed out."),
+        Some("ended") => key!("All your sessions have ended, this one too."),
         _ => "",
     };
     show(&Visit::of(&request), StatusCode::OK, Filled::default(), next, note)
@@ -114,7 +114,7 @@ pub async fn sign_in(
             show_code(&visit, StatusCode::OK, Filled::default(), next, halfway)
         }
         Ok(Outcome::Refused) => {
-            let form = sent.refused_for("non_field_errors", REFUSED);
+            let form = sent.refused_for("non_field_errors", Said::of(REFUSED));
             show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, "")
         }
         Err(error @ Error::Throttled { .. }) => {
@@ -127,7 +127,10 @@ pub async fn sign_in(
 
 /// How long to wait, in words.
 pub fn too_many(error: &Error) -> String {
-    format!("Too many attempts. Try again in {}.", count_words(error.retry_after().unwrap_or(1), "second", "seconds"))
+    say!(
+        count = error.retry_after().unwrap_or(1) => "Too many attempts. Try again in {count} second."
+            | "Too many attempts. Try again in {count} seconds."
+    )
 }
 
 /// The page of somebody who must wait.
@@ -250,7 +253,7 @@ pub async fn enter_code(
     let signed_in = match site.sign_in.go_on(&halfway, &tie, &place).await {
         Ok(Some(signed_in)) => signed_in,
         Ok(None) => {
-            let form = Filled::default().refused_for("non_field_errors", "That took too long. Sign in again.");
+            let form = Filled::default().refused_for("non_field_errors", say!("That took too long. Sign in again."));
             return show(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, "");
         }
         Err(error @ Error::Throttled { .. }) => {
@@ -262,7 +265,8 @@ pub async fn enter_code(
     match confirm(&site, &request, signed_in, Some(typed.code), ip).await? {
         Outcome::In(user) => arrive(&site, &request, &user, &next),
         Outcome::CodeToCome(_) | Outcome::Refused => {
-            let form = sent.refused_for("code", "This code is not right, or was used before. Wait for the next one.");
+            let form =
+                sent.refused_for("code", say!("This code is not right, or was used before. Wait for the next one."));
             show_code(&visit, StatusCode::UNPROCESSABLE_ENTITY, form, next, halfway)
         }
     }

@@ -52,7 +52,7 @@ struct Page {
 
 fn show(site: &Site, visit: &Visit, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
     let password_hint = if site.settings.passwords.rules { PASSWORD_HINT } else { "" };
-    let name_hint = format!("Shown in the panel. Without one it is {}.", visit.address());
+    let name_hint = say!("Shown in the panel. Without one it is {name}.", name = visit.address());
     let asks_zone = site.settings.admin.time_zone.is_none();
     visit.gate_page(status, |gate| Page { gate, form, password_hint, name_hint, asks_zone })
 }
@@ -132,7 +132,7 @@ pub async fn make(
     match made.await? {
         None => Err(PageError::DeadLink),
         Some(Err(Taken)) => {
-            let words = format!("Another account already has the name {}.", sent.value("username"));
+            let words = say!("Another account already has the name {username}.", username = sent.value("username"));
             refused(sent.refused_for("username", words))
         }
         Some(Ok(user)) => {

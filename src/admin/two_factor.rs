@@ -9,9 +9,10 @@ use askama::Template;
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Filled, Form};
 use crate::admin::layout::{Frame, html, see_other};
+use crate::admin::login::too_many;
 use crate::admin::staff::{SettingUp, Staff};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When};
 use crate::auth::sign_in;
 use crate::auth::two_factor::{Act, Enrolment};
 use crate::db::Conn;
@@ -33,8 +34,8 @@ enum State {
     Off,
     /// Being set up: what the app is told.
     Begun(Enrolment),
-    /// On: since when, and the recovery codes that are left, in words.
-    On { since: When, left: String, is_low: bool },
+    /// On: since when, and how many recovery codes are left.
+    On { since: When, left: i64, is_low: bool },
 }
 
 #[derive(Template)]
@@ -57,8 +58,7 @@ fn state(conn: &mut Conn, user: i64, now: Now) -> Result<State> {
     let since = two_factor::of(conn, user)?.and_then(|row| row.confirmed_at);
     let Some(since) = since else { return Ok(State::Off) };
     let left = two_factor::codes_left(conn, user)?;
-    let words = count_words(left.try_into().unwrap_or(0), "recovery code", "recovery codes");
-    Ok(State::On { since: When::new(since, now), left: words, is_low: left <= FEW })
+    Ok(State::On { since: When::new(since, now), left, is_low: left <= FEW })
 }
 
 async fn show(
@@ -69,7 +69,7 @@ async fn show(
     form: Filled,
     codes: Vec<String>,
 ) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("Two-factor sign-in", "")]);
+    let frame = staff.frame(&[(&say!("Two-factor sign-in"), "")]);
     let page = Page {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
         form,
@@ -145,7 +145,7 @@ async fn act(
     form: Form<Proof>,
     act: Act,
 ) -> Result<Result<Vec<String>, (StatusCode, Filled)>, PageError> {
-    let refused = |form: Filled, name: &str, words: &str| {
+    let refused = |form: Filled, name: &str, words: String| {
         Ok(Err((StatusCode::UNPROCESSABLE_ENTITY, form.refused_for(name, words))))
     };
     let (typed, sent) = match form.checked() {
@@ -157,10 +157,9 @@ async fn act(
     let user = site.db.read(move |conn| viewer(conn, id)).await?;
     let attempt = match site.sign_in.attempt_of(&user, typed.current_password, ip).await {
         Ok(Some(attempt)) => attempt,
-        Ok(None) => return refused(sent, "current_password", "This is not your password."),
+        Ok(None) => return refused(sent, "current_password", say!("This is not your password.")),
         Err(error @ Error::Throttled { .. }) => {
-            let wait = count_words(error.retry_after().unwrap_or(1), "second", "seconds");
-            let form = sent.refused_for("non_field_errors", format!("Too many attempts. Try again in {wait}."));
+            let form = sent.refused_for("non_field_errors", too_many(&error));
             return Ok(Err((StatusCode::TOO_MANY_REQUESTS, form)));
         }
         Err(error) => return Err(error.into()),
@@ -184,7 +183,7 @@ async fn act(
         }
         None => {
             sign_in::failed(ip);
-            refused(sent, "code", "This code is not right, or was used before. Wait for the next one.")
+            refused(sent, "code", say!("This code is not right, or was used before. Wait for the next one."))
         }
     }
 }
@@ -238,7 +237,7 @@ pub async fn disable(
 ) -> Result<HttpResponse, PageError> {
     match act(&site, &staff, form, Act::Disable).await? {
         Ok(_) => {
-            staff.done(&site, &Flash::done("Two-factor sign-in is off."));
+            staff.done(&site, &Flash::done(said!("Two-factor sign-in is off.")));
             Ok(see_other(PATH))
         }
         Err((status, form)) => {

@@ -64,7 +64,7 @@ pub enum Reject {
 }
 
 impl Reject {
-    /// What simplejwt says to it.
+    /// What simplejwt says to it; a key for the panel.
     pub const fn message(self) -> &'static str {
         match self {
             Self::Malformed
@@ -76,20 +76,20 @@ impl Reject {
             | Self::Payload
             | Self::NotYetValid
             | Self::Issuer
-            | Self::Audience => "Token is invalid",
-            Self::Expired => "Token is expired",
-            Self::Blacklisted | Self::Spent | Self::SessionEnded => "Token is blacklisted",
-            Self::NoExp => "Token has no 'exp' claim",
-            Self::NoId => "Token has no id",
-            Self::NoType => "Token has no type",
-            Self::WrongType => "Token has wrong type",
-            Self::NoRefreshExp => "Token has no 'refresh_exp' claim",
-            Self::RefreshExpired => "Token 'refresh_exp' claim has expired",
-            Self::NoSubject => "Token contained no recognizable user identification",
-            Self::UnknownUser => "User not found",
-            Self::InactiveUser => "User is inactive",
-            Self::PasswordChanged | Self::Unmarked => "The user's password has been changed.",
-            Self::UnverifiedUser => "Email not verified.",
+            | Self::Audience => key!("Token is invalid"),
+            Self::Expired => key!("Token is expired"),
+            Self::Blacklisted | Self::Spent | Self::SessionEnded => key!("Token is blacklisted"),
+            Self::NoExp => key!("Token has no 'exp' claim"),
+            Self::NoId => key!("Token has no id"),
+            Self::NoType => key!("Token has no type"),
+            Self::WrongType => key!("Token has wrong type"),
+            Self::NoRefreshExp => key!("Token has no 'refresh_exp' claim"),
+            Self::RefreshExpired => key!("Token 'refresh_exp' claim has expired"),
+            Self::NoSubject => key!("Token contained no recognizable user identification"),
+            Self::UnknownUser => key!("User not found"),
+            Self::InactiveUser => key!("User is inactive"),
+            Self::PasswordChanged | Self::Unmarked => key!("The user's password has been changed."),
+            Self::UnverifiedUser => key!("Email not verified."),
         }
     }
 

@@ -9,10 +9,10 @@ use crate::admin::api_keys::find;
 use crate::admin::confirm::{Confirmation, Confirmed, Effect};
 use crate::admin::error::PageError;
 use crate::admin::form::Form;
-use crate::admin::layout::see_other;
+use crate::admin::layout::{Frame, see_other};
 use crate::admin::staff::{ApiKeys, Change, Revoke, Staff};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When};
 use crate::auth::api_keys;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -66,8 +66,11 @@ pub async fn rotate(
     let (key, owner) = staff.write(&site, rotate).await??;
     staff.note(&site, &format!("gave the API key {id} of {owner} another secret"));
     let note = match hours {
-        0 => "The secret before is refused from now on.".to_owned(),
-        _ => format!("The secret before goes on working for {}.", count_words(hours, "hour", "hours")),
+        0 => say!("The secret before is refused from now on."),
+        count => say!(
+            count => "The secret before goes on working for {count} hour."
+                | "The secret before goes on working for {count} hours."
+        ),
     };
     show_secret(&site, &staff, &key, &owner, &secret, note)
 }
@@ -81,28 +84,32 @@ fn asked(line: &KeyLine, now: Now) -> Confirmation {
     let used = line.key.last_used_at;
     let is_in_use = is_in_use(line, now.at);
     Confirmation {
-        heading: format!("Revoke the API key {}?", line.key.name),
-        words: "Whatever comes with it is refused from now on. It cannot be taken back.".to_owned(),
+        heading: say!("Revoke the API key {name}?", name = line.key.name),
+        words: say!("Whatever comes with it is refused from now on. It cannot be taken back."),
         dangerous: true,
-        card: "What ends",
+        card: key!("What ends"),
         effects: vec![Effect {
-            what: "Secrets",
-            how_many: "all".to_owned(),
-            happens: "refused on the next request",
+            what: key!("Secrets"),
+            how_many: say!("all"),
+            happens: key!("refused on the next request"),
             is_loss: true,
         }],
         action: format!("{LIST}{}/revoke/", line.key.id),
         typed: is_in_use.then(|| line.key.name.clone()),
-        act: "Revoke key".to_owned(),
-        way_out: ("Keep the key".to_owned(), format!("{LIST}{}/", line.key.id)),
-        facts_title: "The key",
+        act: say!("Revoke key"),
+        way_out: (say!("Keep the key"), format!("{LIST}{}/", line.key.id)),
+        facts_title: key!("The key"),
         facts: vec![
-            ("Owner", line.owner.clone()),
-            ("Prefix", line.key.prefix.clone()),
-            ("Last used", used.map_or_else(|| "never".to_owned(), |at| When::new(at, now).full)),
+            (key!("Owner"), line.owner.clone()),
+            (key!("Prefix"), line.key.prefix.clone()),
+            (key!("Last used"), used.map_or_else(|| say!("never"), |at| When::new(at, now).full)),
         ],
         ..Confirmation::default()
     }
+}
+
+fn frame(staff: &Staff<Revoke<ApiKeys>>, line: &KeyLine) -> Frame {
+    staff.frame(&[(&say!("API keys"), LIST), (&line.key.name, ""), (&say!("Revoke"), "")])
 }
 
 async fn load(site: &Site, staff: &Staff<Revoke<ApiKeys>>, id: i64) -> Result<KeyLine, PageError> {
@@ -117,7 +124,7 @@ pub async fn ask(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let line = load(&site, &staff, *id).await?;
-    asked(&line, staff.now()).page(staff.frame(&[("API keys", LIST), (&line.key.name, ""), ("Revoke", "")]))
+    asked(&line, staff.now()).page(frame(&staff, &line))
 }
 
 /// Revokes a key, with all its secrets.
@@ -132,7 +139,7 @@ pub async fn revoke(
     let ask = asked(&line, now);
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
-        return ask.refused(staff.frame(&[("API keys", LIST), (&line.key.name, ""), ("Revoke", "")]), form.sent);
+        return ask.refused(frame(&staff, &line), form.sent);
     }
     let actor = staff.actor();
     let audit = staff.audits(&site, "api_key.revoke").because(form.sent.value("reason"));
@@ -145,8 +152,9 @@ pub async fn revoke(
         Ok(Ok(line))
     };
     let line = staff.write(&site, revoke).await??;
-    let flash = Flash::done(format!("The API key {} of {} was revoked.", line.key.name, line.owner));
-    staff.done(&site, &flash.adding("It is refused from now on."));
+    let (name, owner) = (&line.key.name, &line.owner);
+    let flash = Flash::done(said!("The API key {name} of {owner} was revoked.", name, owner));
+    staff.done(&site, &flash.adding(say!("It is refused from now on.")));
     Ok(see_other(LIST))
 }
 

@@ -29,7 +29,8 @@ const NEW: &str = "/admin/api-keys/new/";
 /// Keys of one user, as the API has it.
 const MOST_KEYS: i64 = 100;
 /// How long a key is good, and what that is called; none is for ever.
-const LIFETIMES: [(&str, &str, u64); 3] = [("30", "30 days", 30), ("90", "90 days", 90), ("365", "365 days", 365)];
+const LIFETIMES: [(&str, &str, u64); 3] =
+    [("30", key!("30 days"), 30), ("90", key!("90 days"), 90), ("365", key!("365 days"), 365)];
 
 /// What a form says of a new key.
 pub struct Given {
@@ -84,7 +85,7 @@ pub fn show_secret<N: Need>(
     let host = staff.visit().host();
     let origin = site.settings.server.public_url.clone().unwrap_or_else(|| format!("http://{host}"));
     let page = Shown {
-        frame: staff.frame(&[("API keys", LIST), (&key.name, "")]).without_flash(),
+        frame: staff.frame(&[(&say!("API keys"), LIST), (&key.name, "")]).without_flash(),
         id: key.id,
         name: key.name.clone(),
         owner: owner.to_owned(),
@@ -96,7 +97,7 @@ pub fn show_secret<N: Need>(
 }
 
 fn show(staff: &Staff<Add<ApiKeys>>, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("API keys", LIST), ("Create API key", "")]);
+    let frame = staff.frame(&[(&say!("API keys"), LIST), (&say!("Create API key"), "")]);
     let page = Page {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
         form,
@@ -137,21 +138,22 @@ pub async fn make(
     let names: Vec<String> = sent.values("p").map(str::to_owned).collect();
     let is_whole = sent.ticked("whole");
     if names.is_empty() && !is_whole {
-        return refused(sent.refused_for("whole", "Tick what the key may do."));
+        return refused(sent.refused_for("whole", say!("Tick what the key may do.")));
     }
     let scopes = if is_whole { Scopes::Whole } else { Scopes::Only(PermissionSet::named(&names)) };
     let now = site.clock.now();
     let days = LIFETIMES.iter().find(|(value, ..)| *value == given.expires).map(|(.., days)| *days);
     let expires_at = days.map(|days| now + Duration::from_secs(days * 86_400));
     if days.is_none() && given.expires != "never" {
-        return refused(sent.refused_for("expires", "Choose how long the key is good."));
+        return refused(sent.refused_for("expires", say!("Choose how long the key is good.")));
     }
     let secret = api_key::new_secret()?;
     let (actor, owner, inserted) = (staff.actor(), given.owner.clone(), secret.clone());
     let audit = staff.audits(&site, "api_key.create");
     let make = move |conn: &mut Conn| {
         let Some(user) = user::by_username(conn, &given.owner)? else {
-            return Ok(Made::Field("owner", format!("Nobody has the username {}. Type it exactly.", given.owner)));
+            let words = say!("Nobody has the username {username}. Type it exactly.", username = given.owner);
+            return Ok(Made::Field("owner", words));
         };
         let target = Target::load(conn, user.id)?;
         if let Err(refusal) = actor.reach(&target) {
@@ -159,12 +161,18 @@ pub async fn make(
         }
         if let Scopes::Only(named) = scopes
             && let beyond = named.beyond(target.state.permissions)
-            && let Some(words) = beyond_words(&beyond)
+            && let Some(names) = beyond_words(&beyond)
         {
-            return Ok(Made::Field("whole", format!("{} may not do that: {words}.", user.username)));
+            let words = say!("{username} may not do that: {names}.", username = user.username, names);
+            return Ok(Made::Field("whole", words));
         }
         if api_key::count(conn, user.id)? >= MOST_KEYS {
-            return Ok(Made::Field("owner", format!("{} has {MOST_KEYS} keys. Revoke one first.", user.username)));
+            let words = say!(
+                count = MOST_KEYS => "{username} has {count} key. Revoke one first."
+                    | "{username} has {count} keys. Revoke one first.",
+                username = user.username
+            );
+            return Ok(Made::Field("owner", words));
         }
         let new = NewApiKey {
             user: user.id,

@@ -96,16 +96,16 @@ impl Row {
         let key = line.key;
         let when = |at: Timestamp| When::new(at, now);
         let state = if key.expires_at.is_some_and(|at| at <= now.at) {
-            Badge { kind: "", text: "Expired".to_owned(), icon: "clock" }
+            Badge { kind: "", text: say!("Expired"), icon: "clock" }
         } else {
-            Badge { kind: "ok", text: "Active".to_owned(), icon: "ok" }
+            Badge { kind: "ok", text: say!("Active"), icon: "ok" }
         };
         Self {
             id: key.id,
             name: key.name,
             prefix: key.prefix,
             owner: (key.user_id, line.owner),
-            scopes: if key.scopes == "*" { "all that the owner may".to_owned() } else { key.scopes.replace(' ', ", ") },
+            scopes: if key.scopes == "*" { say!("all that the owner may") } else { key.scopes.replace(' ', ", ") },
             state,
             created: when(key.created_at),
             used: key.last_used_at.map(when),
@@ -127,10 +127,10 @@ struct Page {
 /// The list as a URL asks for it.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let filters = [
-        Filter::of("state", key!("State"), &[("active", "Active"), ("expired", "Expired")]),
-        Filter::of("unused", key!("Unused"), &[("90d", "For 90 days")]),
+        Filter::of("state", key!("State"), &[("active", key!("Active")), ("expired", key!("Expired"))]),
+        Filter::of("unused", key!("Unused"), &[("90d", key!("For 90 days"))]),
     ];
-    let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
+    let filters = Filter::named("owner", key!("Owner"), pairs).into_iter().chain(filters).collect();
     Asked::new(&KEYS, pairs, usual_rows, filters)
 }
 
@@ -168,9 +168,9 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may_add = staff.may("api-keys", Verb::Add);
-    let first_act = may_add.then_some(("Create API key", "/admin/api-keys/new/"));
+    let first_act = may_add.then_some((key!("Create API key"), "/admin/api-keys/new/"));
     let page = Page {
-        frame: staff.frame(&[("API keys", "")]),
+        frame: staff.frame(&[(&say!("API keys"), "")]),
         list: asked
             .view(&found, &bulk::offered(&staff))
             .when_empty(key!("A key lets a script in as its owner."), first_act),
@@ -212,7 +212,7 @@ pub async fn page(
     let (line, target) = site.db.read(move |conn| find(conn, id)).await?;
     let within_reach = staff.actor().out_of_reach(&target).is_none();
     let page = Detail {
-        frame: staff.frame(&[("API keys", LIST), (&line.key.name, "")]),
+        frame: staff.frame(&[(&say!("API keys"), LIST), (&line.key.name, "")]),
         ranges: line.key.ip_ranges.replace(' ', ", "),
         key: Row::new(line, now),
         may_see_users: staff.may("users", Verb::View),

@@ -40,7 +40,7 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
         Ok((user, user::role_names(conn, id)?, two_factor::is_on(conn, id)?))
     };
     let (user, roles, has_two_factor) = site.db.read(load).await?;
-    let or = |text: String, none: &str| if text.is_empty() { none.to_owned() } else { text };
+    let or_none = |text: String| if text.is_empty() { say!("none") } else { text };
     let mut permissions: Vec<(String, String)> = Vec::new();
     for one in Permission::all().filter(|one| staff.state().permissions.holds(*one)) {
         match permissions.iter_mut().find(|(area, _)| area == one.area()) {
@@ -49,16 +49,16 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
         }
     }
     let page = Page {
-        frame: staff.frame(&[("Your account", "")]),
+        frame: staff.frame(&[(&say!("Your account"), "")]),
         face: Face::of(user.id, &user.username),
         badges: rank(user.is_staff, user.is_superuser),
         facts: vec![
-            ("Username", user.username.clone()),
-            ("E-mail", or(user.email.clone(), "none")),
-            ("Name", or(format!("{} {}", user.first_name, user.last_name).trim().to_owned(), "none")),
-            ("Roles", or(roles.join(", "), "none")),
-            ("Joined", When::new(user.date_joined, now).short),
-            ("Last sign-in", user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short)),
+            (key!("Username"), user.username.clone()),
+            (key!("E-mail"), or_none(user.email.clone())),
+            (key!("Name"), or_none(format!("{} {}", user.first_name, user.last_name).trim().to_owned())),
+            (key!("Roles"), or_none(roles.join(", "))),
+            (key!("Joined"), When::new(user.date_joined, now).short),
+            (key!("Last sign-in"), user.last_login.map_or_else(|| say!("never"), |at| When::new(at, now).short)),
         ],
         username: user.username,
         has_two_factor,

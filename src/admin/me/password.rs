@@ -44,7 +44,7 @@ struct Page {
 }
 
 fn show(site: &Site, staff: &Staff, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("Your account", "/admin/me/"), ("Password", "")]);
+    let frame = staff.frame(&[(&say!("Your account"), "/admin/me/"), (&say!("Password"), "")]);
     let page = Page {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
         form,
@@ -71,7 +71,7 @@ pub async fn change(site: web::Data<Site>, staff: Staff, form: Form<Passwords>) 
     let ip = client_ip::of(staff.visit().request(), &site.settings.server.trusted_proxies);
     match site.sign_in.confirms(&me, given.current, ip).await {
         Ok(true) => {}
-        Ok(false) => return refused(sent.refused_for("current_password", "This is not your password.")),
+        Ok(false) => return refused(sent.refused_for("current_password", say!("This is not your password."))),
         Err(error @ Error::Throttled { .. }) => {
             let form = sent.refused_for("current_password", too_many(&error));
             return waiting(&error, show(&site, &staff, StatusCode::TOO_MANY_REQUESTS, form)?);

@@ -10,7 +10,6 @@ use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::users::sessions::{Line, Place, Which, end_one, end_others, living};
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::Error;
@@ -39,7 +38,7 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     };
     let sessions = site.db.read(load).await?;
     let page = Page {
-        frame: staff.frame(&[("Your account", "/admin/me/"), ("Sessions", "")]),
+        frame: staff.frame(&[(&say!("Your account"), "/admin/me/"), (&say!("Sessions"), "")]),
         has_others: sessions.iter().any(|session| !session.is_this),
         sessions,
     };
@@ -85,8 +84,8 @@ pub async fn sign_out_others(site: web::Data<Site>, staff: Staff, _: Form<Button
     };
     let ended = staff.write(&site, end).await?;
     let flash = match ended {
-        0 => Flash::warning("There was no other session."),
-        _ => Flash::done(format!("{} ended.", count_words(ended, "other session", "other sessions"))),
+        0 => Flash::warning(said!("There was no other session.")),
+        _ => Flash::done(said!(count = ended => "{count} other session ended." | "{count} other sessions ended.")),
     };
     staff.done(&site, &flash);
     Ok(see_other(PATH))

@@ -33,13 +33,21 @@ impl Input for Then {
 /// What a session is called: "Firefox on Linux of ann".
 pub fn called(line: &SessionLine) -> String {
     let device = Device::from_agent(&line.user_agent).name;
-    line.username.as_ref().map_or_else(|| device.clone(), |name| format!("{device} of {name}"))
+    match &line.username {
+        Some(username) => say!("{device} of {username}", device, username),
+        None => device,
+    }
 }
 
 /// A session as the audit log names it.
 pub fn object(line: &SessionLine) -> Object {
     let panel = if line.kind == Kind::Admin { PANEL } else { "" };
-    Object::new("session", format!("{panel}{}", line.id), called(line))
+    let device = Device::in_english(&line.user_agent);
+    let called = match &line.username {
+        Some(username) => format!("{device} of {username}"),
+        None => device,
+    };
+    Object::new("session", format!("{panel}{}", line.id), called)
 }
 
 /// Why the actor cannot end a session; the database is asked about its user.
@@ -90,10 +98,10 @@ pub async fn sign_out(
     let (ended, line) = staff.write(&site, sign_out).await??;
     let device = Device::from_agent(&line.user_agent).name;
     let flash = match (ended, &line.username) {
-        (true, Some(name)) => Flash::done(format!("{name} was signed out of {device}."))
-            .adding("Access tokens already handed out ended with it."),
-        (true, None) => Flash::done(format!("The session on {device} was ended.")),
-        (false, _) => Flash::warning("That session had ended before."),
+        (true, Some(username)) => Flash::done(said!("{username} was signed out of {device}.", username, device))
+            .adding(say!("Access tokens already handed out ended with it.")),
+        (true, None) => Flash::done(said!("The session on {device} was ended.", device)),
+        (false, _) => Flash::warning(said!("That session had ended before.")),
     };
     staff.done(&site, &flash);
     // A session of the panel leaves no row behind.

@@ -5,12 +5,13 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::error::PageError;
+use crate::admin::inspector::why_said;
 use crate::admin::layout::{Frame, html};
-use crate::admin::sessions::{Row, ended_words, moment};
+use crate::admin::sessions::{Row, moment};
 use crate::admin::staff::{Sessions, Staff, View};
 use crate::admin::tokens;
 use crate::admin::users::Target;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -82,23 +83,31 @@ fn load(conn: &mut Conn, id: &str, at: Moment) -> Result<Loaded> {
 fn timeline(loaded: &Loaded, now: Now) -> Vec<Event> {
     let line = &loaded.line;
     let event = |at: Timestamp, what: String| Event { when: When::new(at, now), what };
-    let from = if line.ip.is_empty() { String::new() } else { format!(" from {}", line.ip) };
-    let mut events = vec![event(line.started_at, format!("Signed in{from}"))];
+    let signed_in = match line.ip.as_str() {
+        "" => say!("Signed in"),
+        ip => say!("Signed in from {ip}", ip),
+    };
+    let mut events = vec![event(line.started_at, signed_in)];
     let refreshes = loaded.tokens.len().saturating_sub(1);
     if refreshes > 0 {
-        events
-            .push(event(line.last_seen_at, format!("Refreshed {}, last now", count_words(refreshes, "time", "times"))));
+        let refreshed =
+            say!(count = refreshes => "Refreshed {count} time, last now" | "Refreshed {count} times, last now");
+        events.push(event(line.last_seen_at, refreshed));
     } else if line.last_seen_at > line.started_at {
-        events.push(event(line.last_seen_at, "Last seen".to_owned()));
+        events.push(event(line.last_seen_at, say!("Last seen")));
     }
     let ended = loaded.session.as_ref().and_then(|session| session.ended_at);
     match (ended, line.ended.as_deref()) {
         (Some(at), Some(why)) => {
-            let by = loaded.ended_by.as_ref().map_or_else(String::new, |name| format!(", by {name}"));
-            events.push(event(at, format!("Ended: {}{by}", ended_words(why))));
+            let why = why_said(why);
+            let ended = match &loaded.ended_by {
+                Some(username) => say!("Ended: {why}, by {username}", why, username),
+                None => say!("Ended: {why}", why),
+            };
+            events.push(event(at, ended));
         }
-        (None, Some("expired")) => events.push(event(line.expires_at.min(now.at), "Expired".to_owned())),
-        (None, Some(why)) => events.push(event(now.at, format!("Over: {}", ended_words(why)))),
+        (None, Some("expired")) => events.push(event(line.expires_at.min(now.at), say!("Expired"))),
+        (None, Some(why)) => events.push(event(now.at, say!("Over: {why}", why = why_said(why)))),
         (_, None) => {}
     }
     events
@@ -117,7 +126,7 @@ pub async fn page(
     let within_reach = loaded.target.as_ref().is_none_or(|target| staff.actor().out_of_reach(target).is_none());
     let row = Row::new(loaded.line.clone(), now);
     let page = Page {
-        frame: staff.frame(&[("Sessions", "/admin/sessions/"), (&row.device.name, "")]),
+        frame: staff.frame(&[(&say!("Sessions"), "/admin/sessions/"), (&row.device.name, "")]),
         agent: loaded.line.user_agent.clone(),
         is_panel,
         timeline: timeline(&loaded, now),

@@ -5,12 +5,12 @@ use actix_web::{HttpResponse, web};
 use crate::admin::confirm::{Confirmation, Confirmed, Effect};
 use crate::admin::error::PageError;
 use crate::admin::form::Form;
-use crate::admin::layout::see_other;
+use crate::admin::layout::{Frame, see_other};
 use crate::admin::sessions::moment;
 use crate::admin::staff::{Revoke, Sessions, Staff};
 use crate::admin::users::sessions::{end_all, end_others};
 use crate::admin::visit::Flash;
-use crate::admin::when::{count_words, thousands};
+use crate::admin::when::thousands;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ fn superuser(staff: &Staff<Revoke<Sessions>>) -> Result<(), PageError> {
     if staff.state().superuser {
         return Ok(());
     }
-    Err(PageError::Refused("Only a superuser signs out all users at once.".to_owned()))
+    Err(PageError::Refused(say!("Only a superuser signs out all users at once.")))
 }
 
 async fn asked(site: &Site) -> Result<Confirmation, PageError> {
@@ -37,32 +37,36 @@ async fn asked(site: &Site) -> Result<Confirmation, PageError> {
     let sessions =
         site.db.read(move |conn| Ok(session_list::counts(conn, &live, &Tally::exact(), at)?.matching)).await?;
     Ok(Confirmation {
-        heading: "Sign out all users?".to_owned(),
-        words:
+        heading: say!("Sign out all users?"),
+        words: say!(
             "Everybody has to sign in again, on every device. Access tokens already handed out end at once. Your own \
-                session in this panel goes on; your other sessions end."
-                .to_owned(),
+             session in this panel goes on; your other sessions end."
+        ),
         dangerous: true,
-        card: "What ends",
+        card: key!("What ends"),
         effects: vec![Effect {
-            what: "Live sessions",
+            what: key!("Live sessions"),
             how_many: thousands(sessions),
-            happens: "signed out now, with their access tokens; all but this one",
+            happens: key!("signed out now, with their access tokens; all but this one"),
             is_loss: true,
         }],
         action: PATH.to_owned(),
         typed: Some(WORD.to_owned()),
-        act: "Sign out all users".to_owned(),
-        way_out: ("Keep them".to_owned(), "/admin/sessions/".to_owned()),
+        act: say!("Sign out all users"),
+        way_out: (say!("Keep them"), "/admin/sessions/".to_owned()),
         ..Confirmation::default()
     })
+}
+
+fn frame(staff: &Staff<Revoke<Sessions>>) -> Frame {
+    staff.frame(&[(&say!("Sessions"), "/admin/sessions/"), (&say!("Sign out all users"), "")])
 }
 
 /// Asks before every session of everybody ends.
 pub async fn ask(site: web::Data<Site>, staff: Staff<Revoke<Sessions>>) -> Result<HttpResponse, PageError> {
     superuser(&staff)?;
     staff.recently(&site, PATH)?;
-    asked(&site).await?.page(staff.frame(&[("Sessions", "/admin/sessions/"), ("Sign out all users", "")]))
+    asked(&site).await?.page(frame(&staff))
 }
 
 /// Ends every session of everybody.
@@ -76,7 +80,7 @@ pub async fn sign_out(
     let ask = asked(&site).await?;
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
-        return ask.refused(staff.frame(&[("Sessions", "/admin/sessions/"), ("Sign out all users", "")]), form.sent);
+        return ask.refused(frame(&staff), form.sent);
     }
     let (at, now, me, token) = (moment(&site), staff.now(), staff.id(), staff.visit().token());
     let (mut users, mut sessions, mut after, mut is_first) = (0, 0, 0, true);
@@ -112,10 +116,11 @@ pub async fn sign_out(
         }
         tokio::task::yield_now().await;
     }
-    let flash = Flash::done(format!("{} ended.", count_words(sessions, "session", "sessions"))).adding(format!(
-        "{} signed out everywhere. Your own session in this panel goes on.",
-        if users == 1 { "1 user was".to_owned() } else { format!("{} users were", thousands(users)) }
-    ));
-    staff.done(&site, &flash);
+    let flash = Flash::done(said!(count = sessions => "{count} session ended." | "{count} sessions ended."));
+    let more = say!(
+        count = users => "{count} user was signed out everywhere. Your own session in this panel goes on."
+            | "{count} users were signed out everywhere. Your own session in this panel goes on."
+    );
+    staff.done(&site, &flash.adding(more));
     Ok(see_other("/admin/sessions/"))
 }

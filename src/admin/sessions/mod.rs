@@ -12,7 +12,6 @@ use askama::Template;
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
 use crate::admin::error::PageError;
-use crate::admin::inspector::why_words;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Sessions, Staff, View};
 use crate::admin::users::Badge;
@@ -66,13 +65,19 @@ static SESSIONS: Changelist = Changelist {
     default: "seen",
 };
 
-const KINDS: [(Kind, &str, &str); 3] =
-    [(Kind::Pair, "api", "API"), (Kind::Sliding, "sliding", "Sliding token"), (Kind::Admin, "admin", "Admin")];
-const STATES: [(&str, &str); 2] = [("live", "Live"), ("ended", "Ended")];
-const SEEN: [(&str, &str, u64); 3] =
-    [("1h", "In the last hour", 3600), ("24h", "In the last 24 hours", 86_400), ("7d", "In the last 7 days", 604_800)];
+const KINDS: [(Kind, &str, &str); 3] = [
+    (Kind::Pair, "api", key!("API")),
+    (Kind::Sliding, "sliding", key!("Sliding token")),
+    (Kind::Admin, "admin", key!("Admin")),
+];
+const STATES: [(&str, &str); 2] = [("live", key!("Live")), ("ended", key!("Ended"))];
+const SEEN: [(&str, &str, u64); 3] = [
+    ("1h", key!("In the last hour"), 3600),
+    ("24h", key!("In the last 24 hours"), 86_400),
+    ("7d", key!("In the last 7 days"), 604_800),
+];
 
-/// What a session is for, as people say it.
+/// What a session is for, as people say it: a key.
 pub fn kind_words(kind: Kind) -> &'static str {
     KINDS.iter().find(|(one, ..)| *one == kind).map_or("", |(_, _, label)| label)
 }
@@ -87,7 +92,7 @@ pub struct Row {
     pub name: String,
     /// Whose it is.
     pub user: Option<(i64, String)>,
-    /// What it is for.
+    /// What it is for, a key.
     pub kind: &'static str,
     /// The address at sign-in.
     pub ip: String,
@@ -107,10 +112,10 @@ impl Row {
     /// A row of a list at `now`.
     pub fn new(line: SessionLine, now: Now) -> Self {
         let state = match line.ended.as_deref() {
-            None => Badge { kind: "ok", text: "Live".to_owned(), icon: "ok" },
-            Some("expired") => Badge { kind: "", text: "Expired".to_owned(), icon: "clock" },
-            Some("reuse seen") => Badge { kind: "bad", text: "Reuse seen".to_owned(), icon: "warn" },
-            Some(_) => Badge { kind: "", text: "Ended".to_owned(), icon: "off" },
+            None => Badge { kind: "ok", text: say!("Live"), icon: "ok" },
+            Some("expired") => Badge { kind: "", text: say!("Expired"), icon: "clock" },
+            Some("reuse seen") => Badge { kind: "bad", text: say!("Reuse seen"), icon: "warn" },
+            Some(_) => Badge { kind: "", text: say!("Ended"), icon: "off" },
         };
         Self {
             id: name_of(&line),
@@ -131,11 +136,6 @@ impl Row {
 /// What forms and addresses name a session by.
 pub fn name_of(line: &SessionLine) -> String {
     if line.kind == Kind::Admin { format!("{PANEL}{}", line.id) } else { line.id.clone() }
-}
-
-/// Why a session is over, as people say it.
-pub fn ended_words(why: &str) -> &str {
-    why_words(why)
 }
 
 /// What a list is asked at.
@@ -164,7 +164,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
         Filter::of("state", key!("State"), &STATES),
         Filter::of("seen", key!("Last seen"), &seen),
     ];
-    let filters = Filter::named("address", "Address", pairs).into_iter().chain(filters).collect();
+    let filters = Filter::named("address", key!("Address"), pairs).into_iter().chain(filters).collect();
     Asked::new(&SESSIONS, pairs, usual_rows, filters)
 }
 
@@ -206,7 +206,7 @@ pub async fn index(
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may_revoke = staff.may("sessions", Verb::Revoke);
     let page = Page {
-        frame: staff.frame(&[("Sessions", "")]),
+        frame: staff.frame(&[(&say!("Sessions"), "")]),
         list: asked
             .view(&found, &bulk::offered(&staff))
             .when_empty(key!("A session begins when somebody signs in."), None),

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::audit::Object;
 use crate::model::blacklist;
 use crate::model::session::Ended;
-use crate::model::token_list;
+use crate::model::token_list::{self, TokenState};
 
 const REVOKE: &str = "revoke";
 const RESTORE: &str = "restore";
@@ -101,7 +101,12 @@ impl Deed {
         let beyond = token.target.as_ref().and_then(|target| by.actor.out_of_reach(target));
         let left_out = beyond.or_else(|| match self {
             Self::Revoke if token.shown.is_live || ended_with_another(&token, by) => None,
-            Self::Revoke => Some(format!("{} already", token.shown.state.text.to_lowercase())),
+            Self::Revoke => Some(match token.shown.standing {
+                TokenState::Revoked => say!("revoked already"),
+                TokenState::Expired => say!("expired already"),
+                TokenState::Used => say!("used already"),
+                TokenState::Live => say!("over already"),
+            }),
             Self::Restore => token.cannot_be_restored(by.now),
         });
         Ok(Some((token, left_out)))

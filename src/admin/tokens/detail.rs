@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::error::PageError;
-use crate::admin::inspector::why_words;
+use crate::admin::inspector::why_said;
 use crate::admin::layout::{Frame, html, segment};
 use crate::admin::staff::{Blacklist, Need, Staff, Tokens, View};
 use crate::admin::tokens::{Row, short};
@@ -73,24 +73,31 @@ impl Token {
 
     /// Why it is what it is, in a sentence; empty for a live one.
     fn why(&self, now: Now) -> String {
-        let by = |name: &str| if name.is_empty() { String::new() } else { format!(" by {name}") };
         if let Some(listed) = &self.listed {
-            let at = When::new(listed.at, now).full;
-            return format!("Revoked {at}{}: {}.", by(&self.listed_by), why_words(&listed.reason));
+            let (when, why) = (When::new(listed.at, now).full, why_said(&listed.reason));
+            return match self.listed_by.as_str() {
+                "" => say!("Revoked {when}: {why}.", when, why),
+                username => say!("Revoked {when} by {username}: {why}.", when, username, why),
+            };
         }
         if let Some(at) = self.session.ended_at {
-            let why = why_words(self.session.ended_why.as_deref().unwrap_or_default());
-            return format!("Its session ended {}{}: {why}.", When::new(at, now).full, by(&self.ended_by));
+            let why = why_said(self.session.ended_why.as_deref().unwrap_or_default());
+            let when = When::new(at, now).full;
+            return match self.ended_by.as_str() {
+                "" => say!("Its session ended {when}: {why}.", when, why),
+                username => say!("Its session ended {when} by {username}: {why}.", when, username, why),
+            };
         }
         match (self.shown.is_live, self.row.refreshed_at) {
             (true, Some(at)) => {
-                format!("Exchanged {}. A copy that comes back late ends the session.", When::new(at, now).full)
+                let when = When::new(at, now).full;
+                say!("Exchanged {when}. A copy that comes back late ends the session.", when)
             }
             (true, None) => String::new(),
             (false, _) if self.row.expires_at <= now.at => {
-                "It can be exchanged no more. The sweep removes it.".to_owned()
+                say!("It can be exchanged no more. The sweep removes it.")
             }
-            (false, _) => "Its user was signed out everywhere since.".to_owned(),
+            (false, _) => say!("Its user was signed out everywhere since."),
         }
     }
 }
@@ -101,7 +108,8 @@ struct Page {
     frame: Frame,
     token: Token,
     username: String,
-    kind: String,
+    /// A key.
+    kind: &'static str,
     device: Device,
     issued: When,
     expires: When,
@@ -133,7 +141,7 @@ async fn show<N: Need>(
     let page = Page {
         frame: staff.frame(&[list, (&short(&token.row.jti), "")]),
         username: token.owner(),
-        kind: if token.row.kind == "sliding" { "Sliding token" } else { "Refresh token" }.to_owned(),
+        kind: if token.row.kind == "sliding" { key!("Sliding token") } else { key!("Refresh token") },
         device: Device::from_agent(&token.session.user_agent),
         issued: When::new(token.row.created_at, now),
         expires: When::new(token.row.expires_at, now),
@@ -154,7 +162,7 @@ pub async fn page(
     staff: Staff<View<Tokens>>,
     jti: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
-    show(&site, &staff, jti.into_inner(), ("Outstanding", "/admin/tokens/")).await
+    show(&site, &staff, jti.into_inner(), (&say!("Outstanding"), "/admin/tokens/")).await
 }
 
 /// The page of a token, among those on the blacklist.
@@ -167,7 +175,7 @@ pub async fn blacklisted(
     if site.db.read(move |conn| Ok(Token::load(conn, &id, now)?.listed.is_none())).await? {
         return Err(Error::not_found().into());
     }
-    show(&site, &staff, jti.into_inner(), ("Blacklisted", "/admin/blacklist/")).await
+    show(&site, &staff, jti.into_inner(), (&say!("Blacklisted"), "/admin/blacklist/")).await
 }
 
 impl Token {
@@ -185,18 +193,18 @@ impl Token {
     pub fn cannot_be_restored(&self, now: Now) -> Option<String> {
         let listed = self.listed.as_ref();
         let words = if listed.is_none() {
-            "It is not on the blacklist."
+            say!("It is not on the blacklist.")
         } else if listed.is_some_and(|one| one.reason == session::Ended::ReuseSeen.as_str()) {
-            "A spent token came back in its session: somebody has a copy, and it stays revoked."
+            say!("A spent token came back in its session: somebody has a copy, and it stays revoked.")
         } else if self.session.ended_at.is_some() {
-            "It was revoked with its session, and a session that has ended does not begin again."
+            say!("It was revoked with its session, and a session that has ended does not begin again.")
         } else if self.row.kind == "sliding" {
-            "A sliding token that was revoked stays revoked: every server knows it as dead."
+            say!("A sliding token that was revoked stays revoked: every server knows it as dead.")
         } else if self.row.expires_at <= now.at {
-            "It has expired."
+            say!("It has expired.")
         } else {
             return None;
         };
-        Some(words.to_owned())
+        Some(words)
     }
 }

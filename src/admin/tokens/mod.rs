@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use askama::filters::Safe;
 
 use crate::admin::changelist::view::Found;
 use crate::admin::changelist::{self, Asked, Changelist, Column, Filter, Sort, View as ListView};
@@ -22,7 +23,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, escaped, filters};
 use crate::model::token_list::{self, TokenLine, TokenQuery, TokenState};
 use crate::rest::payload::pairs;
 use crate::site::Site;
@@ -67,14 +68,17 @@ pub static TOKENS: Changelist = Changelist {
 };
 
 const STATES: [(TokenState, &str, &str); 4] = [
-    (TokenState::Live, "live", "Live"),
-    (TokenState::Used, "used", "Used"),
-    (TokenState::Revoked, "revoked", "Revoked"),
-    (TokenState::Expired, "expired", "Expired"),
+    (TokenState::Live, "live", key!("Live")),
+    (TokenState::Used, "used", key!("Used")),
+    (TokenState::Revoked, "revoked", key!("Revoked")),
+    (TokenState::Expired, "expired", key!("Expired")),
 ];
 
-const WITHIN: [(&str, &str, u64); 3] =
-    [("1h", "Within 1 hour", 3600), ("24h", "Within 24 hours", 86_400), ("7d", "Within 7 days", 604_800)];
+const WITHIN: [(&str, &str, u64); 3] = [
+    ("1h", key!("Within 1 hour"), 3600),
+    ("24h", key!("Within 24 hours"), 86_400),
+    ("7d", key!("Within 7 days"), 604_800),
+];
 
 /// Characters of a token's id that a list shows.
 const SHORT: usize = 8;
@@ -84,16 +88,25 @@ pub fn short(jti: &str) -> String {
     jti.chars().take(SHORT).collect()
 }
 
+/// A token's id inside a sentence: short, and the way to its page for those who may see that.
+pub fn markup(jti: &str, linked: bool) -> Safe<String> {
+    let code = format!("<code title=\"{}\">{}</code>", escaped(jti), escaped(&short(jti)));
+    Safe(match linked {
+        true => format!("<a href=\"/admin/tokens/{}/\">{code}</a>", segment(jti)),
+        false => code,
+    })
+}
+
 /// How a token stands, as a badge.
 pub fn badge(state: TokenState) -> Badge {
-    let text = STATES.iter().find(|(one, ..)| *one == state).map_or("", |(_, _, label)| label).to_owned();
+    let text = STATES.iter().find(|(one, ..)| *one == state).map_or("", |(_, _, label)| label);
     let (kind, icon) = match state {
         TokenState::Live => ("ok", "ok"),
         TokenState::Used => ("", "refresh"),
         TokenState::Revoked => ("bad", "ban"),
         TokenState::Expired => ("", "clock"),
     };
-    Badge { kind, text, icon }
+    Badge { kind, text: Said::of(text).to_string(), icon }
 }
 
 /// How a token stands, as a code.
@@ -114,6 +127,8 @@ pub struct Row {
     /// Whose it is.
     pub user: Option<(i64, String)>,
     /// How it stands.
+    pub standing: TokenState,
+    /// The same as a badge.
     pub state: Badge,
     /// Whether it can be revoked.
     pub is_live: bool,
@@ -135,6 +150,7 @@ impl Row {
             id: line.id,
             short: short(&line.jti),
             path: format!("/admin/tokens/{}/", segment(&line.jti)),
+            standing: state,
             state: badge(state),
             is_live: line.is_good(now.at),
             issued: When::new(line.created_at, now),
@@ -168,7 +184,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, kids: &[Stri
         Filter::of("expires", key!("Expires"), &within).sorted_by(|_| Some("expires")),
         Filter::of("kid", key!("Key id"), &[]).and(kids),
     ];
-    let filters = Filter::named("user", "User", pairs).into_iter().chain(filters).collect();
+    let filters = Filter::named("user", key!("User"), pairs).into_iter().chain(filters).collect();
     Asked::new(&TOKENS, pairs, usual_rows, filters)
 }
 
@@ -219,7 +235,7 @@ pub async fn index(
         .await?;
     let may_revoke = staff.may("tokens", Verb::Revoke);
     let page = Page {
-        frame: staff.frame(&[("Outstanding", "")]),
+        frame: staff.frame(&[(&say!("Outstanding"), "")]),
         list: asked
             .view(&found, &bulk::offered_on_outstanding(&staff))
             .when_empty(key!("Every sign-in puts a refresh or sliding token here."), None),

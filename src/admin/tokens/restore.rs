@@ -20,28 +20,29 @@ use crate::site::Site;
 
 /// Why this actor restores no token, whatever they hold.
 pub fn objection(actor: &Actor) -> Option<String> {
-    (!actor.state.superuser).then(|| "Only a superuser restores a token that was revoked.".to_owned())
+    (!actor.state.superuser).then(|| say!("Only a superuser restores a token that was revoked."))
 }
 
 fn asked(token: &Token, now: Now) -> Confirmation {
-    let or = |text: String| if text.is_empty() { "nobody here".to_owned() } else { text };
+    let or = |text: String| if text.is_empty() { say!("nobody here") } else { text };
     let listed = token.listed.as_ref();
     Confirmation {
-        heading: format!("Restore token {}?", token.shown.short),
-        words: "Whoever holds it can exchange it for access tokens again. If you do not know why it was revoked, leave it so."
-            .to_owned(),
+        heading: say!("Restore token {token}?", token = token.shown.short),
+        words: say!(
+            "Whoever holds it can exchange it for access tokens again. If you do not know why it was revoked, leave it so."
+        ),
         dangerous: true,
-        card: "What comes back",
+        card: key!("What comes back"),
         action: token.restore_path(),
         typed: Some(token.shown.short.clone()),
-        act: "Restore token".to_owned(),
-        way_out: ("Leave it revoked".to_owned(), format!("/admin/blacklist/{}/", segment(&token.row.jti))),
-        facts_title: "The token",
+        act: say!("Restore token"),
+        way_out: (say!("Leave it revoked"), format!("/admin/blacklist/{}/", segment(&token.row.jti))),
+        facts_title: key!("The token"),
         facts: vec![
-            ("User", or(token.owner())),
-            ("Revoked", listed.map_or_else(String::new, |listed| When::new(listed.at, now).full)),
-            ("Reason", listed.map_or_else(String::new, |listed| listed.reason.clone())),
-            ("Expires", When::new(token.row.expires_at, now).full),
+            (key!("User"), or(token.owner())),
+            (key!("Revoked"), listed.map_or_else(String::new, |listed| When::new(listed.at, now).full)),
+            (key!("Reason"), listed.map_or_else(String::new, |listed| listed.reason.clone())),
+            (key!("Expires"), When::new(token.row.expires_at, now).full),
         ],
         ..Confirmation::default()
     }
@@ -49,7 +50,9 @@ fn asked(token: &Token, now: Now) -> Confirmation {
 
 /// Why it cannot be restored, as a page.
 fn refusal(token: &Token, now: Now) -> Option<PageError> {
-    token.cannot_be_restored(now).map(|words| PageError::Rule(format!("This token cannot be restored. {words}")))
+    token
+        .cannot_be_restored(now)
+        .map(|words| PageError::Rule(say!("This token cannot be restored. {why}", why = words)))
 }
 
 async fn load(site: &Site, staff: &Staff<Delete<Blacklist>>, jti: &str) -> Result<Token, PageError> {
@@ -67,7 +70,7 @@ async fn load(site: &Site, staff: &Staff<Delete<Blacklist>>, jti: &str) -> Resul
 
 fn frame(staff: &Staff<Delete<Blacklist>>, token: &Token) -> Frame {
     let path = format!("/admin/blacklist/{}/", segment(&token.row.jti));
-    staff.frame(&[("Blacklisted", "/admin/blacklist/"), (&token.shown.short, &path), ("Restore", "")])
+    staff.frame(&[(&say!("Blacklisted"), "/admin/blacklist/"), (&token.shown.short, &path), (&say!("Restore"), "")])
 }
 
 /// Asks before a token comes back.
@@ -105,8 +108,11 @@ pub async fn restore(
         Ok(Ok(token))
     };
     let token = staff.write(&site, restore).await??;
-    let of = if token.owner().is_empty() { String::new() } else { format!(" of {}", token.owner()) };
-    let flash = Flash::done(format!("The token {}{of} was restored.", token.shown.short));
-    staff.done(&site, &flash.adding("It can be exchanged again from now on."));
+    let (username, short) = (token.owner(), &token.shown.short);
+    let flash = Flash::done(match username.as_str() {
+        "" => said!("The token {token} was restored.", token = short),
+        username => said!("The token {token} of {username} was restored.", token = short, username),
+    });
+    staff.done(&site, &flash.adding(say!("It can be exchanged again from now on.")));
     Ok(see_other(&token.shown.path))
 }

@@ -10,7 +10,7 @@ use crate::admin::staff::{Revoke, Staff, Tokens};
 use crate::admin::tokens::detail::Token;
 use crate::admin::users::sessions::{after_end_of_all, end_all};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words, distance};
+use crate::admin::when::{Now, When, time_words};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
 use crate::clock::Timestamp;
@@ -19,6 +19,7 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::model::audit::{Change, Object};
 use crate::model::session::Ended;
+use crate::model::token_list::TokenState;
 use crate::site::Site;
 
 /// What ends with a token.
@@ -43,13 +44,17 @@ impl What {
 
 /// Why a token cannot be revoked any more.
 fn dead(token: &Token) -> Option<PageError> {
-    let short = &token.shown.short;
-    let words = if token.session.ended_at.is_some() && !token.row.is_revoked {
-        format!("The session of the token {short} is over already.")
-    } else {
-        format!("The token {short} is {} already.", token.shown.state.text.to_lowercase())
-    };
-    (!token.shown.is_live).then(|| PageError::Rule(words))
+    let shown = &token.shown;
+    if shown.is_live {
+        return None;
+    }
+    let is_over = token.session.ended_at.is_some() && !token.row.is_revoked;
+    Some(PageError::Rule(match shown.standing {
+        TokenState::Revoked => say!("The token {token} is revoked already.", token = shown.short),
+        TokenState::Expired if !is_over => say!("The token {token} is expired already.", token = shown.short),
+        TokenState::Used if !is_over => say!("The token {token} is used already.", token = shown.short),
+        _ => say!("The session of the token {token} is over already.", token = shown.short),
+    }))
 }
 
 /// What may be chosen: a sliding token is its whole session, and not every viewer signs users out.
@@ -61,36 +66,35 @@ fn choices(token: &Token, staff: &Staff<Revoke<Tokens>>) -> Vec<(String, String)
         What::Everything => token.target.is_some() && staff.may("sessions", Verb::Revoke),
     });
     let label = |what: What| match what {
-        What::Session => format!("The whole session: {device}"),
-        What::Alone => "This token only".to_owned(),
-        What::Everything => format!("All sessions of {}", token.owner()),
+        What::Session => say!("The whole session: {device}", device),
+        What::Alone => say!("This token only"),
+        What::Everything => say!("All sessions of {username}", username = token.owner()),
     };
     open.map(|what| (what.name().to_owned(), label(what))).collect()
 }
 
 fn asked(token: &Token, staff: &Staff<Revoke<Tokens>>, site: &Site, now: Now) -> Confirmation {
-    let lifetime = distance(now.at + site.settings.jwt.access_token_lifetime, now);
-    let lifetime = lifetime.trim_start_matches("in ");
-    let or = |text: String| if text.is_empty() { "nobody here".to_owned() } else { text };
+    let or = |text: String| if text.is_empty() { say!("nobody here") } else { text };
     Confirmation {
-        heading: format!("Revoke token {}?", token.shown.short),
-        words: format!(
+        heading: say!("Revoke token {token}?", token = token.shown.short),
+        words: say!(
             "With its session, access tokens already handed out end at once. With this token only the session cannot be \
-             continued, and access tokens already handed out stay good for up to {lifetime}."
+             continued, and access tokens already handed out stay good for up to {time}.",
+            time = time_words(site.settings.jwt.access_token_lifetime.as_secs())
         ),
         dangerous: true,
-        card: "What is revoked",
+        card: key!("What is revoked"),
         action: token.revoke_path(),
-        choice: Some(Choice { name: "what", label: "What to revoke", options: choices(token, staff) }),
-        act: "Revoke token".to_owned(),
-        way_out: ("Keep the token".to_owned(), token.shown.path.clone()),
-        facts_title: "The token",
+        choice: Some(Choice { name: "what", label: key!("What to revoke"), options: choices(token, staff) }),
+        act: say!("Revoke token"),
+        way_out: (say!("Keep the token"), token.shown.path.clone()),
+        facts_title: key!("The token"),
         facts: vec![
-            ("User", or(token.owner())),
-            ("Device", Device::from_agent(&token.session.user_agent).name),
-            ("Address", or(token.session.ip.clone())),
-            ("Issued", When::new(token.row.created_at, now).full),
-            ("Expires", When::new(token.row.expires_at, now).full),
+            (key!("User"), or(token.owner())),
+            (key!("Device"), Device::from_agent(&token.session.user_agent).name),
+            (key!("Address"), or(token.session.ip.clone())),
+            (key!("Issued"), When::new(token.row.created_at, now).full),
+            (key!("Expires"), When::new(token.row.expires_at, now).full),
         ],
         ..Confirmation::default()
     }
@@ -106,7 +110,11 @@ async fn load(site: &Site, staff: &Staff<Revoke<Tokens>>, jti: &str) -> Result<T
 }
 
 fn frame(staff: &Staff<Revoke<Tokens>>, token: &Token) -> Frame {
-    staff.frame(&[("Outstanding", "/admin/tokens/"), (&token.shown.short, &token.shown.path), ("Revoke", "")])
+    staff.frame(&[
+        (&say!("Outstanding"), "/admin/tokens/"),
+        (&token.shown.short, &token.shown.path),
+        (&say!("Revoke"), ""),
+    ])
 }
 
 /// Asks before a token is revoked.
@@ -130,7 +138,7 @@ pub async fn revoke(
     let chosen = form.sent.value("what").to_owned();
     let offered = choices(&token, &staff).into_iter().any(|(name, _)| name == chosen);
     let Some(what) = What::ALL.into_iter().find(|what| what.name() == chosen).filter(|_| offered) else {
-        let sent = form.sent.refused_for("what", "Choose what to revoke.");
+        let sent = form.sent.refused_for("what", say!("Choose what to revoke."));
         return asked(&token, &staff, &site, staff.now()).shown_again(frame(&staff, &token), sent);
     };
     let (actor, grants, now, jti) = (staff.actor(), site.grants.clone(), staff.now(), jti.into_inner());
@@ -147,12 +155,19 @@ pub async fn revoke(
         Ok(Ok((token, ended)))
     };
     let (token, ended) = staff.write(&site, revoke).await??;
-    let of = if token.owner().is_empty() { String::new() } else { format!(" of {}", token.owner()) };
     let more = match what {
-        What::Alone => "Access tokens already handed out are good until they expire.".to_owned(),
-        _ => format!("{} ended, with the access tokens already handed out.", count_words(ended, "session", "sessions")),
+        What::Alone => say!("Access tokens already handed out are good until they expire."),
+        _ => say!(
+            count = ended => "{count} session ended, with the access tokens already handed out."
+                | "{count} sessions ended, with the access tokens already handed out."
+        ),
     };
-    staff.done(&site, &Flash::done(format!("The token {}{of} was revoked.", token.shown.short)).adding(more));
+    let (username, short) = (token.owner(), &token.shown.short);
+    let flash = Flash::done(match username.as_str() {
+        "" => said!("The token {token} was revoked.", token = short),
+        username => said!("The token {token} of {username} was revoked.", token = short, username),
+    });
+    staff.done(&site, &flash.adding(more));
     let is_own_end = what == What::Everything && token.row.user_id == Some(staff.id());
     Ok(after_end_of_all(staff.visit(), is_own_end, &token.shown.path))
 }

@@ -85,14 +85,22 @@ static USERS: Changelist = Changelist {
     default: "joined",
 };
 
-const STATES: [(&str, &str); 4] =
-    [("active", "Active"), ("inactive", "Inactive"), ("locked", "Locked"), ("unverified", "E-mail not verified")];
-const KINDS: [(&str, &str); 2] = [("person", "People"), ("service", "Services")];
-const RANKS: [(&str, &str); 2] = [("staff", "Staff"), ("superuser", "Superuser")];
+const STATES: [(&str, &str); 4] = [
+    ("active", key!("Active")),
+    ("inactive", key!("Inactive")),
+    ("locked", key!("Locked")),
+    ("unverified", key!("E-mail not verified")),
+];
+const KINDS: [(&str, &str); 2] = [("person", key!("People")), ("service", key!("Services"))];
+const RANKS: [(&str, &str); 2] = [("staff", key!("Staff")), ("superuser", key!("Superuser"))];
 /// Days within which the last sign-in was, and days before which it was.
-const SEEN: [(&str, &str, u64); 3] =
-    [("24h", "In the last 24 hours", 1), ("7d", "In the last 7 days", 7), ("30d", "In the last 30 days", 30)];
-const UNSEEN: [(&str, &str, u64); 2] = [("30d-ago", "Over 30 days ago", 30), ("90d-ago", "Over 90 days ago", 90)];
+const SEEN: [(&str, &str, u64); 3] = [
+    ("24h", key!("In the last 24 hours"), 1),
+    ("7d", key!("In the last 7 days"), 7),
+    ("30d", key!("In the last 30 days"), 30),
+];
+const UNSEEN: [(&str, &str, u64); 2] =
+    [("30d-ago", key!("Over 30 days ago"), 30), ("90d-ago", key!("Over 90 days ago"), 90)];
 /// Words of a search that are looked for.
 const MOST_WORDS: usize = 8;
 /// Badges of a row; the rest is counted.
@@ -190,7 +198,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i6
     let choices = |all: &[(&'static str, &'static str, u64)]| -> Vec<(&'static str, &'static str)> {
         all.iter().map(|(value, label, _)| (*value, *label)).collect()
     };
-    let seen: Vec<_> = choices(&SEEN).into_iter().chain(choices(&UNSEEN)).chain([("never", "Never")]).collect();
+    let seen: Vec<_> = choices(&SEEN).into_iter().chain(choices(&UNSEEN)).chain([("never", key!("Never"))]).collect();
     let filters = vec![
         Filter::of("status", key!("Status"), &STATES),
         Filter { name: "role", label: key!("Role"), any: key!("Any"), choices: role_choices(roles), sorts: |_| None },

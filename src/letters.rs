@@ -58,17 +58,17 @@ impl Addressed {
     pub fn is_for_nobody(&self, now: Timestamp) -> Option<&'static str> {
         match self.letter.kind {
             Kind::Test => None,
-            Kind::AddressChanged => self.users.is_empty().then_some("the account is gone"),
-            Kind::Reset => self.users.is_empty().then_some("no active account has this address"),
-            Kind::Verification if self.users.is_empty() => Some("no active account has this address"),
+            Kind::AddressChanged => self.users.is_empty().then_some(key!("the account is gone")),
+            Kind::Reset => self.users.is_empty().then_some(key!("no active account has this address")),
+            Kind::Verification if self.users.is_empty() => Some(key!("no active account has this address")),
             Kind::Verification => {
-                self.users.iter().all(|user| user.email_verified).then_some("the address is verified already")
+                self.users.iter().all(|user| user.email_verified).then_some(key!("the address is verified already"))
             }
             Kind::Invitation => match self.invitation.as_ref().map(|row| row.status(now)) {
                 Some("pending") => None,
-                Some("accepted") => Some("the invitation was accepted"),
-                Some("revoked") => Some("the invitation was taken back"),
-                _ => Some("the invitation has expired"),
+                Some("accepted") => Some(key!("the invitation was accepted")),
+                Some("revoked") => Some(key!("the invitation was taken back")),
+                _ => Some(key!("the invitation has expired")),
             },
         }
     }

@@ -7,17 +7,18 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::admin::bulk::job::act_of;
+use crate::admin::bulk::job::{act_of, stopped_by, trouble};
+use crate::admin::bulk::lists::Facts;
 use crate::admin::error::PageError;
 use crate::admin::form::{Button, Form};
 use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::users::Badge;
 use crate::admin::visit::Flash;
-use crate::admin::when::{When, count_words, thousands};
+use crate::admin::when::{Now, When, thousands};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::audit::{Change, Object};
 use crate::model::bulk_job::{self, Job, NotDone, State};
 use crate::rest::payload::pairs;
@@ -32,6 +33,10 @@ const EVERY: Duration = Duration::from_secs(3);
 struct Page {
     frame: Frame,
     job: Job,
+    /// Why it came to an end, if that was before its last row.
+    trouble: Option<Said>,
+    /// The rows that it is about.
+    filter: String,
     title: String,
     state: Badge,
     is_running: bool,
@@ -53,20 +58,29 @@ fn theirs<N>(staff: &Staff<N>, job: Option<Job>) -> Result<Job, PageError> {
     job.ok_or_else(|| Error::not_found().into())
 }
 
-fn title(job: &Job) -> String {
-    let Some((list, act)) = act_of(job) else { return format!("Job {}", job.id) };
-    let (one, many) = list.nouns;
-    act.plan().heading(&count_words(job.total, one, many)).trim_end_matches('?').to_owned()
+fn title(job: &Job) -> Said {
+    match act_of(job) {
+        Some((_, act)) => (act.plan().titled)(job.total.try_into().unwrap_or(usize::MAX)),
+        None => said!("Job {id}", id = job.id),
+    }
+}
+
+/// The filter of a job in the viewer's words; as it was kept, if it can be read no more.
+async fn filter(site: &Site, job: &Job, now: Now) -> Result<String> {
+    let Some((list, _)) = act_of(job) else { return Ok(job.filter.clone()) };
+    let (facts, query) = (Facts::of(site, Now { at: job.created_at, ..now }).await?, job.query.clone());
+    let matching = site.db.read(move |conn| list.matching(conn, &query, &facts)).await?;
+    Ok(matching.map_or_else(|| job.filter.clone(), |matching| matching.words))
 }
 
 fn badge(job: &Job) -> Badge {
     let (kind, text, icon) = match () {
-        () if job.is(State::Running) => ("accent", "Running", "clock"),
-        () if job.is(State::Done) => ("ok", "Done", "ok"),
-        () if job.is(State::Stopped) => ("warn", "Stopped", "off"),
-        () => ("bad", "Failed", "fail"),
+        () if job.is(State::Running) => ("accent", say!("Running"), "clock"),
+        () if job.is(State::Done) => ("ok", say!("Done"), "ok"),
+        () if job.is(State::Stopped) => ("warn", say!("Stopped"), "off"),
+        () => ("bad", say!("Failed"), "fail"),
     };
-    Badge { kind, text: text.to_owned(), icon }
+    Badge { kind, text, icon }
 }
 
 /// The page of a job.
@@ -79,32 +93,40 @@ pub async fn page(site: web::Data<Site>, staff: Staff, id: web::Path<i64>) -> Re
     let asked = pairs(staff.visit().request().query_string().as_bytes());
     let is_running = job.is(State::Running);
     let refreshes = is_running && !asked.iter().any(|(name, value)| name == "refresh" && value == "off");
-    let title = title(&job);
+    let (title, filter) = (title(&job).to_string(), filter(&site, &job, now).await?);
     let told = i64::try_from(not_done.len()).unwrap_or(i64::MAX);
     let more = job.left_out + job.failed - told;
-    let list = act_of(&job).map(|(list, _)| (list.path, list.title));
-    let crumbs = list.map_or(("Dashboard", "/admin/"), |(path, title)| (title, path));
+    let list = act_of(&job).map(|(list, _)| list);
+    let crumbs = list.map_or_else(|| (say!("Dashboard"), "/admin/"), |list| (list.title(), list.path));
     let reached = (job.done + job.left_out + job.failed).min(job.total);
     let page = Page {
-        frame: staff.frame(&[crumbs, (&title, "")]),
+        frame: staff.frame(&[(&crumbs.0, crumbs.1), (&title, "")]),
         state: badge(&job),
         path: format!("/admin/jobs/{id}/"),
-        list: list.map_or(("/admin/", "the dashboard"), |(path, _)| (path, "the list")),
-        progress: format!("{} of {} rows reached", thousands(reached), thousands(job.total)),
+        list: list.map_or(("/admin/", key!("Back to the dashboard")), |list| (list.path, key!("Back to the list"))),
+        progress: say!(
+            count = job.total => "{reached} of {count} row reached" | "{reached} of {count} rows reached",
+            reached = thousands(reached)
+        ),
         reached,
         figures: vec![
-            ("Done", thousands(job.done)),
-            ("Left out", thousands(job.left_out)),
-            ("Failed", thousands(job.failed)),
-            ("Ended with them", thousands(job.also)),
+            (key!("Done"), thousands(job.done)),
+            (key!("Left out"), thousands(job.left_out)),
+            (key!("Failed"), thousands(job.failed)),
+            (key!("Ended with them"), thousands(job.also)),
         ],
         begun: When::new(job.created_at, now),
         ended: job.ended_at.map(|at| When::new(at, now)),
-        not_told: if more > 0 { format!("{} more are counted above.", thousands(more)) } else { String::new() },
+        not_told: match more {
+            ..=0 => String::new(),
+            count => say!(count => "{count} more is counted above." | "{count} more are counted above."),
+        },
         not_done,
         is_running,
         refreshes,
         title,
+        filter,
+        trouble: (!job.trouble.is_empty()).then(|| trouble(&job.trouble)),
         job,
     };
     let mut response = html(StatusCode::OK, &page)?;
@@ -123,9 +145,9 @@ pub async fn stop(
 ) -> Result<HttpResponse, PageError> {
     let (id, now) = (*id, site.clock.now());
     let job = theirs(&staff, site.db.read(move |conn| bulk_job::by_id(conn, id)).await?)?;
-    let name = title(&job);
+    let name = title(&job).in_english();
     let audit = staff.audits(&site, "job.stop").on(Object::new("job", id, &name));
-    let words = format!("{} stopped it.", staff.state().username);
+    let words = stopped_by(&staff.state().username);
     let stop = move |conn: &mut Conn| {
         if !bulk_job::end(conn, id, State::Stopped, &words, now)? {
             return Ok(false);
@@ -135,8 +157,8 @@ pub async fn stop(
         Ok(true)
     };
     let flash = match staff.write(&site, stop).await? {
-        true => Flash::done("The job was stopped.").adding("What is done stays done."),
-        false => Flash::warning("The job had ended before."),
+        true => Flash::done(said!("The job was stopped.")).adding(said!("What is done stays done.")),
+        false => Flash::warning(said!("The job had ended before.")),
     };
     staff.done(&site, &flash);
     Ok(see_other(&format!("/admin/jobs/{id}/")))

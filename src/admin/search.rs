@@ -57,13 +57,19 @@ fn find(conn: &mut Conn, q: &str, sees: Sees) -> Result<Vec<Hit>> {
     let hit = |kind, icon, path: String, name: String, about: String| Hit { kind, icon, path, name, about };
     if sees.users {
         for (id, name, email) in found::users(conn, q, MOST)? {
-            hits.push(hit("User", "user", format!("/admin/users/{id}/"), name, email));
+            hits.push(hit(key!("User"), "user", format!("/admin/users/{id}/"), name, email));
         }
     }
     if sees.tokens
         && let Some(token) = token::by_jti(conn, q)?
     {
-        hits.push(hit("Token", "token", format!("/admin/tokens/{}/", segment(&token.jti)), token.jti, token.kind));
+        hits.push(hit(
+            key!("Token"),
+            "token",
+            format!("/admin/tokens/{}/", segment(&token.jti)),
+            token.jti,
+            token.kind,
+        ));
     }
     if sees.sessions {
         let by_id = match q.parse::<SessionId>() {
@@ -72,9 +78,9 @@ fn find(conn: &mut Conn, q: &str, sees: Sees) -> Result<Vec<Hit>> {
         };
         let from = if q.parse::<IpAddr>().is_ok() { found::sessions_from(conn, q, MOST)? } else { Vec::new() };
         for (id, agent, user) in by_id.into_iter().chain(from) {
-            let about = user.map_or_else(String::new, |name: String| format!("of {name}"));
+            let about = user.map_or_else(String::new, |name: String| say!("of {name}", name));
             hits.push(hit(
-                "Session",
+                key!("Session"),
                 "session",
                 format!("/admin/sessions/{id}/"),
                 Device::from_agent(&agent).name,
@@ -84,7 +90,13 @@ fn find(conn: &mut Conn, q: &str, sees: Sees) -> Result<Vec<Hit>> {
     }
     if sees.keys {
         for (id, name, owner) in found::api_keys(conn, q, MOST)? {
-            hits.push(hit("API key", "api-key", format!("/admin/api-keys/{id}/"), name, format!("of {owner}")));
+            hits.push(hit(
+                key!("API key"),
+                "api-key",
+                format!("/admin/api-keys/{id}/"),
+                name,
+                say!("of {name}", name = owner),
+            ));
         }
     }
     Ok(hits)
@@ -106,13 +118,13 @@ pub async fn page(site: web::Data<Site>, staff: Staff, request: HttpRequest) -> 
     let hits = if q.is_empty() { Vec::new() } else { site.db.read(move |conn| find(conn, &wanted, sees)).await? };
     let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", &q).finish();
     let lists = [
-        (sees.users, "Users", "users"),
-        (sees.tokens, "Outstanding tokens", "tokens"),
-        (sees.sessions, "Sessions", "sessions"),
+        (sees.users, key!("Users"), "users"),
+        (sees.tokens, key!("Outstanding tokens"), "tokens"),
+        (sees.sessions, key!("Sessions"), "sessions"),
     ];
     let more = lists.into_iter().filter(|(sees, ..)| *sees);
     let page = Page {
-        frame: staff.frame(&[("Search", "")]),
+        frame: staff.frame(&[(&say!("Search"), "")]),
         more: more.map(|(_, label, list)| (label, format!("/admin/{list}/?{query}"))).collect(),
         is_nobody: !(sees.users || sees.tokens || sees.sessions || sees.keys),
         hits,

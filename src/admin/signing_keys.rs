@@ -11,12 +11,12 @@ use crate::admin::layout::{Frame, html, see_other, segment};
 use crate::admin::staff::{Add, Delete, SigningKeys, Staff, View};
 use crate::admin::users::Badge;
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words, thousands};
+use crate::admin::when::{Now, When, thousands};
 use crate::auth::key_changes;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::audit::{Change as Changed, Object};
 use crate::model::session::{Ended, SessionId};
 use crate::model::signing_key::{self, KeyState, SigningKey};
@@ -41,17 +41,17 @@ struct Row {
 
 fn badge(key: &SigningKey) -> Badge {
     let (kind, text, icon) = if key.is(KeyState::Active) {
-        ("ok", "Active", "ok")
+        ("ok", say!("Active"), "ok")
     } else if key.is(KeyState::Verifying) {
-        ("accent", "Verifying", "check")
+        ("accent", say!("Verifying"), "check")
     } else if key.is(KeyState::Standby) {
-        ("", "Standing by", "clock")
+        ("", say!("Standing by"), "clock")
     } else if key.is(KeyState::Condemned) {
-        ("bad", "Condemned", "ban")
+        ("bad", say!("Condemned"), "ban")
     } else {
-        ("", "Retired", "off")
+        ("", say!("Retired"), "off")
     };
-    Badge { kind, text: text.to_owned(), icon }
+    Badge { kind, text, icon }
 }
 
 #[derive(Template)]
@@ -90,7 +90,7 @@ pub async fn index(site: web::Data<Site>, staff: Staff<View<SigningKeys>>) -> Re
         kid: key.kid,
     };
     let page = Page {
-        frame: staff.frame(&[("Signing keys", "")]),
+        frame: staff.frame(&[(&say!("Signing keys"), "")]),
         rows: found.into_iter().map(row).collect(),
         is_given: site.keys.is_given(),
         may_rotate: !site.keys.is_given() && staff.may("signing-keys", Verb::Add),
@@ -107,9 +107,7 @@ pub async fn rotate(
 ) -> Result<HttpResponse, PageError> {
     staff.recently(&site, LIST)?;
     if site.keys.is_given() {
-        return Err(PageError::Rule(
-            "The key of the settings (jwt.signing_key) signs, as long as it is there.".to_owned(),
-        ));
+        return Err(PageError::Rule(say!("The key of the settings (jwt.signing_key) signs, as long as it is there.")));
     }
     let algorithm = site.settings.jwt.algorithm;
     let ready = move |conn: &mut Conn| Ok(signing_key::all(conn)?.into_iter().rfind(|key| key.is(KeyState::Standby)));
@@ -132,29 +130,29 @@ pub async fn rotate(
         audit.with(Changed::of("active", before.unwrap_or_default(), &next)).append(conn)
     };
     staff.write(&site, rotate).await?;
-    let flash = Flash::done(format!("The key {kid} signs from now on."));
-    staff.done(&site, &flash.adding("The one before verifies until its last token has expired."));
+    let flash = Flash::done(said!("The key {kid} signs from now on.", kid));
+    staff.done(&site, &flash.adding(said!("The one before verifies until its last token has expired.")));
     Ok(see_other(LIST))
 }
 
 fn asked(key: &SigningKey, tokens: i64) -> Confirmation {
     Confirmation {
-        heading: format!("Retire the key {}?", key.kid),
-        words: "Whatever it has signed is refused from now on, access tokens too, and the key is deleted. If it has leaked, \
-                that is what you want."
-            .to_owned(),
+        heading: say!("Retire the key {kid}?", kid = key.kid),
+        words: say!(
+            "Whatever it has signed is refused from now on, access tokens too, and the key is deleted. If it has leaked, that is what you want."
+        ),
         dangerous: true,
-        card: "What ends",
+        card: key!("What ends"),
         effects: vec![Effect {
-            what: "Live refresh tokens",
+            what: key!("Live refresh tokens"),
             how_many: thousands(tokens),
-            happens: "refused; their owners sign in again",
+            happens: key!("refused; their owners sign in again"),
             is_loss: tokens > 0,
         }],
         action: format!("{LIST}{}/", segment(&key.kid)),
         typed: Some(key.kid.clone()),
-        act: "Retire key".to_owned(),
-        way_out: ("Keep the key".to_owned(), LIST.to_owned()),
+        act: say!("Retire key"),
+        way_out: (say!("Keep the key"), LIST.to_owned()),
         ..Confirmation::default()
     }
 }
@@ -168,9 +166,9 @@ async fn load(site: &Site, kid: &str) -> Result<(SigningKey, i64), PageError> {
     };
     let (key, tokens) = site.db.read(find).await?;
     if key.is(KeyState::Active) {
-        return Err(PageError::Rule(format!(
-            "The key {} signs. Rotate first: then it can be retired or condemned.",
-            key.kid
+        return Err(PageError::Rule(say!(
+            "The key {kid} signs. Rotate first: then it can be retired or condemned.",
+            kid = key.kid
         )));
     }
     Ok((key, tokens))
@@ -179,7 +177,10 @@ async fn load(site: &Site, kid: &str) -> Result<(SigningKey, i64), PageError> {
 async fn load_to_retire(site: &Site, kid: &str) -> Result<(SigningKey, i64), PageError> {
     let (key, tokens) = load(site, kid).await?;
     match key.is_gone() {
-        true => Err(PageError::Rule(format!("The key {} is {} already.", key.kid, key.state))),
+        true if key.is(KeyState::Condemned) => {
+            Err(PageError::Rule(say!("The key {kid} is condemned already.", kid = key.kid)))
+        }
+        true => Err(PageError::Rule(say!("The key {kid} is retired already.", kid = key.kid))),
         false => Ok((key, tokens)),
     }
 }
@@ -191,7 +192,7 @@ async fn load_to_condemn(site: &Site, kid: &str) -> Result<(SigningKey, i64, usi
     let (of, now) = (key.clone(), site.clock.now());
     let sessions = site.db.read(move |conn| token::sessions_of_key(conn, &of, "", COUNTED, now)).await?.len();
     if key.is(KeyState::Condemned) && sessions == 0 {
-        return Err(PageError::Rule(format!("The key {} is condemned already.", key.kid)));
+        return Err(PageError::Rule(say!("The key {kid} is condemned already.", kid = key.kid)));
     }
     Ok((key, tokens, sessions))
 }
@@ -204,7 +205,7 @@ pub async fn ask(
 ) -> Result<HttpResponse, PageError> {
     let (key, tokens) = load_to_retire(&site, &kid).await?;
     staff.recently(&site, &format!("{LIST}{}/", segment(&key.kid)))?;
-    asked(&key, tokens).page(staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Retire", "")]))
+    asked(&key, tokens).page(staff.frame(&[(&say!("Signing keys"), LIST), (&key.kid, ""), (&say!("Retire"), "")]))
 }
 
 /// Retires a key: its tokens are refused, its file is deleted.
@@ -219,7 +220,8 @@ pub async fn retire(
     let ask = asked(&key, tokens);
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
-        return ask.refused(staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Retire", "")]), form.sent);
+        return ask
+            .refused(staff.frame(&[(&say!("Signing keys"), LIST), (&key.kid, ""), (&say!("Retire"), "")]), form.sent);
     }
     let (named, now, present) = (key.kid.clone(), site.clock.now(), site.settings.jwt.longest_bearer());
     let audit = staff.audits(&site, "signing_key.retire").because(form.sent.value("reason"));
@@ -229,18 +231,29 @@ pub async fn retire(
         audit.on(Object::new("signing key", &named, &named)).with([Changed::fact("tokens_ended", tokens)]).append(conn)
     };
     staff.write(&site, retire).await?;
-    let flash = Flash::done(format!("The key {} is retired.", key.kid));
+    let flash = Flash::done(said!("The key {kid} is retired.", kid = key.kid));
     let flash = match site.keys.destroy(&key.kid) {
-        Ok(()) => {
-            flash.adding(format!("{} live refresh tokens are refused, and its file is deleted.", thousands(tokens)))
-        }
+        Ok(()) => flash.adding(refused(tokens)),
         Err(error) => {
             log::error!("the file of a retired key is still there: {error:#}");
-            flash.adding("Its tokens are refused, but its file could not be deleted: look at the server's log.")
+            flash.adding(not_deleted())
         }
     };
     staff.done(&site, &flash);
     Ok(see_other(LIST))
+}
+
+/// What is said of the tokens of a key that is gone.
+fn refused(tokens: i64) -> Said {
+    said!(
+        count = tokens => "{count} live refresh token is refused, and its file is deleted."
+        | "{count} live refresh tokens are refused, and its file is deleted."
+    )
+}
+
+/// The same where its file is still there.
+fn not_deleted() -> Said {
+    said!("Its tokens are refused, but its file could not be deleted: look at the server's log.")
 }
 
 /// Sessions that are counted; what is more is "more than".
@@ -250,27 +263,26 @@ const BATCH: i64 = 500;
 
 fn asked_to_condemn(key: &SigningKey, tokens: i64, sessions: usize) -> Confirmation {
     Confirmation {
-        heading: format!("Condemn the key {}?", key.kid),
-        words: "For a key that others may know. Whatever it has signed is refused from now on, access tokens too. The \
-                sessions that its tokens belong to end, even those that a newer key has signed for since: with a leaked key \
-                they can be stolen."
-            .to_owned(),
+        heading: say!("Condemn the key {kid}?", kid = key.kid),
+        words: say!(
+            "For a key that others may know. Whatever it has signed is refused from now on, access tokens too. The sessions that its tokens belong to end, even those that a newer key has signed for since: with a leaked key they can be stolen."
+        ),
         effects: vec![
             Effect {
-                what: "Live refresh tokens",
+                what: key!("Live refresh tokens"),
                 how_many: thousands(tokens),
-                happens: "refused; their owners sign in again",
+                happens: key!("refused; their owners sign in again"),
                 is_loss: tokens > 0,
             },
             Effect {
-                what: "Sessions",
+                what: key!("Sessions"),
                 how_many: thousands(sessions),
-                happens: "ended, with whatever they hold by now",
+                happens: key!("ended, with whatever they hold by now"),
                 is_loss: sessions > 0,
             },
         ],
         action: condemn_path(key),
-        act: "Condemn key".to_owned(),
+        act: say!("Condemn key"),
         ..asked(key, tokens)
     }
 }
@@ -287,7 +299,7 @@ pub async fn ask_to_condemn(
 ) -> Result<HttpResponse, PageError> {
     let (key, tokens, sessions) = load_to_condemn(&site, &kid).await?;
     staff.recently(&site, &condemn_path(&key))?;
-    let frame = staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Condemn", "")]);
+    let frame = staff.frame(&[(&say!("Signing keys"), LIST), (&key.kid, ""), (&say!("Condemn"), "")]);
     asked_to_condemn(&key, tokens, sessions).page(frame)
 }
 
@@ -303,7 +315,8 @@ pub async fn condemn(
     let ask = asked_to_condemn(&key, tokens, sessions);
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
-        return ask.refused(staff.frame(&[("Signing keys", LIST), (&key.kid, ""), ("Condemn", "")]), form.sent);
+        return ask
+            .refused(staff.frame(&[(&say!("Signing keys"), LIST), (&key.kid, ""), (&say!("Condemn"), "")]), form.sent);
     }
     let (named, now) = (key.clone(), site.clock.now());
     let audit = staff.audits(&site, "signing_key.condemn").because(form.sent.value("reason"));
@@ -316,16 +329,17 @@ pub async fn condemn(
         audit.on(Object::new("signing key", &named.kid, &named.kid)).with(told).append(conn)
     };
     staff.write(&site, condemn).await?;
-    let mut more = match key.is_gone() || site.keys.destroy(&key.kid).is_ok() {
-        true => format!("{} live refresh tokens are refused, and its file is deleted.", thousands(tokens)),
+    let more = match key.is_gone() || site.keys.destroy(&key.kid).is_ok() {
+        true => refused(tokens),
         false => {
             log::error!("the file of the condemned key {} is still there", key.kid);
-            "Its tokens are refused, but its file could not be deleted: look at the server's log.".to_owned()
+            not_deleted()
         }
     };
     let ended = end_sessions(&site, &staff, &key).await?;
-    more.push_str(&format!(" {} ended.", count_words(ended, "session", "sessions")));
-    staff.done(&site, &Flash::done(format!("The key {} is condemned.", key.kid)).adding(more));
+    let ended = said!(count = ended => "{count} session ended." | "{count} sessions ended.");
+    let flash = Flash::done(said!("The key {kid} is condemned.", kid = key.kid));
+    staff.done(&site, &flash.adding(format!("{more} {ended}")));
     Ok(see_other(LIST))
 }
 

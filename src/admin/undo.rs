@@ -13,12 +13,12 @@ use crate::admin::staff::Staff;
 use crate::admin::users::sessions::end_all;
 use crate::admin::users::{Actor, Removal, Target, roles_moved};
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::audit::act::{self, Told};
 use crate::model::audit::{Audit, Change, Object};
 use crate::model::role;
@@ -93,19 +93,21 @@ impl Outcome {
     fn flash(self) -> Flash {
         let mut more = Vec::new();
         if self.revived {
-            more.push("Sessions that ended stay ended.".to_owned());
+            more.push(say!("Sessions that ended stay ended."));
         }
         if self.ended > 0 {
-            more.push(format!("{} ended.", count_words(self.ended, "session", "sessions")));
+            more.push(say!(count = self.ended => "{count} session ended." | "{count} sessions ended."));
         }
         if self.left_out.len() > REASONS {
-            more.push(format!("{} were left out.", self.left_out.len()));
+            more.push(say!(count = self.left_out.len() => "{count} was left out." | "{count} were left out."));
         }
         more.extend(self.left_out.into_iter().take(REASONS));
         let flash = match self.names.as_slice() {
-            [] => Flash::warning("Nothing was undone."),
-            [one] => Flash::done(format!("Undone: {one} is as before.")),
-            many => Flash::done(format!("Undone: {} are as before.", count_words(many.len(), "user", "users"))),
+            [] => Flash::warning(said!("Nothing was undone.")),
+            [one] => Flash::done(said!("Undone: {name} is as before.", name = one)),
+            many => Flash::done(said!(
+                count = many.len() => "Undone: {count} user is as before." | "Undone: {count} users are as before."
+            )),
         };
         flash.adding(more.join(" "))
     }
@@ -115,10 +117,10 @@ impl Outcome {
 pub async fn take_back(site: web::Data<Site>, staff: Staff, form: Form<Which>) -> Result<HttpResponse, PageError> {
     let Ok((which, _)) = form.checked() else { return Ok(see_other("/admin/")) };
     let back = see_other(inside_panel(&which.back));
-    let nothing = |words: &str| staff.visit().flash(&Flash::warning("Nothing was undone.").adding(words));
+    let nothing = |words: Said| staff.visit().flash(&Flash::warning(said!("Nothing was undone.")).adding(words));
     let now = site.clock.now();
     if act::moment(&which.act).is_none_or(|at| now >= at + GOOD_FOR) {
-        nothing("An act can be undone for 10 minutes.");
+        nothing(said!("An act can be undone for 10 minutes."));
         return Ok(back);
     }
     let me = by(&site, staff.visit().request(), Some(staff.id()), String::new());
@@ -126,7 +128,7 @@ pub async fn take_back(site: web::Data<Site>, staff: Staff, form: Form<Which>) -
     let told = site.db.read(move |conn| act::entries(conn, &which.act, id, &session)).await?;
     let acts: Vec<Back> = told.into_iter().filter_map(Back::of).collect();
     if acts.is_empty() {
-        nothing("What was done in another session cannot be undone in this one.");
+        nothing(said!("What was done in another session cannot be undone in this one."));
         return Ok(back);
     }
     for needed in acts.iter().flat_map(Back::needs) {
@@ -174,7 +176,7 @@ impl Work {
         let (id, now) = (back.user, *now);
         let target = match Target::load(conn, id) {
             Ok(target) => target,
-            Err(Error::NotFound(_)) => return Ok(Err(format!("{} is gone.", back.told.object))),
+            Err(Error::NotFound(_)) => return Ok(Err(say!("{name} is gone.", name = back.told.object))),
             Err(error) => return Err(error),
         };
         let name = target.state.username.to_string();
@@ -210,7 +212,7 @@ impl Work {
     /// Why the act on this account must stay as it is.
     fn objection(&self, conn: &mut Conn, back: &Back, target: &Target) -> Result<Option<String>> {
         let (actor, name) = (&self.actor, &target.state.username);
-        let overtaken = format!("{name} has changed since.");
+        let overtaken = say!("{name} has changed since.", name);
         let fields = [("is_active", back.active.is_some()), ("roles", !back.moves.is_empty())];
         let fields: Vec<&str> = fields.into_iter().filter(|(_, moved)| *moved).map(|(field, _)| field).collect();
         if act::is_overtaken(conn, &back.told, &fields)? || back.active == Some(target.state.active) {
@@ -224,13 +226,13 @@ impl Work {
         let held: Vec<i64> = role::of_user(conn, target.id)?.into_iter().map(|role| role.id).collect();
         for (role, give) in &back.moves {
             if role::by_id(conn, *role)?.is_none() {
-                return Ok(Some(format!("A role that {name} had is gone.")));
+                return Ok(Some(say!("A role that {name} had is gone.", name)));
             }
             if held.contains(role) == *give {
                 return Ok(Some(overtaken));
             }
             if let Some(why) = actor.cannot_move_role(conn, *role, target.id, *give)? {
-                return Ok(Some(format!("{name}: {why}")));
+                return Ok(Some(say!("{name}: {why}", name, why)));
             }
         }
         Ok(None)

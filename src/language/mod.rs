@@ -46,6 +46,11 @@ pub fn carried<C, T>(work: impl FnOnce(&mut C) -> T) -> impl FnOnce(&mut C) -> T
     }
 }
 
+/// Does `work` in English: what it says is kept, and read by whoever comes.
+pub fn in_english<T>(work: impl FnOnce() -> T) -> T {
+    SPOKEN.sync_scope(None, work)
+}
+
 /// The tag of the language that is spoken, for `<html lang>` (BCP 47).
 pub fn tag() -> String {
     spoken().map_or_else(|| ENGLISH.to_owned(), |language| language.tag().to_owned())

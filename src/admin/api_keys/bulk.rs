@@ -57,21 +57,23 @@ impl Act for RevokeKey {
         Plan {
             code: "api_key.revoke",
             needs: ("api-keys", Verb::Revoke),
-            heading: "Revoke {}?",
-            means: "Whatever comes with them is refused from now on. It cannot be taken back.",
-            buttons: ("Revoke key", "Revoke keys"),
-            done: ("was revoked".to_owned(), "were revoked".to_owned()),
-            ends: ("", ""),
+            asks_one: key!("Revoke {name}?"),
+            asks: |count| said!(count => "Revoke {count} key?" | "Revoke {count} keys?"),
+            titled: |count| said!(count => "Revoke {count} key" | "Revoke {count} keys"),
+            means: key!("Whatever comes with them is refused from now on. It cannot be taken back."),
+            buttons: (key!("Revoke key"), key!("Revoke keys")),
+            done: |count, _| said!(count => "{count} key was revoked." | "{count} keys were revoked."),
+            chosen: String::new(),
+            ends: None,
             weight: Weight::Plain,
         }
     }
 
     fn look(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some((line, left_out)) = load(conn, by, key)? else { return Ok(None) };
-        let owner = &line.owner;
         let about = match line.key.last_used_at {
-            Some(at) => say!("of {owner}, used {when}", owner, when = ago(at, by.now)),
-            None => say!("of {owner}, never used", owner),
+            Some(at) => say!("of {owner}, used {when}", owner = line.owner, when = ago(at, by.now)),
+            None => say!("of {owner}, never used", owner = line.owner),
         };
         let row = Row::new(&line.key.name, about, left_out);
         Ok(Some(Row { weighs: is_in_use(&line, by.at.now), ..row }))

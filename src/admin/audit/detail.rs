@@ -56,7 +56,7 @@ pub async fn page(
     };
     let names_session = !entry.session.is_empty() && !entry.session.starts_with("key-");
     let page = Page {
-        frame: staff.frame(&[("Audit log", "/admin/audit/"), (&format!("Entry {id}"), "")]),
+        frame: staff.frame(&[(&say!("Audit log"), "/admin/audit/"), (&say!("Entry {id}", id), "")]),
         device: Device::from_agent(&entry.user_agent),
         changes: entry.changes.iter().map(changed).collect(),
         session_path: match names_session && staff.may("sessions", Verb::View) {

@@ -57,10 +57,10 @@ static AUDIT: Changelist = Changelist {
 
 /// How far back: the word in the address, what it is called, and seconds.
 pub const WHEN: [(&str, &str, u64); 4] = [
-    ("1h", "In the last hour", 3600),
-    ("24h", "In the last 24 hours", 86_400),
-    ("7d", "In the last 7 days", 604_800),
-    ("30d", "In the last 30 days", 2_592_000),
+    ("1h", key!("In the last hour"), 3600),
+    ("24h", key!("In the last 24 hours"), 86_400),
+    ("7d", key!("In the last 7 days"), 604_800),
+    ("30d", key!("In the last 30 days"), 2_592_000),
 ];
 
 /// From when on, as the filter says.
@@ -137,7 +137,7 @@ impl Row {
             object_path,
             fields: words::fields(&line.fields),
             object: if line.object.is_empty() { line.object_id } else { line.object },
-            kind: line.object_kind,
+            kind: words::kind(&line.object_kind),
             actor: line.actor,
             ip: line.ip,
         }
@@ -165,7 +165,7 @@ struct Page {
 const MOST_STAFF: i64 = 200;
 
 fn filters(conn: &mut Conn, asked: &[(String, String)]) -> Result<Vec<Filter>> {
-    let mut who: Vec<(String, String)> = vec![(By::SYSTEM.to_owned(), "The system".to_owned())];
+    let mut who: Vec<(String, String)> = vec![(By::SYSTEM.to_owned(), say!("The system"))];
     who.extend(list::actors(conn, MOST_STAFF)?.into_iter().map(|(id, name)| (id.to_string(), name)));
     // Somebody who is no longer staff, or gone, is offered where a link leads to what they did.
     let asked_for = asked.iter().find(|(name, _)| name == "who").map(|(_, value)| value.clone()).unwrap_or_default();
@@ -176,7 +176,7 @@ fn filters(conn: &mut Conn, asked: &[(String, String)]) -> Result<Vec<Filter>> {
         who.push((asked_for, name));
     }
     Ok(vec![
-        Filter { name: "who", label: "Who", any: "Anybody", choices: who, sorts: |_| None },
+        Filter { name: "who", label: key!("Who"), any: key!("Anybody"), choices: who, sorts: |_| None },
         Filter::of("action", key!("What"), &words::ACTIONS),
         Filter::of("kind", key!("On what"), &words::KINDS),
         Filter::of("result", key!("Result"), &words::RESULTS),
@@ -238,7 +238,7 @@ pub async fn index(
     let tally = changelist::tally(&site);
     let (asked, found, rows) = site.db.read(move |conn| load(conn, &tally, &asked, usual_rows, sees, now)).await?;
     let page = Page {
-        frame: staff.frame(&[("Audit log", "")]),
+        frame: staff.frame(&[(&say!("Audit log"), "")]),
         list: asked
             .view(&found, &[])
             .when_empty(key!("Whatever the staff and the command line change appears here."), None),

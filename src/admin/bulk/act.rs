@@ -3,13 +3,14 @@
 use crate::admin::confirm::Choice;
 use crate::admin::staff::Staff;
 use crate::admin::users::Actor;
-use crate::admin::when::{Now, count_words};
+use crate::admin::when::Now;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::db::keyset::Value;
 use crate::error::Result;
 use crate::hub::Hub;
+use crate::language::Said;
 use crate::model::audit::{Audit, Object};
 use crate::model::session_list::Moment;
 
@@ -60,19 +61,28 @@ pub struct Plan {
     pub code: &'static str,
     /// The area and the verb that it needs.
     pub needs: (&'static str, Verb),
-    /// "Deactivate {}?", where the braces stand for the rows.
-    pub heading: &'static str,
-    /// What it means, in a sentence or two.
+    /// What is asked of one row that has a name: "Deactivate {name}?", a key.
+    pub asks_one: &'static str,
+    /// What is asked of so many: "Deactivate 3 users?"
+    pub asks: Counted,
+    /// What a job is called that does it to so many: "Deactivate 3 users".
+    pub titled: Counted,
+    /// What it means, in a sentence or two; a key.
     pub means: &'static str,
-    /// Its button, for one row and for many.
+    /// Its button, for one row and for many; keys.
     pub buttons: (&'static str, &'static str),
-    /// What is said once it is done, of one row and of many: "was deactivated".
-    pub done: (String, String),
-    /// What else ends with a row: "session", "sessions".
-    pub ends: (&'static str, &'static str),
+    /// What is said once it is done to so many, with the name of what was chosen: "3 users were deactivated."
+    pub done: fn(usize, &str) -> Said,
+    /// The name of what was chosen with it.
+    pub chosen: String,
+    /// What else ends with the rows: "3 sessions ended."
+    pub ends: Option<Counted>,
     /// How much it weighs.
     pub weight: Weight,
 }
+
+/// A sentence about so many.
+pub type Counted = fn(usize) -> Said;
 
 /// How much an act weighs, and so how it is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +101,12 @@ impl Plan {
         Permission::of(self.needs.0, self.needs.1)
     }
 
-    /// The heading for rows that are called so.
-    pub fn heading(&self, rows: &str) -> String {
-        self.heading.replace("{}", rows)
+    /// The heading for so many rows; `only` is the name of the one, if it is one and has any.
+    pub fn heading(&self, rows: usize, only: &str) -> Said {
+        if rows == 1 && !only.is_empty() {
+            return Said::of(self.asks_one).with("name", only);
+        }
+        (self.asks)(rows)
     }
 
     /// Its button for so many rows.
@@ -102,19 +115,18 @@ impl Plan {
     }
 
     /// "3 users were deactivated."
-    pub fn done_to(&self, rows: usize, nouns: (&str, &str)) -> String {
-        let done = if rows == 1 { &self.done.0 } else { &self.done.1 };
-        format!("{} {done}.", count_words(rows, nouns.0, nouns.1))
+    pub fn done_to(&self, rows: usize) -> Said {
+        (self.done)(rows, &self.chosen)
     }
 }
 
-/// These acts as a list offers them: those that the viewer may do, each with its name and its label.
+/// These acts as a list offers them: those that the viewer may do, each with its name and its label, which is a key.
 pub fn offered<N>(
     staff: &Staff<N>,
     acts: &[(&'static str, &'static str, (&str, Verb))],
 ) -> Vec<(&'static str, String)> {
     let may = |(_, _, (area, verb)): &&(&str, &str, (&str, Verb))| staff.may(area, *verb);
-    acts.iter().filter(may).map(|(name, label, _)| (*name, (*label).to_owned())).collect()
+    acts.iter().filter(may).map(|(name, label, _)| (*name, Said::of(*label).to_string())).collect()
 }
 
 /// Who does it, and when.
@@ -192,7 +204,7 @@ impl Did {
 
     /// The row was gone.
     pub fn gone() -> Self {
-        Self::left_out("", "gone meanwhile")
+        Self::left_out("", say!("gone meanwhile"))
     }
 }
 
@@ -227,14 +239,10 @@ impl Tally {
     }
 
     /// What else is to be told: "5 sessions ended. 1 was left out."
-    pub fn in_words(self, ends: (&str, &str)) -> String {
-        let mut words = Vec::new();
-        if self.also > 0 {
-            words.push(format!("{} ended.", count_words(self.also, ends.0, ends.1)));
-        }
-        if self.left_out > 0 {
-            words.push(format!("{} left out.", count_words(self.left_out, "was", "were")));
-        }
-        words.join(" ")
+    pub fn in_words(self, plan: &Plan) -> String {
+        let ended = plan.ends.filter(|_| self.also > 0).map(|ends| ends(self.also).to_string());
+        let left_out = (self.left_out > 0)
+            .then(|| say!(count = self.left_out => "{count} was left out." | "{count} were left out."));
+        ended.into_iter().chain(left_out).collect::<Vec<_>>().join(" ")
     }
 }

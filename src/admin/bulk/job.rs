@@ -17,11 +17,12 @@ use crate::admin::layout::see_other;
 use crate::admin::slices;
 use crate::admin::staff::Staff;
 use crate::admin::users::Actor;
-use crate::admin::when::{Now, count_words};
+use crate::admin::when::Now;
 use crate::auth::principals::UserState;
 use crate::db::Conn;
 use crate::db::keyset::Value;
 use crate::error::{Error, Result};
+use crate::language::{self, Said};
 use crate::model::audit::{Audit, By, Change, Object};
 use crate::model::bulk_job::{self, Job, NewJob, NotDone, Slice, State};
 use crate::model::session::Device;
@@ -51,12 +52,13 @@ pub async fn begin(
     facts: Facts,
 ) -> Result<HttpResponse, PageError> {
     let me = by(site, staff.visit().request(), Some(staff.id()), staff.state().username.to_string());
-    let title = plan.heading(&count_words(wanted.total, wanted.list.nouns.0, wanted.list.nouns.1));
-    let title = title.trim_end_matches('?').to_owned();
+    // What is kept of a job is in English, as the audit log is.
+    let title = (plan.titled)(wanted.total).in_english();
     let audit = staff.audits(site, "job.begin").because(reason);
     let (reason, code, note) = (reason.to_owned(), plan.code, title.clone());
     let begin = move |conn: &mut Conn| {
-        let matching = wanted.list.matching(conn, &wanted.query, &facts)?.ok_or(Error::not_found())?;
+        let matching = language::in_english(|| wanted.list.matching(conn, &wanted.query, &facts))?;
+        let matching = matching.ok_or(Error::not_found())?;
         // What is added from now on is none of what was counted.
         let last = matching.last(conn)?.filter(|last| matches!(last, Value::Number(_)));
         let total = i64::try_from(wanted.total).unwrap_or(i64::MAX);
@@ -94,6 +96,27 @@ pub async fn begin(
     Ok(see_other(&format!("/admin/jobs/{id}/")))
 }
 
+/// What stands after a name where whoever began a job may not do it any more.
+const NO_LONGER: &str = " may no longer do this.";
+/// The same where somebody stopped it.
+const STOPPED: &str = " stopped it.";
+
+/// What is kept of a job that this user stopped.
+pub fn stopped_by(name: &str) -> String {
+    format!("{name}{STOPPED}")
+}
+
+/// Why a job came to an end before its last row: what is kept of it, said to the viewer.
+pub fn trouble(kept: &str) -> Said {
+    if let Some(name) = kept.strip_suffix(NO_LONGER) {
+        return said!("{name} may no longer do this.", name);
+    }
+    match kept.strip_suffix(STOPPED) {
+        Some(name) => said!("{name} stopped it.", name),
+        None => Said::of(kept.to_owned()),
+    }
+}
+
 /// The act of a job; `None` if this version does not know it.
 pub fn act_of(job: &Job) -> Option<(&'static List, Arc<dyn Act>)> {
     let list = List::named(&job.list)?;
@@ -111,7 +134,7 @@ pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
     let next = site.db.read(move |conn| next_keys(conn, id, &facts)).await?;
     let Some((cursor, keys)) = next else {
         site.db
-            .write(move |conn| bulk_job::end(conn, id, State::Failed, "This version does not know the act.", now))
+            .write(move |conn| bulk_job::end(conn, id, State::Failed, key!("This version does not know the act."), now))
             .await?;
         return Ok(false);
     };
@@ -137,7 +160,7 @@ pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
 /// The database's.
 pub async fn give_up(site: &Site, id: i64) -> Result<()> {
     let now = site.clock.now();
-    let words = "A fault of the server ended it: its log says more.";
+    let words = key!("A fault of the server ended it: its log says more.");
     site.db.write(move |conn| bulk_job::end(conn, id, State::Failed, words, now)).await.map(drop)
 }
 
@@ -187,7 +210,7 @@ impl Part {
         }
         // A job may take its time, and whoever began it may be gone before it is done.
         let Some(actor) = allowed(conn, &job, act.as_ref())? else {
-            let words = format!("{} may no longer do this.", job.actor);
+            let words = format!("{}{NO_LONGER}", job.actor);
             bulk_job::end(conn, job.id, State::Stopped, &words, now)?;
             return Ok(false);
         };
@@ -220,12 +243,12 @@ impl Part {
                 }
                 Ok(Did { name, outcome: Err(why) }) => {
                     slice.left_out += 1;
-                    (name.clone(), "left out", why.clone())
+                    (name.clone(), key!("left out"), why.clone())
                 }
                 Err(error) => {
                     slice.failed += 1;
                     log::error!("the job {} failed at {}: {error}", self.id, slice.cursor);
-                    (String::new(), "failed", "a fault of the server: its log says more".to_owned())
+                    (String::new(), key!("failed"), key!("a fault of the server: its log says more").to_owned())
                 }
             };
             let key = slice.cursor.clone();

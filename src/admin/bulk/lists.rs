@@ -11,6 +11,7 @@ use crate::admin::{api_keys, content, mail, roles, sessions, throttling, tokens,
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Kind, Place, SortColumn, Value};
 use crate::error::Result;
+use crate::language::Said;
 use crate::model::session_list::Moment;
 use crate::site::Site;
 
@@ -23,10 +24,7 @@ pub struct List {
     pub name: &'static str,
     /// Its address.
     pub path: &'static str,
-    /// Its name among the crumbs.
-    pub title: &'static str,
-    /// What one row is, and many are.
-    pub nouns: (&'static str, &'static str),
+    title: &'static str,
     key: Kind,
     act: Find,
     matching: Option<Narrow>,
@@ -78,8 +76,7 @@ static LISTS: [List; 10] = [
     List {
         name: "users",
         path: "/admin/users/",
-        title: "Users",
-        nouns: ("user", "users"),
+        title: key!("Users"),
         key: Kind::Number,
         act: users::bulk::act,
         matching: Some(users::bulk::matching),
@@ -87,8 +84,7 @@ static LISTS: [List; 10] = [
     List {
         name: "roles",
         path: "/admin/roles/",
-        title: "Roles",
-        nouns: ("role", "roles"),
+        title: key!("Roles"),
         key: Kind::Number,
         act: roles::bulk::act,
         matching: None,
@@ -96,8 +92,7 @@ static LISTS: [List; 10] = [
     List {
         name: "tokens",
         path: "/admin/tokens/",
-        title: "Outstanding",
-        nouns: ("token", "tokens"),
+        title: key!("Outstanding"),
         key: Kind::Number,
         act: tokens::bulk::act_on_outstanding,
         matching: Some(tokens::bulk::outstanding),
@@ -105,8 +100,7 @@ static LISTS: [List; 10] = [
     List {
         name: "blacklist",
         path: "/admin/blacklist/",
-        title: "Blacklisted",
-        nouns: ("token", "tokens"),
+        title: key!("Blacklisted"),
         key: Kind::Number,
         act: tokens::bulk::act_on_blacklisted,
         matching: Some(tokens::bulk::blacklisted),
@@ -114,8 +108,7 @@ static LISTS: [List; 10] = [
     List {
         name: "sessions",
         path: "/admin/sessions/",
-        title: "Sessions",
-        nouns: ("session", "sessions"),
+        title: key!("Sessions"),
         key: Kind::Text,
         act: sessions::bulk::act,
         matching: Some(sessions::bulk::matching),
@@ -123,8 +116,7 @@ static LISTS: [List; 10] = [
     List {
         name: "articles",
         path: "/admin/articles/",
-        title: "Articles",
-        nouns: ("article", "articles"),
+        title: key!("Articles"),
         key: Kind::Number,
         act: content::bulk::act_on_articles,
         matching: Some(content::bulk::matching_articles),
@@ -132,8 +124,7 @@ static LISTS: [List; 10] = [
     List {
         name: "tasks",
         path: "/admin/tasks/",
-        title: "Tasks",
-        nouns: ("task", "tasks"),
+        title: key!("Tasks"),
         key: Kind::Number,
         act: content::bulk::act_on_tasks,
         matching: Some(content::bulk::matching_tasks),
@@ -141,8 +132,7 @@ static LISTS: [List; 10] = [
     List {
         name: "api-keys",
         path: "/admin/api-keys/",
-        title: "API keys",
-        nouns: ("key", "keys"),
+        title: key!("API keys"),
         key: Kind::Number,
         act: api_keys::bulk::act,
         matching: Some(api_keys::bulk::matching),
@@ -150,8 +140,7 @@ static LISTS: [List; 10] = [
     List {
         name: "mail",
         path: "/admin/mail/",
-        title: "E-mail log",
-        nouns: ("letter", "letters"),
+        title: key!("E-mail log"),
         key: Kind::Number,
         act: mail::bulk::act,
         matching: Some(mail::bulk::matching),
@@ -159,8 +148,7 @@ static LISTS: [List; 10] = [
     List {
         name: "throttling",
         path: "/admin/throttling/",
-        title: "Throttling",
-        nouns: ("entry", "entries"),
+        title: key!("Throttling"),
         key: Kind::Number,
         act: throttling::bulk::act,
         matching: Some(throttling::bulk::matching),
@@ -171,6 +159,11 @@ impl List {
     /// The list of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         LISTS.iter().find(|list| list.name == name)
+    }
+
+    /// Its name among the crumbs.
+    pub fn title(&self) -> String {
+        Said::of(self.title).to_string()
     }
 
     /// The act of this name, with what was chosen for it.

@@ -18,10 +18,10 @@ use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::users::sessions::after_end_of_all;
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
 use crate::db::Conn;
 use crate::db::keyset::Value;
 use crate::error::Result;
+use crate::language::Said;
 use crate::rest::fields::{Fields, Input};
 use crate::site::Site;
 
@@ -90,19 +90,19 @@ struct Looked {
 pub async fn act(site: web::Data<Site>, staff: Staff, form: Form<Sent>) -> Result<HttpResponse, PageError> {
     let Ok((given, sent)) = form.checked() else { return Ok(see_other("/admin/")) };
     let back = inside_panel(&given.back).to_owned();
-    let nothing = |missing: &str| {
-        staff.visit().flash(&Flash::warning("Nothing was changed.").adding(missing));
+    let nothing = |missing: Said| {
+        staff.visit().flash(&Flash::warning(said!("Nothing was changed.")).adding(missing));
         Ok(see_other(&back))
     };
-    let Some(list) = List::named(&given.list) else { return nothing("Choose what to do first.") };
+    let Some(list) = List::named(&given.list) else { return nothing(said!("Choose what to do first.")) };
     let meant = match sent.ticked("all") {
         true => Meant::All(sent.value("all").to_owned()),
         false => Meant::Ticked(list.ticked(&sent)),
     };
     if matches!(&meant, Meant::Ticked(keys) if keys.is_empty()) {
-        return nothing("Tick the rows first, then choose what to do.");
+        return nothing(said!("Tick the rows first, then choose what to do."));
     }
-    let Some(act) = list.act(&given.action, None) else { return nothing("Choose what to do first.") };
+    let Some(act) = list.act(&given.action, None) else { return nothing(said!("Choose what to do first.")) };
     let plan = act.plan();
     if let Some(needed) = plan.permission() {
         staff.require(&site, needed).await?;
@@ -123,12 +123,13 @@ pub async fn act(site: web::Data<Site>, staff: Staff, form: Form<Sent>) -> Resul
     };
     let (choice, looked) = site.db.read(look).await?;
     if choice.as_ref().is_some_and(|choice| choice.options.is_empty()) {
-        return Err(PageError::Rule("There are no roles yet. Add one first.".to_owned()));
+        return Err(PageError::Rule(say!("There are no roles yet. Add one first.")));
     }
-    let Some(looked) = looked else { return nothing("Tick the rows first, then choose what to do.") };
+    let Some(looked) = looked else { return nothing(said!("Tick the rows first, then choose what to do.")) };
     let asked = Asked { list, action: given.action, act, meant, choice, back, sent };
     let ask = asked.confirmation(&looked);
-    let frame = staff.frame(&[(list.title, list.path), (plan.buttons.0, "")]).within(list.path);
+    let frame =
+        staff.frame(&[(&list.title(), list.path), (&Said::of(plan.buttons.0).to_string(), "")]).within(list.path);
     if given.sure.is_empty() {
         return ask.page(frame);
     }
@@ -182,34 +183,32 @@ impl Asked {
     fn confirmation(&self, looked: &Looked) -> Confirmation {
         let (plan, total) = (self.act.plan(), looked.total);
         let only = looked.rows.iter().find(|row| row.left_out.is_none()).map_or("", |row| row.name.as_str());
-        let (one, many) = self.list.nouns;
-        let called = if total == 1 && !only.is_empty() { only.to_owned() } else { count_words(total, one, many) };
         // Those left out come first: they are what the viewer does not expect.
         let (out, rest): (Vec<&Row>, Vec<&Row>) = looked.rows.iter().partition(|row| row.left_out.is_some());
         let told = |row: &&Row| {
-            let reason = row.left_out.as_ref().map(|reason| format!("left out: {reason}"));
+            let reason = row.left_out.as_ref().map(|reason| say!("left out: {reason}", reason));
             (row.name.clone(), reason.unwrap_or_else(|| row.about.clone()))
         };
         let shown = NAMES.max(out.len());
         let all = if looked.filter.is_some() { total } else { looked.rows.len() };
         let weighs = looked.filter.is_some() || plan.weight == Weight::Grave || total > MANY;
         let weighs = weighs || looked.rows.iter().any(|row| row.weighs && row.left_out.is_none());
-        let words = match &looked.filter {
-            Some(filter) => format!(
-                "{} This is done to all that match: {filter}. Rows that it cannot be done to are left out.{}",
-                plan.means,
-                if total > AT_ONCE { " It goes on while you do something else, and can be stopped." } else { "" }
-            ),
-            None => plan.means.to_owned(),
-        };
+        let mut words = vec![Said::of(plan.means)];
+        if let Some(filter) = &looked.filter {
+            words.push(said!("This is done to all that match: {filter}.", filter));
+            words.push(said!("Rows that it cannot be done to are left out."));
+            words.extend(
+                (total > AT_ONCE).then(|| said!("It goes on while you do something else, and can be stopped.")),
+            );
+        }
         Confirmation {
-            heading: if total == 0 { "There is nothing to do".to_owned() } else { plan.heading(&called) },
-            words,
+            heading: if total == 0 { say!("There is nothing to do") } else { plan.heading(total, only).to_string() },
+            words: words.iter().map(Said::to_string).collect::<Vec<_>>().join(" "),
             dangerous: plan.weight == Weight::Grave,
             card: match (total, &looked.filter) {
-                (0, _) => "None of them can be done",
-                (_, Some(_)) => "The first of all that match",
-                (_, None) => "What was selected",
+                (0, _) => key!("None of them can be done"),
+                (_, Some(_)) => key!("The first of all that match"),
+                (_, None) => key!("What was selected"),
             },
             names: out.iter().chain(&rest).take(shown).map(told).collect(),
             names_more: all.saturating_sub(shown),
@@ -217,9 +216,9 @@ impl Asked {
             carried: self.carried(),
             choice: self.choice.clone(),
             typed: (weighs && total > 0).then(|| total.to_string()),
-            act: if total == 0 { String::new() } else { plan.button(total).to_owned() },
+            act: if total == 0 { String::new() } else { Said::of(plan.button(total)).to_string() },
             way_out: (
-                "Back to the list".to_owned(),
+                say!("Back to the list"),
                 if self.back == "/admin/" { self.list.path.to_owned() } else { self.back.clone() },
             ),
             ..Confirmation::default()
@@ -253,7 +252,7 @@ impl Asked {
             Some(choice) => {
                 let value = self.sent.value(choice.name);
                 let Some((value, name)) = choice.options.iter().find(|(option, _)| option == value).cloned() else {
-                    return Err(PageError::Rule("The role that was chosen is gone.".to_owned()));
+                    return Err(PageError::Rule(say!("The role that was chosen is gone.")));
                 };
                 Some(Chosen { value, name })
             }
@@ -281,10 +280,11 @@ impl Asked {
             return Ok(self.nothing_done(site, staff, &plan, tally));
         }
         site.mail.ring();
-        let mut flash = Flash::done(plan.done_to(tally.done, list.nouns)).adding(tally.in_words(plan.ends));
+        let mut flash = Flash::done(plan.done_to(tally.done)).adding(tally.in_words(&plan));
         if let Err(error) = failed {
             log::error!("a bulk action broke off: {error}");
-            flash = Flash::warning(flash.what).adding("Then it broke off: the rest is as it was. Do it again.");
+            flash = Flash::warning(plan.done_to(tally.done))
+                .adding(said!("Then it broke off: the rest is as it was. Do it again."));
         }
         if let Some(act) = undo {
             flash = flash.undoing(&act);
@@ -294,7 +294,7 @@ impl Asked {
     }
 
     fn nothing_done(&self, site: &Site, staff: &Staff, plan: &Plan, tally: Tally) -> HttpResponse {
-        staff.done(site, &Flash::warning("Nothing was changed.").adding(tally.in_words(plan.ends)));
+        staff.done(site, &Flash::warning(said!("Nothing was changed.")).adding(tally.in_words(plan)));
         see_other(&self.back)
     }
 }

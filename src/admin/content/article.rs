@@ -79,8 +79,8 @@ fn show<N: Need>(
     status: StatusCode,
     now: Now,
 ) -> Result<HttpResponse, PageError> {
-    let title = of.map_or_else(|| "Add article".to_owned(), |one| one.title.clone());
-    let frame = staff.frame(&[("Articles", LIST), (&title, "")]);
+    let title = of.map_or_else(|| say!("Add article"), |one| one.title.clone());
+    let frame = staff.frame(&[(&say!("Articles"), LIST), (&title, "")]);
     let when = |at: Timestamp| When::new(at, now).full;
     let page = EditPage {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
@@ -90,9 +90,13 @@ fn show<N: Need>(
         may_save: staff.may("articles", if of.is_some() { Verb::Change } else { Verb::Add }),
         may_delete: of.is_some() && staff.may("articles", Verb::Delete),
         facts: of.map_or_else(Vec::new, |one| {
-            vec![("Id", one.id.to_string()), ("Created", when(one.created_at)), ("Updated", when(one.updated_at))]
+            vec![
+                (key!("Id"), one.id.to_string()),
+                (key!("Created"), when(one.created_at)),
+                (key!("Updated"), when(one.updated_at)),
+            ]
         }),
-        save: Save { label: "Save changes", stay: of.is_some(), cancel: LIST.to_owned(), state: String::new() },
+        save: Save { label: key!("Save changes"), stay: of.is_some(), cancel: LIST.to_owned(), state: String::new() },
         title,
         form,
     };
@@ -146,7 +150,7 @@ pub async fn make(
     let Some(id) = staff.write(&site, make).await? else {
         return show(&staff, None, sent.refused_for("author", nobody(&name)), StatusCode::UNPROCESSABLE_ENTITY, now);
     };
-    staff.done(&site, &Flash::done(format!("The article {title} was added.")));
+    staff.done(&site, &Flash::done(said!("The article {title} was added.", title)));
     Ok(see_other(&format!("{LIST}{id}/")))
 }
 
@@ -191,7 +195,7 @@ pub async fn save(
     };
     match staff.write(&site, save).await? {
         Saved::Done(_) => {
-            staff.done(&site, &Flash::done(format!("The article {} was saved.", sent.value("title"))));
+            staff.done(&site, &Flash::done(said!("The article {title} was saved.", title = sent.value("title"))));
             Ok(see_other(&then))
         }
         Saved::Nobody => {
@@ -201,21 +205,24 @@ pub async fn save(
         Saved::Clash(theirs) => {
             let path = format!("{LIST}{id}/");
             let clash = Clash::new(&theirs.title, theirs.updated_at, path.clone(), &sent, &filled(&theirs), |_| None);
-            clash.page(staff.frame(&[("Articles", LIST), (&theirs.title, &path), ("Changed meanwhile", "")]), now)
+            clash.page(
+                staff.frame(&[(&say!("Articles"), LIST), (&theirs.title, &path), (&say!("Changed meanwhile"), "")]),
+                now,
+            )
         }
     }
 }
 
 fn ask_delete(one: &Article) -> Confirmation {
     Confirmation {
-        heading: format!("Delete “{}”?", one.title),
-        words: format!("The article of {} is gone for good.", one.author),
+        heading: say!("Delete “{title}”?", title = one.title),
+        words: say!("The article of {name} is gone for good.", name = one.author),
         dangerous: true,
-        card: "What goes",
-        names: vec![(one.title.clone(), format!("by {}", one.author))],
+        card: key!("What goes"),
+        names: vec![(one.title.clone(), say!("by {name}", name = one.author))],
         action: format!("{LIST}{}/delete/", one.id),
-        act: "Delete article".to_owned(),
-        way_out: ("Keep the article".to_owned(), format!("{LIST}{}/", one.id)),
+        act: say!("Delete article"),
+        way_out: (say!("Keep the article"), format!("{LIST}{}/", one.id)),
         ..Confirmation::default()
     }
 }
@@ -228,9 +235,9 @@ pub async fn ask(
 ) -> Result<HttpResponse, PageError> {
     let one = existing(&site, *id).await?;
     ask_delete(&one).page(staff.frame(&[
-        ("Articles", LIST),
+        (&say!("Articles"), LIST),
         (&one.title, &format!("{LIST}{}/", one.id)),
-        ("Delete", ""),
+        (&say!("Delete"), ""),
     ]))
 }
 
@@ -253,6 +260,6 @@ pub async fn delete(
         Ok(one.title)
     };
     let title = staff.write(&site, gone).await?;
-    staff.done(&site, &Flash::done(format!("The article {title} was deleted.")));
+    staff.done(&site, &Flash::done(said!("The article {title} was deleted.", title)));
     Ok(see_other(LIST))
 }

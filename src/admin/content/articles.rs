@@ -137,9 +137,9 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may = |verb| staff.may("articles", verb);
-    let first_act = may(Verb::Add).then_some(("Add article", "/admin/articles/new/"));
+    let first_act = may(Verb::Add).then_some((key!("Add article"), "/admin/articles/new/"));
     let page = Page {
-        frame: staff.frame(&[("Articles", "")]),
+        frame: staff.frame(&[(&say!("Articles"), "")]),
         list: asked
             .view(&found, &bulk::offered_on_articles(&staff))
             .when_empty(key!("What users write appears here."), first_act),

@@ -27,12 +27,13 @@ enum Deed {
 
 /// The acts on articles that the viewer may do.
 pub fn offered_on_articles<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[("delete", "Delete…", ("articles", Verb::Delete))])
+    offered_of(staff, &[("delete", key!("Delete…"), ("articles", Verb::Delete))])
 }
 
 /// The acts on tasks that the viewer may do.
 pub fn offered_on_tasks<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[("done", "Mark done", ("tasks", Verb::Change)), ("delete", "Delete…", ("tasks", Verb::Delete))])
+    let done = ("done", key!("Mark done"), ("tasks", Verb::Change));
+    offered_of(staff, &[done, ("delete", key!("Delete…"), ("tasks", Verb::Delete))])
 }
 
 /// The act of this name on articles.
@@ -98,7 +99,7 @@ impl Deed {
     }
 
     fn exception(self, piece: &Piece) -> Option<String> {
-        (self == Self::MarkDone && piece.is_done).then(|| "done already".to_owned())
+        (self == Self::MarkDone && piece.is_done).then(|| say!("done already"))
     }
 
     fn kind(self) -> &'static str {
@@ -108,26 +109,41 @@ impl Deed {
 
 impl Act for Deed {
     fn plan(&self) -> Plan {
-        let deletes = |code, needs, buttons| Plan {
-            code,
-            needs: (needs, Verb::Delete),
-            heading: "Delete {}?",
-            means: "This cannot be undone.",
-            buttons,
-            done: ("was deleted".to_owned(), "were deleted".to_owned()),
-            ends: ("", ""),
+        let tasks = Plan {
+            code: "task.delete",
+            needs: ("tasks", Verb::Delete),
+            asks_one: key!("Delete {name}?"),
+            asks: |count| said!(count => "Delete {count} task?" | "Delete {count} tasks?"),
+            titled: |count| said!(count => "Delete {count} task" | "Delete {count} tasks"),
+            means: key!("This cannot be undone."),
+            buttons: (key!("Delete task"), key!("Delete tasks")),
+            done: |count, _| said!(count => "{count} task was deleted." | "{count} tasks were deleted."),
+            chosen: String::new(),
+            ends: None,
             weight: Weight::Grave,
         };
         match self {
-            Self::DeleteArticle => deletes("article.delete", "articles", ("Delete article", "Delete articles")),
-            Self::DeleteTask => deletes("task.delete", "tasks", ("Delete task", "Delete tasks")),
+            Self::DeleteArticle => Plan {
+                code: "article.delete",
+                needs: ("articles", Verb::Delete),
+                asks: |count| said!(count => "Delete {count} article?" | "Delete {count} articles?"),
+                titled: |count| said!(count => "Delete {count} article" | "Delete {count} articles"),
+                buttons: (key!("Delete article"), key!("Delete articles")),
+                done: |count, _| said!(count => "{count} article was deleted." | "{count} articles were deleted."),
+                ..tasks
+            },
+            Self::DeleteTask => tasks,
             Self::MarkDone => Plan {
+                code: "task.change",
                 needs: ("tasks", Verb::Change),
-                heading: "Mark as done: {}?",
-                means: "Each can be opened again on its page.",
-                done: ("was marked done".to_owned(), "were marked done".to_owned()),
+                asks_one: key!("Mark as done: {name}?"),
+                asks: |count| said!(count => "Mark as done: {count} task?" | "Mark as done: {count} tasks?"),
+                titled: |count| said!(count => "Mark as done: {count} task" | "Mark as done: {count} tasks"),
+                means: key!("Each can be opened again on its page."),
+                buttons: (key!("Mark done"), key!("Mark done")),
+                done: |count, _| said!(count => "{count} task was marked done." | "{count} tasks were marked done."),
                 weight: Weight::Plain,
-                ..deletes("task.change", "tasks", ("Mark done", "Mark done"))
+                ..tasks
             },
         }
     }
@@ -135,7 +151,7 @@ impl Act for Deed {
     fn look(&self, conn: &mut Conn, _: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some(piece) = self.load(conn, key)? else { return Ok(None) };
         let left_out = self.exception(&piece);
-        Ok(Some(Row::new(piece.title, format!("of {}", piece.whose), left_out)))
+        Ok(Some(Row::new(piece.title, say!("of {name}", name = piece.whose), left_out)))
     }
 
     fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {

@@ -18,9 +18,9 @@ const MOST_WORDS: usize = 8;
 
 /// Since when something was made, as filters say it.
 pub const MADE: [(&str, &str, u64); 3] = [
-    ("24h", "In the last 24 hours", 86_400),
-    ("7d", "In the last 7 days", 604_800),
-    ("30d", "In the last 30 days", 2_592_000),
+    ("24h", key!("In the last 24 hours"), 86_400),
+    ("7d", key!("In the last 7 days"), 604_800),
+    ("30d", key!("In the last 30 days"), 2_592_000),
 ];
 
 /// The moment that a choice among [`MADE`] stands for.
@@ -44,7 +44,7 @@ pub fn owner(conn: &mut Conn, name: &str) -> Result<Option<i64>> {
 
 /// What is said of a name that nobody has.
 pub fn nobody(name: &str) -> String {
-    format!("Nobody has the username {name}. Type it exactly.")
+    say!("Nobody has the username {name}. Type it exactly.", name)
 }
 
 /// Where a form that was saved leads.

@@ -96,8 +96,8 @@ fn show<N: Need>(
     status: StatusCode,
     now: Now,
 ) -> Result<HttpResponse, PageError> {
-    let title = of.map_or_else(|| "Add task".to_owned(), |one| one.title.clone());
-    let frame = staff.frame(&[("Tasks", LIST), (&title, "")]);
+    let title = of.map_or_else(|| say!("Add task"), |one| one.title.clone());
+    let frame = staff.frame(&[(&say!("Tasks"), LIST), (&title, "")]);
     let when = |at: Timestamp| When::new(at, now).full;
     let page = EditPage {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
@@ -107,9 +107,13 @@ fn show<N: Need>(
         may_save: staff.may("tasks", if of.is_some() { Verb::Change } else { Verb::Add }),
         may_delete: of.is_some() && staff.may("tasks", Verb::Delete),
         facts: of.map_or_else(Vec::new, |one| {
-            vec![("Id", one.id.to_string()), ("Created", when(one.created_at)), ("Updated", when(one.updated_at))]
+            vec![
+                (key!("Id"), one.id.to_string()),
+                (key!("Created"), when(one.created_at)),
+                (key!("Updated"), when(one.updated_at)),
+            ]
         }),
-        save: Save { label: "Save changes", stay: of.is_some(), cancel: LIST.to_owned(), state: String::new() },
+        save: Save { label: key!("Save changes"), stay: of.is_some(), cancel: LIST.to_owned(), state: String::new() },
         title,
         form,
     };
@@ -169,7 +173,7 @@ pub async fn make(
     let Some(id) = staff.write(&site, make).await? else {
         return show(&staff, None, sent.refused_for("owner", nobody(&name)), StatusCode::UNPROCESSABLE_ENTITY, now);
     };
-    staff.done(&site, &Flash::done(format!("The task {title} was added.")));
+    staff.done(&site, &Flash::done(said!("The task {title} was added.", title)));
     Ok(see_other(&format!("{LIST}{id}/")))
 }
 
@@ -220,7 +224,7 @@ pub async fn save(
     };
     match staff.write(&site, save).await? {
         Saved::Done(_) => {
-            staff.done(&site, &Flash::done(format!("The task {} was saved.", sent.value("title"))));
+            staff.done(&site, &Flash::done(said!("The task {title} was saved.", title = sent.value("title"))));
             Ok(see_other(&then))
         }
         Saved::Nobody => {
@@ -230,21 +234,24 @@ pub async fn save(
         Saved::Clash(theirs) => {
             let path = format!("{LIST}{id}/");
             let clash = Clash::new(&theirs.title, theirs.updated_at, path.clone(), &sent, &filled(&theirs), |_| None);
-            clash.page(staff.frame(&[("Tasks", LIST), (&theirs.title, &path), ("Changed meanwhile", "")]), now)
+            clash.page(
+                staff.frame(&[(&say!("Tasks"), LIST), (&theirs.title, &path), (&say!("Changed meanwhile"), "")]),
+                now,
+            )
         }
     }
 }
 
 fn ask_delete(one: &Task) -> Confirmation {
     Confirmation {
-        heading: format!("Delete “{}”?", one.title),
-        words: format!("The task of {} is gone for good.", one.owner),
+        heading: say!("Delete “{title}”?", title = one.title),
+        words: say!("The task of {name} is gone for good.", name = one.owner),
         dangerous: true,
-        card: "What goes",
-        names: vec![(one.title.clone(), format!("by {}", one.owner))],
+        card: key!("What goes"),
+        names: vec![(one.title.clone(), say!("by {name}", name = one.owner))],
         action: format!("{LIST}{}/delete/", one.id),
-        act: "Delete task".to_owned(),
-        way_out: ("Keep the task".to_owned(), format!("{LIST}{}/", one.id)),
+        act: say!("Delete task"),
+        way_out: (say!("Keep the task"), format!("{LIST}{}/", one.id)),
         ..Confirmation::default()
     }
 }
@@ -256,7 +263,11 @@ pub async fn ask(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let one = existing(&site, *id).await?;
-    ask_delete(&one).page(staff.frame(&[("Tasks", LIST), (&one.title, &format!("{LIST}{}/", one.id)), ("Delete", "")]))
+    ask_delete(&one).page(staff.frame(&[
+        (&say!("Tasks"), LIST),
+        (&one.title, &format!("{LIST}{}/", one.id)),
+        (&say!("Delete"), ""),
+    ]))
 }
 
 /// Deletes an task.
@@ -278,6 +289,6 @@ pub async fn delete(
         Ok(one.title)
     };
     let title = staff.write(&site, gone).await?;
-    staff.done(&site, &Flash::done(format!("The task {title} was deleted.")));
+    staff.done(&site, &Flash::done(said!("The task {title} was deleted.", title)));
     Ok(see_other(LIST))
 }

@@ -12,7 +12,7 @@ use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{Staff, Tasks, View};
 use crate::admin::users::Badge;
-use crate::admin::when::{Now, When};
+use crate::admin::when::{Now, When, day_words};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
@@ -95,11 +95,11 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
 
 fn badge(completed: bool, is_overdue: bool) -> Badge {
     let (kind, text, icon) = match (completed, is_overdue) {
-        (true, _) => ("ok", "Done", "ok"),
-        (false, true) => ("warn", "Overdue", "warn"),
-        (false, false) => ("", "Open", "task"),
+        (true, _) => ("ok", say!("Done"), "ok"),
+        (false, true) => ("warn", say!("Overdue"), "warn"),
+        (false, false) => ("", say!("Open"), "task"),
     };
-    Badge { kind, text: text.to_owned(), icon }
+    Badge { kind, text, icon }
 }
 
 /// What the list is narrowed to.
@@ -132,7 +132,7 @@ fn load(conn: &mut Conn, tally: &Tally, asked: &Asked, now: Now) -> Result<(Foun
         title: one.title,
         owner: (one.user_id, one.owner),
         state: badge(one.completed, one.due_date.is_some_and(|day| day < now.today())),
-        due: one.due_date.map(|day| day.format("%-d %b %Y").to_string()).unwrap_or_default(),
+        due: one.due_date.map(day_words).unwrap_or_default(),
         created: When::new(one.created_at, now),
     };
     Ok((found, page.rows.into_iter().map(row).collect()))
@@ -153,9 +153,9 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may = |verb| staff.may("tasks", verb);
-    let first_act = may(Verb::Add).then_some(("Add task", "/admin/tasks/new/"));
+    let first_act = may(Verb::Add).then_some((key!("Add task"), "/admin/tasks/new/"));
     let page = Page {
-        frame: staff.frame(&[("Tasks", "")]),
+        frame: staff.frame(&[(&say!("Tasks"), "")]),
         list: asked
             .view(&found, &bulk::offered_on_tasks(&staff))
             .when_empty(key!("What users mean to do appears here."), first_act),

@@ -12,6 +12,7 @@ use crate::admin::visit::Flash;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::letters::Addressed;
 use crate::model::audit::{Audit, Object};
 use crate::model::outbox;
@@ -24,18 +25,23 @@ use crate::site::Site;
 /// The database's.
 pub fn refusal(conn: &mut Conn, line: &Line, addressed: &Addressed, now: Timestamp) -> Result<Option<String>> {
     if line.is_being_delivered(now) {
-        return Ok(Some("it is being delivered just now".to_owned()));
+        return Ok(Some(say!("it is being delivered just now")));
     }
     if line.state() == State::Waiting && line.attempts == 0 {
-        return Ok(Some("it is about to go out".to_owned()));
+        return Ok(Some(say!("it is about to go out")));
     }
     if let Some(why) = addressed.is_for_nobody(now) {
-        return Ok(Some(why.to_owned()));
+        return Ok(Some(Said::of(why).to_string()));
     }
     let letter = line.letter()?;
     let itself = (line.state() != State::Sent).then_some(line.id);
     let full = outbox::has_had_its_share(conn, letter.kind, &letter.address, itself, now)?;
-    Ok(full.then(|| format!("its address has had {} letters of this kind within a day", outbox::MOST)))
+    Ok(full.then(|| {
+        say!(
+            count = outbox::MOST => "its address has had {count} letter of this kind within a day"
+            | "its address has had {count} letters of this kind within a day"
+        )
+    }))
 }
 
 /// Has a letter go out; `Err` in words if it cannot. Returns the number of the letter that will, and its address.
@@ -69,9 +75,9 @@ pub async fn send(
     let (id, now) = (*id, site.clock.now());
     let audit = staff.audits(&site, "mail.send_again").because(form.sent.value("reason"));
     let sent = staff.write(&site, move |conn| send_one(conn, id, audit, now)).await?;
-    let (number, address) = sent.map_err(|why| PageError::Rule(format!("The letter was not sent again: {why}.")))?;
+    let (number, address) = sent.map_err(|why| PageError::Rule(say!("The letter was not sent again: {why}.", why)))?;
     site.mail.ring();
-    staff.done(&site, &Flash::done(format!("The letter to {address} is on its way again.")));
+    staff.done(&site, &Flash::done(said!("The letter to {address} is on its way again.", address)));
     let then = form.sent.value("back");
     Ok(see_other(&if then.is_empty() { format!("{LIST}{number}/") } else { inside_panel(then).to_owned() }))
 }

@@ -19,7 +19,7 @@ const SEND_AGAIN: &str = "send-again";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(SEND_AGAIN, "Send again", ("mail", Verb::Change))])
+    offered_of(staff, &[(SEND_AGAIN, key!("Send again"), ("mail", Verb::Change))])
 }
 
 /// The act of this name.
@@ -48,11 +48,14 @@ impl Act for SendAgain {
         Plan {
             code: "mail.send_again",
             needs: ("mail", Verb::Change),
-            heading: "Send {} again?",
-            means: "Letters that went out go out once more, with new links; the others are tried now.",
-            buttons: ("Send again", "Send again"),
-            done: ("is on its way again".to_owned(), "are on their way again".to_owned()),
-            ends: ("", ""),
+            asks_one: key!("Send {name} again?"),
+            asks: |count| said!(count => "Send {count} letter again?" | "Send {count} letters again?"),
+            titled: |count| said!(count => "Send {count} letter again" | "Send {count} letters again"),
+            means: key!("Letters that went out go out once more, with new links; the others are tried now."),
+            buttons: (key!("Send again"), key!("Send again")),
+            done: |count, _| said!(count => "{count} letter is on its way again." | "{count} letters are on their way again."),
+            chosen: String::new(),
+            ends: None,
             weight: Weight::Plain,
         }
     }
@@ -62,7 +65,7 @@ impl Act for SendAgain {
         let Some(line) = outbox_list::by_id(conn, id)? else { return Ok(None) };
         let addressed = Addressed::load(conn, line.letter()?)?;
         let left_out = refusal(conn, &line, &addressed, by.at.now)?;
-        Ok(Some(Row::new(&line.address, kind(&line), left_out)))
+        Ok(Some(Row::new(&line.address, kind(&line).to_string(), left_out)))
     }
 
     fn carry_out(&self, conn: &mut Conn, by: &Doer, key: &Value) -> Result<Did> {

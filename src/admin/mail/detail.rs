@@ -14,7 +14,7 @@ use crate::admin::when::{When, distance, thousands};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::letters::{Addressed, Links};
 use crate::mail::Letter;
 use crate::model::outbox_list::{self, Line, State};
@@ -26,7 +26,7 @@ use crate::site::Site;
 struct Page {
     frame: Frame,
     line: Line,
-    kind: String,
+    kind: Said,
     state: Badge,
     tries: String,
     created: When,
@@ -61,7 +61,7 @@ pub async fn page(
     let when = |at| When::new(at, now);
     let may_send = staff.may("mail", Verb::Change);
     let page = Page {
-        frame: staff.frame(&[("E-mail log", LIST), (&line.address, "")]),
+        frame: staff.frame(&[(&say!("E-mail log"), LIST), (&line.address, "")]),
         kind: kind(&line),
         state: badge(&line),
         tries: thousands(line.attempts),
@@ -70,7 +70,7 @@ pub async fn page(
         sent: line.sent_at.map(when),
         given_up: line.given_up_at.map(when),
         next: match line.state() {
-            State::Waiting if line.due_at <= now.at => "at once".to_owned(),
+            State::Waiting if line.due_at <= now.at => say!("at once"),
             State::Waiting => distance(line.due_at, now),
             State::Sent | State::Failed => String::new(),
         },

@@ -22,7 +22,7 @@ use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::outbox::Kind;
 use crate::model::outbox_list::{self, Line, Query, State};
 use crate::rest::payload::pairs;
@@ -59,15 +59,18 @@ static LETTERS: Changelist = Changelist {
     default: "time",
 };
 
-const STATES: [(State, &str, &str); 3] =
-    [(State::Waiting, "waiting", "Waiting"), (State::Sent, "sent", "Sent"), (State::Failed, "failed", "Failed")];
+const STATES: [(State, &str, &str); 3] = [
+    (State::Waiting, "waiting", key!("Waiting")),
+    (State::Sent, "sent", key!("Sent")),
+    (State::Failed, "failed", key!("Failed")),
+];
 
 const KINDS: [(Kind, &str); 5] = [
-    (Kind::Verification, "Verification"),
-    (Kind::Reset, "Password reset"),
-    (Kind::AddressChanged, "Address changed"),
-    (Kind::Invitation, "Invitation"),
-    (Kind::Test, "Test"),
+    (Kind::Verification, key!("Verification")),
+    (Kind::Reset, key!("Password reset")),
+    (Kind::AddressChanged, key!("Address changed")),
+    (Kind::Invitation, key!("Invitation")),
+    (Kind::Test, key!("Test")),
 ];
 
 /// Characters of an error that the list shows.
@@ -86,21 +89,22 @@ struct Row {
 }
 
 /// What a kind of letter is called.
-fn kind(line: &Line) -> String {
-    KINDS.iter().find(|(one, _)| one.as_str() == line.kind).map_or(line.kind.as_str(), |(_, words)| words).to_owned()
+fn kind(line: &Line) -> Said {
+    let known = KINDS.iter().find(|(one, _)| one.as_str() == line.kind);
+    known.map_or_else(|| Said::of(line.kind.clone()), |(_, words)| Said::of(*words))
 }
 
 /// How a letter stands, as a badge.
 fn badge(line: &Line) -> Badge {
     let state = line.state();
-    let text = STATES.iter().find(|(one, ..)| *one == state).map_or("", |(.., words)| words).to_owned();
+    let text = STATES.iter().find(|(one, ..)| *one == state).map_or("", |(.., words)| words);
     let (kind, icon) = match state {
         State::Waiting if line.trouble.is_empty() => ("", "clock"),
         State::Waiting => ("warn", "clock"),
         State::Sent => ("ok", "ok"),
         State::Failed => ("bad", "fail"),
     };
-    Badge { kind, text, icon }
+    Badge { kind, text: Said::of(text).to_string(), icon }
 }
 
 impl Row {
@@ -113,7 +117,7 @@ impl Row {
             id: line.id,
             path: format!("{LIST}{}/", line.id),
             at: When::new(line.created_at, now),
-            kind: kind(&line),
+            kind: kind(&line).to_string(),
             state: badge(&line),
             tries: thousands(line.attempts),
             trouble,
@@ -176,7 +180,7 @@ pub async fn index(
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may_send = staff.may("mail", Verb::Change);
     let page = Page {
-        frame: staff.frame(&[("E-mail log", "")]),
+        frame: staff.frame(&[(&say!("E-mail log"), "")]),
         list: asked
             .view(&found, &bulk::offered(&staff))
             .when_empty(key!("Letters appear here as soon as they are asked for."), None),

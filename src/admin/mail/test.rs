@@ -36,7 +36,7 @@ struct Page {
 }
 
 fn show(site: &Site, staff: &Staff<Change<Mail>>, status: StatusCode, form: Filled) -> Result<HttpResponse, PageError> {
-    let frame = staff.frame(&[("E-mail log", LIST), ("Test message", "")]);
+    let frame = staff.frame(&[(&say!("E-mail log"), LIST), (&say!("Test message"), "")]);
     let frame = if form.is_refused() { frame.without_flash() } else { frame };
     html(status, &Page { frame, form, is_printed: site.mail.mailer.prints() })
 }
@@ -69,11 +69,15 @@ pub async fn send(
         Ok(Some(number))
     };
     let Some(number) = staff.write(&site, write).await? else {
-        let words = format!("{address} has had {} test messages within a day. Try another address.", outbox::MOST);
+        let words = say!(
+            count = outbox::MOST => "{address} has had {count} test message within a day. Try another address."
+            | "{address} has had {count} test messages within a day. Try another address.",
+            address
+        );
         return show(&site, &staff, StatusCode::UNPROCESSABLE_ENTITY, sent.refused_for("address", words));
     };
     site.mail.ring();
-    let flash = Flash::done(format!("A test message to {address} is on its way."));
-    staff.done(&site, &flash.adding("What becomes of it stands here; open the page again in a moment."));
+    let flash = Flash::done(said!("A test message to {address} is on its way.", address));
+    staff.done(&site, &flash.adding(said!("What becomes of it stands here; open the page again in a moment.")));
     Ok(see_other(&format!("{LIST}{number}/")))
 }

@@ -35,19 +35,22 @@ impl Act for DeleteRole {
         Plan {
             code: "role.delete",
             needs: ("roles", Verb::Delete),
-            heading: "Delete {}?",
-            means: "This cannot be undone. The accounts that hold them stay.",
-            buttons: ("Delete role", "Delete roles"),
-            done: ("was deleted".to_owned(), "were deleted".to_owned()),
-            ends: ("grant", "grants"),
+            asks_one: key!("Delete {name}?"),
+            asks: |count| said!(count => "Delete {count} role?" | "Delete {count} roles?"),
+            titled: |count| said!(count => "Delete {count} role" | "Delete {count} roles"),
+            means: key!("This cannot be undone. The accounts that hold them stay."),
+            buttons: (key!("Delete role"), key!("Delete roles")),
+            done: |count, _| said!(count => "{count} role was deleted." | "{count} roles were deleted."),
+            chosen: String::new(),
+            ends: Some(|count| said!(count => "{count} grant ended." | "{count} grants ended.")),
             weight: Weight::Grave,
         }
     }
 
     fn look(&self, conn: &mut Conn, _: &Doer, key: &Value) -> Result<Option<Row>> {
         let Some(role) = load(conn, key)? else { return Ok(None) };
-        let holders = role::holders(conn, role.id)?.len();
-        let about = say!(count = holders => "held by {count} user" | "held by {count} users");
+        let count = role::holders(conn, role.id)?.len();
+        let about = say!(count => "held by {count} user" | "held by {count} users");
         Ok(Some(Row::new(role.name, about, None)))
     }
 

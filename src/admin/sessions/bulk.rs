@@ -69,11 +69,14 @@ impl Act for SignOut {
         Plan {
             code: "session.end",
             needs: ("sessions", Verb::Revoke),
-            heading: "Sign out {}?",
-            means: "Each device has to sign in again. Access tokens already handed out end at once.",
-            buttons: ("Sign out", "Sign out"),
-            done: ("ended".to_owned(), "ended".to_owned()),
-            ends: ("", ""),
+            asks_one: key!("Sign out {name}?"),
+            asks: |count| said!(count => "Sign out {count} session?" | "Sign out {count} sessions?"),
+            titled: |count| said!(count => "Sign out {count} session" | "Sign out {count} sessions"),
+            means: key!("Each device has to sign in again. Access tokens already handed out end at once."),
+            buttons: (key!("Sign out"), key!("Sign out")),
+            done: |count, _| said!(count => "{count} session ended." | "{count} sessions ended."),
+            chosen: String::new(),
+            ends: None,
             weight: Weight::Plain,
         }
     }

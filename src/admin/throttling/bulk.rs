@@ -18,7 +18,7 @@ const CLEAR: &str = "clear";
 
 /// The acts that the viewer may do.
 pub fn offered<N>(staff: &Staff<N>) -> Vec<(&'static str, String)> {
-    offered_of(staff, &[(CLEAR, "Clear", ("throttling", Verb::Change))])
+    offered_of(staff, &[(CLEAR, key!("Clear"), ("throttling", Verb::Change))])
 }
 
 /// The act of this name.
@@ -59,11 +59,16 @@ impl Act for Clear {
         Plan {
             code: "throttling.clear",
             needs: ("throttling", Verb::Change),
-            heading: "Clear {}?",
-            means: "Whatever stands against these users and addresses, or for them, is gone, and counting begins anew.",
-            buttons: ("Clear", "Clear"),
-            done: ("was cleared".to_owned(), "were cleared".to_owned()),
-            ends: ("", ""),
+            asks_one: key!("Clear {name}?"),
+            asks: |count| said!(count => "Clear {count} entry?" | "Clear {count} entries?"),
+            titled: |count| said!(count => "Clear {count} entry" | "Clear {count} entries"),
+            means: key!(
+                "Whatever stands against these users and addresses, or for them, is gone, and counting begins anew."
+            ),
+            buttons: (key!("Clear"), key!("Clear")),
+            done: |count, _| said!(count => "{count} entry was cleared." | "{count} entries were cleared."),
+            chosen: String::new(),
+            ends: None,
             weight: Weight::Plain,
         }
     }

@@ -15,6 +15,7 @@ use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::audit::{Change, Object};
 use crate::model::outbox::{self, Kind};
 use crate::model::{belongings, panel_session, role, user, user_list};
@@ -132,90 +133,116 @@ fn load(conn: &mut Conn, key: &Value) -> Result<Option<Target>> {
 
 impl Act for OnUsers {
     fn plan(&self) -> Plan {
-        let role = self.role.as_ref().map_or("", |(_, name)| name);
-        let were = |what: &str| (format!("was {what}"), format!("were {what}"));
-        let plan = |code, needs, heading, means, button| Plan {
-            code,
-            needs: (needs, Verb::Change),
-            heading,
-            means,
-            buttons: (button, button),
-            done: were(""),
-            ends: ("session", "sessions"),
+        let plan = Plan {
+            code: "",
+            needs: ("users", Verb::Change),
+            asks_one: "",
+            asks: |_| Said::of(""),
+            titled: |_| Said::of(""),
+            means: "",
+            buttons: ("", ""),
+            done: |_, _| Said::of(""),
+            chosen: self.role.as_ref().map_or_else(String::new, |(_, name)| name.clone()),
+            ends: Some(|count| said!(count => "{count} session ended." | "{count} sessions ended.")),
             weight: Weight::Light,
         };
         match self.deed {
             Deed::Activate => Plan {
-                done: were("activated"),
-                ..plan(
-                    "user.activate",
-                    "users",
-                    "Activate {}?",
-                    "They may sign in again. Sessions that ended before stay ended.",
-                    "Activate",
-                )
+                code: "user.activate",
+                asks_one: key!("Activate {name}?"),
+                asks: |count| said!(count => "Activate {count} user?" | "Activate {count} users?"),
+                titled: |count| said!(count => "Activate {count} user" | "Activate {count} users"),
+                means: key!("They may sign in again. Sessions that ended before stay ended."),
+                buttons: (key!("Activate"), key!("Activate")),
+                done: |count, _| said!(count => "{count} user was activated." | "{count} users were activated."),
+                ..plan
             },
             Deed::Deactivate => Plan {
-                done: were("deactivated"),
-                ..plan(
-                    "user.deactivate",
-                    "users",
-                    "Deactivate {}?",
-                    "They are signed out at once, and keep all their data.",
-                    "Deactivate",
-                )
+                code: "user.deactivate",
+                asks_one: key!("Deactivate {name}?"),
+                asks: |count| said!(count => "Deactivate {count} user?" | "Deactivate {count} users?"),
+                titled: |count| said!(count => "Deactivate {count} user" | "Deactivate {count} users"),
+                means: key!("They are signed out at once, and keep all their data."),
+                buttons: (key!("Deactivate"), key!("Deactivate")),
+                done: |count, _| said!(count => "{count} user was deactivated." | "{count} users were deactivated."),
+                ..plan
             },
             Deed::SignOut => Plan {
+                code: "user.sign_out",
                 needs: ("sessions", Verb::Revoke),
-                done: were("signed out everywhere"),
+                asks_one: key!("Sign {name} out everywhere?"),
+                asks: |count| said!(count => "Sign {count} user out everywhere?" | "Sign {count} users out everywhere?"),
+                titled: |count| said!(count => "Sign {count} user out everywhere" | "Sign {count} users out everywhere"),
+                means: key!("Every device has to sign in again. Access tokens already handed out end at once."),
+                buttons: (key!("Sign out everywhere"), key!("Sign out everywhere")),
+                done: |count, _| said!(count => "{count} user was signed out everywhere." | "{count} users were signed out everywhere."),
                 weight: Weight::Plain,
-                ..plan(
-                    "user.sign_out",
-                    "",
-                    "Sign {} out everywhere?",
-                    "Every device has to sign in again. Access tokens already handed out end at once.",
-                    "Sign out everywhere",
-                )
+                ..plan
             },
             Deed::GiveRole => Plan {
-                done: (format!("has the role {role} now"), format!("have the role {role} now")),
-                ..plan("role.give", "grants", "Add a role to {}?", "It takes effect on their next request.", "Add role")
+                code: "role.give",
+                needs: ("grants", Verb::Change),
+                asks_one: key!("Add a role to {name}?"),
+                asks: |count| said!(count => "Add a role to {count} user?" | "Add a role to {count} users?"),
+                titled: |count| said!(count => "Add a role to {count} user" | "Add a role to {count} users"),
+                means: key!("It takes effect on their next request."),
+                buttons: (key!("Add role"), key!("Add role")),
+                done: |count, role| {
+                    said!(
+                        count => "{count} user has the role {role} now." | "{count} users have the role {role} now.",
+                        role
+                    )
+                },
+                ..plan
             },
             Deed::TakeRole => Plan {
-                done: (format!("has the role {role} no more"), format!("have the role {role} no more")),
-                ..plan(
-                    "role.take",
-                    "grants",
-                    "Remove a role from {}?",
-                    "It takes effect on their next request.",
-                    "Remove role",
-                )
+                code: "role.take",
+                needs: ("grants", Verb::Change),
+                asks_one: key!("Remove a role from {name}?"),
+                asks: |count| said!(count => "Remove a role from {count} user?" | "Remove a role from {count} users?"),
+                titled: |count| said!(count => "Remove a role from {count} user" | "Remove a role from {count} users"),
+                means: key!("It takes effect on their next request."),
+                buttons: (key!("Remove role"), key!("Remove role")),
+                done: |count, role| {
+                    said!(
+                        count => "{count} user has the role {role} no more."
+                        | "{count} users have the role {role} no more.",
+                        role
+                    )
+                },
+                ..plan
             },
             Deed::SendReset => Plan {
-                done: were("sent a letter to set a new password"),
+                code: "user.send_reset",
+                asks_one: key!("Send {name} a password reset?"),
+                asks: |count| said!(count => "Send {count} user a password reset?" | "Send {count} users a password reset?"),
+                titled: |count| said!(count => "Send {count} user a password reset" | "Send {count} users a password reset"),
+                means: key!(
+                    "Each gets a letter with a link that is good for an hour. The password so far goes on working. An address gets three such letters a day at most."
+                ),
+                buttons: (key!("Send password reset"), key!("Send password reset")),
+                done: |count, _| {
+                    said!(
+                        count => "{count} user was sent a letter to set a new password."
+                        | "{count} users were sent a letter to set a new password."
+                    )
+                },
                 weight: Weight::Plain,
-                ..plan(
-                    "user.send_reset",
-                    "users",
-                    "Send {} a password reset?",
-                    "Each gets a letter with a link that is good for an hour. The password so far goes on working. An \
-                     address gets three such letters a day at most.",
-                    "Send password reset",
-                )
+                ..plan
             },
             Deed::Delete => Plan {
+                code: "user.delete",
                 needs: ("users", Verb::Delete),
-                buttons: ("Delete user", "Delete users"),
-                done: were("deleted"),
+                asks_one: key!("Delete {name}?"),
+                asks: |count| said!(count => "Delete {count} user?" | "Delete {count} users?"),
+                titled: |count| said!(count => "Delete {count} user" | "Delete {count} users"),
+                means: key!(
+                    "This cannot be undone. Their articles and tasks go with them. To stop them signing in, deactivate them instead."
+                ),
+                buttons: (key!("Delete user"), key!("Delete users")),
+                done: |count, _| said!(count => "{count} user was deleted." | "{count} users were deleted."),
                 weight: Weight::Grave,
-                ..plan(
-                    "user.delete",
-                    "",
-                    "Delete {}?",
-                    "This cannot be undone. Their articles and tasks go with them. To stop them signing in, deactivate \
-                     them instead.",
-                    "",
-                )
+                ..plan
             },
         }
     }

@@ -31,7 +31,7 @@ async fn another_key_signs_and_the_one_before_verifies_until_it_is_retired() {
     root.get(&path).await.is(200).says("Live refresh tokens 1").says(&format!("Type {old} to confirm"));
     root.submit(&path, &[("confirm", "k-other")]).await.is(422);
     root.submit(&path, &[("confirm", &old), ("reason", "it leaked")]).await.leads_to(list);
-    root.get(list).await.says("1 live refresh tokens are refused").says("Retired");
+    root.get(list).await.says("1 live refresh token is refused").says("Retired");
     assert_eq!(panel.api("/api/token/verify/", "", Some(json!({ "token": refresh }))).await.0, 401);
     assert_eq!(panel.api("/api/hello/", &next, None).await.0, 200);
     root.get(&path).await.is(409).says("retired already");

@@ -10,10 +10,11 @@ use askama::Template;
 
 use crate::admin::error::PageError;
 use crate::admin::layout::{Face, Frame, html};
+use crate::admin::roles::{area_label, verb_word};
 use crate::admin::staff::Staff;
 use crate::admin::users::{Badge, rank};
 use crate::admin::when::When;
-use crate::auth::permissions::Permission;
+use crate::auth::permissions::{AREAS, Permission, Verb};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::language::filters;
@@ -29,7 +30,8 @@ struct Page {
     badges: Vec<Badge>,
     facts: Vec<(&'static str, String)>,
     has_two_factor: bool,
-    permissions: Vec<(String, String)>,
+    /// Each area, a key, with what may be done there.
+    permissions: Vec<(&'static str, String)>,
 }
 
 /// The page of one's own account.
@@ -41,13 +43,12 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     };
     let (user, roles, has_two_factor) = site.db.read(load).await?;
     let or_none = |text: String| if text.is_empty() { say!("none") } else { text };
-    let mut permissions: Vec<(String, String)> = Vec::new();
-    for one in Permission::all().filter(|one| staff.state().permissions.holds(*one)) {
-        match permissions.iter_mut().find(|(area, _)| area == one.area()) {
-            Some((_, verbs)) => *verbs = format!("{verbs}, {}", one.verb().as_str()),
-            None => permissions.push((one.area().to_owned(), one.verb().as_str().to_owned())),
-        }
-    }
+    let held =
+        |area: &str, verb: &Verb| Permission::of(area, *verb).is_some_and(|one| staff.state().permissions.holds(one));
+    let allowed = |(area, verbs): &(&str, &[Verb])| {
+        let words: Vec<String> = verbs.iter().filter(|verb| held(area, verb)).map(|verb| verb_word(*verb)).collect();
+        (!words.is_empty()).then(|| (area_label(area), words.join(", ")))
+    };
     let page = Page {
         frame: staff.frame(&[(&say!("Your account"), "")]),
         face: Face::of(user.id, &user.username),
@@ -62,7 +63,7 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
         ],
         username: user.username,
         has_two_factor,
-        permissions,
+        permissions: AREAS.iter().filter_map(allowed).collect(),
     };
     html(StatusCode::OK, &page)
 }

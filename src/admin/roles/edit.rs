@@ -137,7 +137,7 @@ fn held_by(of: Option<&Existing>, may_see_users: bool) -> Said {
             count = holders => "Held by <users>{count} user</users>. A change takes effect on their next request."
                 | "Held by <users>{count} users</users>. A change takes effect on their next request."
         )
-        .to("users", &format!("/admin/users/?role={id}"));
+        .to("users", format!("/admin/users/?role={id}"));
     }
     said!(
         count = holders => "Held by {count} user. A change takes effect on their next request."

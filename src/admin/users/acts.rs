@@ -272,7 +272,7 @@ fn ask_delete(account: &Account, may_deactivate: bool, now: Now) -> Confirmation
     let milder = said!(
         "To stop the user signing in, <milder>deactivate the account</milder> instead: nothing is lost and it can be reversed."
     )
-    .to("milder", &format!("{}deactivate/", account.path()));
+    .to("milder", format!("{}deactivate/", account.path()));
     let kept = key!("revoked, kept on the blacklist until they expire");
     Confirmation {
         heading: say!("Delete {name}?", name = account.user.username),

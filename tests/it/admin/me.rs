@@ -11,7 +11,10 @@ async fn whoever_is_staff_sees_their_own_account_and_what_they_may_do() {
     panel.staff("ann", &["users.view", "tokens.view", "tokens.revoke"]).await;
     let ann = panel.signed_in("ann").await;
     let page = ann.get("/admin/me/").await.is(200);
-    page.says("ann@example.org").says("Role of ann").says("tokens view, revoke").is_silent_on("users view, change");
+    page.says("ann@example.org")
+        .says("Role of ann")
+        .says("Outstanding tokens view, revoke")
+        .is_silent_on("Users view, change");
 }
 
 #[actix_web::test]

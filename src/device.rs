@@ -1,5 +1,7 @@
 //! A device's name, made from its User-Agent: "Firefox on Linux".
 
+use crate::language::Said;
+
 /// What a session was opened on, as far as it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
@@ -38,17 +40,29 @@ const LONGEST: usize = 40;
 impl Device {
     /// Reads a User-Agent header. What is no browser is called by its first product and version, as "curl 8.5.0".
     pub fn from_agent(agent: &str) -> Self {
-        let browser = BROWSERS.iter().find(|(word, _)| agent.contains(word)).map(|(_, name)| *name);
-        let system = SYSTEMS.iter().find(|(word, _, _)| agent.contains(word));
-        match (browser, system) {
-            (Some(browser), Some((_, system, icon))) => Self { name: format!("{browser} on {system}"), icon },
-            (Some(browser), None) => Self { name: browser.to_owned(), icon: "globe" },
-            (None, _) => {
-                let product = agent.split_whitespace().next().unwrap_or_default().replace('/', " ");
-                let name: String = product.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-                let icon = system.map_or("terminal", |(_, _, icon)| icon);
-                Self { name: if name.is_empty() { "Unknown device".to_owned() } else { name }, icon }
-            }
+        let (name, icon) = read(agent);
+        Self { name: name.to_string(), icon }
+    }
+
+    /// Its name in English, for what is stored.
+    pub fn in_english(agent: &str) -> String {
+        read(agent).0.in_english()
+    }
+}
+
+fn read(agent: &str) -> (Said, &'static str) {
+    let browser = BROWSERS.iter().find(|(word, _)| agent.contains(word)).map(|(_, name)| *name);
+    let system = SYSTEMS.iter().find(|(word, _, _)| agent.contains(word));
+    // A name alone is nothing to translate.
+    let called = |name: &str| Said::of("{name}").with("name", name);
+    match (browser, system) {
+        (Some(browser), Some((_, system, icon))) => (said!("{browser} on {system}", browser, system), icon),
+        (Some(browser), None) => (called(browser), "globe"),
+        (None, _) => {
+            let product = agent.split_whitespace().next().unwrap_or_default().replace('/', " ");
+            let name: String = product.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+            let icon = system.map_or("terminal", |(_, _, icon)| icon);
+            (if name.is_empty() { said!("Unknown device") } else { called(&name) }, icon)
         }
     }
 }

@@ -135,7 +135,7 @@ impl FromStr for Zone {
         let meant = |name: &&str| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text));
         Self::named(text).ok_or_else(|| {
             let meant = Self::names().find(meant).unwrap_or("Europe/Oslo");
-            format!("“{text}” is not a time zone; choose one such as {meant}")
+            say!("“{text}” is not a time zone; choose one such as {zone}", text, zone = meant)
         })
     }
 }

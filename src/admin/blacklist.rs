@@ -190,7 +190,7 @@ pub async fn index(
         frame: staff.frame(&[("Blacklisted", "")]),
         list: asked
             .view(&found, &bulk::offered_on_blacklisted(&staff))
-            .when_empty("Refresh and sliding tokens that are revoked before they expire appear here.", first_act),
+            .when_empty(key!("Refresh and sliding tokens that are revoked before they expire appear here."), first_act),
         rows,
         may_add,
         may_sweep,

@@ -11,7 +11,7 @@ use crate::admin::form::Form;
 use crate::admin::layout::{inside_panel, see_other};
 use crate::admin::staff::Staff;
 use crate::admin::users::sessions::end_all;
-use crate::admin::users::{Actor, Target, roles_moved};
+use crate::admin::users::{Actor, Removal, Target, roles_moved};
 use crate::admin::visit::Flash;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, Verb};
@@ -219,7 +219,7 @@ impl Work {
             return Ok(Some(overtaken));
         }
         let rule = actor.out_of_reach(target);
-        let rule = rule.or_else(|| actor.must_stay(target, "deactivate").filter(|_| back.active == Some(false)));
+        let rule = rule.or_else(|| actor.must_stay(target, Removal::Deactivate).filter(|_| back.active == Some(false)));
         if rule.is_some() {
             return Ok(rule);
         }

@@ -40,6 +40,26 @@ pub struct Flags {
     pub superuser: bool,
 }
 
+/// A flag that an account must keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// May open the panel.
+    Staff,
+    /// May do everything.
+    Superuser,
+}
+
+/// How an account is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is switched off.
+    Deactivate,
+    /// It is deleted.
+    Delete,
+    /// One or the other.
+    Either,
+}
+
 /// Why somebody may not do a thing to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -118,8 +138,8 @@ impl Actor {
         }
         let beyond = target.state.permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        (!beyond.is_empty())
-            .then(|| say!("{username} holds permissions that you lack: {names}.", username = target.name(), names))
+        let words = || say!("{username} holds permissions that you lack: {names}.", username = target.name(), names);
+        (!beyond.is_empty()).then(words)
     }
 
     /// Goes on only if the account is within reach.
@@ -130,18 +150,25 @@ impl Actor {
         refused(self.out_of_reach(target))
     }
 
-    /// Why the account must not be switched off, or removed, by the actor or by anyone. `act` is "deactivate" or "delete".
-    pub fn must_stay(&self, target: &Target, act: &str) -> Option<String> {
+    /// Why the account must not be switched off, or removed, by the actor or by anyone.
+    pub fn must_stay(&self, target: &Target, removal: Removal) -> Option<String> {
         if self.id == target.id {
-            return Some(format!("You cannot {act} yourself. Another administrator can."));
+            return Some(match removal {
+                Removal::Deactivate => say!("You cannot deactivate yourself. Another administrator can."),
+                Removal::Delete => say!("You cannot delete yourself. Another administrator can."),
+                Removal::Either => say!("You cannot deactivate or delete yourself. Another administrator can."),
+            });
         }
         target.is_last_superuser.then(|| self.last(target))
     }
 
     /// Why a flag must not be taken from the account.
-    pub fn must_keep(&self, target: &Target, flag: &str) -> Option<String> {
+    pub fn must_keep(&self, target: &Target, flag: Flag) -> Option<String> {
         if self.id == target.id {
-            return Some(format!("You cannot take {flag} from yourself. Another administrator can."));
+            return Some(match flag {
+                Flag::Staff => say!("You cannot take Staff from yourself. Another administrator can."),
+                Flag::Superuser => say!("You cannot take Superuser from yourself. Another administrator can."),
+            });
         }
         target.is_last_superuser.then(|| self.last(target))
     }
@@ -157,7 +184,7 @@ impl Actor {
     pub fn cannot_grant(&self) -> Option<String> {
         let needed = Permission::of("grants", Verb::Change)?;
         let lacks = !self.state.permissions.holds(needed);
-        lacks.then(|| say!("This needs the permission {needed}.", needed))
+        lacks.then(|| say!("This needs the permission {permission}.", permission = needed))
     }
 
     /// What of these permissions the actor lacks, in words; nobody gives what they do not have.
@@ -195,14 +222,14 @@ impl Actor {
             if !self.state.superuser {
                 return Err(Refusal::Actor(say!("Only a superuser changes who is a superuser.")));
             }
-            rule(self.must_keep(target, "Superuser").filter(|_| state.superuser))?;
+            rule(self.must_keep(target, Flag::Superuser).filter(|_| state.superuser))?;
         }
         if new.staff != state.staff {
             refused(self.cannot_grant())?;
-            rule(self.must_keep(target, "Staff").filter(|_| state.staff))?;
+            rule(self.must_keep(target, Flag::Staff).filter(|_| state.staff))?;
         }
         if !new.active && state.active {
-            rule(self.must_stay(target, "deactivate"))?;
+            rule(self.must_stay(target, Removal::Deactivate))?;
         }
         Ok(())
     }
@@ -234,12 +261,12 @@ impl Actor {
             let Some(row) = role::by_id(conn, *role)? else {
                 return Ok(Err(Refusal::Rule(say!("A role that was ticked is gone. Open the page again."))));
             };
-            if let Some(words) = self.cannot_move_role(conn, *role, target, *give)? {
-                let (role, why) = (row.name, words);
-                return Ok(Err(Refusal::Actor(match give {
-                    true => say!("You cannot give the role {role}. {why}", role, why),
-                    false => say!("You cannot take the role {role}. {why}", role, why),
-                })));
+            if let Some(why) = self.cannot_move_role(conn, *role, target, *give)? {
+                let words = match give {
+                    true => say!("You cannot give the role {role}. {why}", role = row.name, why),
+                    false => say!("You cannot take the role {role}. {why}", role = row.name, why),
+                };
+                return Ok(Err(Refusal::Actor(words)));
             }
         }
         Ok(Ok(()))

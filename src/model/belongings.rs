@@ -44,11 +44,12 @@ pub fn of(conn: &mut Conn, user: i64, now: Timestamp) -> Result<Belongings> {
 impl Belongings {
     /// "3 articles and 1 task"; "3 articles, 1 task and 1 social sign-in" of those who have one.
     pub fn in_words(&self) -> String {
-        let words = |count: i64, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-        let (articles, tasks) = (words(self.articles, "article"), words(self.tasks, "task"));
+        let articles = said!(count = self.articles => "{count} article" | "{count} articles");
+        let tasks = said!(count = self.tasks => "{count} task" | "{count} tasks");
+        let links = said!(count = self.links => "{count} social sign-in" | "{count} social sign-ins");
         match self.links {
-            0 => format!("{articles} and {tasks}"),
-            links => format!("{articles}, {tasks} and {}", words(links, "social sign-in")),
+            0 => say!("{articles} and {tasks}", articles, tasks),
+            _ => say!("{articles}, {tasks} and {links}", articles, tasks, links),
         }
     }
 }

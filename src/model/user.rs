@@ -224,7 +224,8 @@ pub fn raise_generation(conn: &mut Conn, id: i64) -> Result<()> {
 pub const NO_PASSWORD: &str = "!";
 
 /// Why a service gets no password.
-pub const NO_PERSON: &str = "This is a service account: it has API keys and no password, and nobody signs in as it.";
+pub const NO_PERSON: &str =
+    key!("This is a service account: it has API keys and no password, and nobody signs in as it.");
 
 /// Stores a new password's hash and ends every session.
 ///

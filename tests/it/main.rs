@@ -5,6 +5,7 @@
 mod admin;
 mod api;
 mod audit;
+mod catalogue;
 mod crash;
 mod db;
 mod described;

@@ -171,7 +171,9 @@ pub async fn index(
     let first_act = may_add.then_some(("Create API key", "/admin/api-keys/new/"));
     let page = Page {
         frame: staff.frame(&[("API keys", "")]),
-        list: asked.view(&found, &bulk::offered(&staff)).when_empty("A key lets a script in as its owner.", first_act),
+        list: asked
+            .view(&found, &bulk::offered(&staff))
+            .when_empty(key!("A key lets a script in as its owner."), first_act),
         rows,
         may_add,
         may_see_users: staff.may("users", Verb::View),

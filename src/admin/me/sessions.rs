@@ -8,10 +8,11 @@ use crate::admin::error::PageError;
 use crate::admin::form::{Button, Form};
 use crate::admin::layout::{Frame, html, see_other};
 use crate::admin::staff::Staff;
-use crate::admin::users::sessions::{Line, Which, end_one, end_others, living};
+use crate::admin::users::sessions::{Line, Place, Which, end_one, end_others, living};
 use crate::admin::visit::Flash;
 use crate::admin::when::count_words;
 use crate::db::Conn;
+use crate::device::Device;
 use crate::error::Error;
 use crate::language::filters;
 use crate::model::audit::{Change, Object};
@@ -52,15 +53,18 @@ pub async fn sign_out(site: web::Data<Site>, staff: Staff, form: Form<Which>) ->
     let audit = staff.audits(&site, "session.end");
     let end = move |conn: &mut Conn| {
         let ended = end_one(conn, &grants, &which.session, actor.id, &actor, now)?;
-        if let Some(device) = &ended {
-            let told = [Change::fact("session", &which.session), Change::fact("device", device)];
+        if let Some(place) = &ended {
+            let told = [Change::fact("session", &which.session), Change::fact("device", place.in_english())];
             audit.on(Object::user(actor.id, &*actor.state.username)).with(told).append(conn)?;
         }
         Ok(ended)
     };
     let flash = match staff.write(&site, end).await? {
-        Some(device) => Flash::done(format!("You were signed out of {device}.")),
-        None => Flash::warning("That session had ended before."),
+        Some(Place::Panel) => Flash::done(said!("You were signed out of the panel.")),
+        Some(Place::Device(agent)) => {
+            Flash::done(said!("You were signed out of {device}.", device = Device::from_agent(&agent).name))
+        }
+        None => Flash::warning(said!("That session had ended before.")),
     };
     staff.done(&site, &flash);
     Ok(see_other(PATH))

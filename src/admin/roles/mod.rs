@@ -66,6 +66,18 @@ pub fn verb_label(verb: Verb) -> &'static str {
     }
 }
 
+/// What a verb is called among others.
+pub fn verb_word(verb: Verb) -> String {
+    match verb {
+        Verb::View => say!("view"),
+        Verb::Add => say!("add"),
+        Verb::Change => say!("change"),
+        Verb::Delete => say!("delete"),
+        Verb::Revoke => say!("revoke"),
+        Verb::Export => say!("export"),
+    }
+}
+
 static ROLES: Changelist = Changelist {
     path: "/admin/roles/",
     title: key!("Roles"),
@@ -176,7 +188,7 @@ pub async fn index(
     let page = Page {
         frame: staff.frame(&[("Roles", "")]),
         list: asked.view(&found, &bulk::offered(&staff)).when_empty(
-            "A role is a named set of permissions. Whoever of the staff holds it may do what it allows.",
+            key!("A role is a named set of permissions. Whoever of the staff holds it may do what it allows."),
             first_act,
         ),
         rows,

@@ -207,7 +207,9 @@ pub async fn index(
     let may_revoke = staff.may("sessions", Verb::Revoke);
     let page = Page {
         frame: staff.frame(&[("Sessions", "")]),
-        list: asked.view(&found, &bulk::offered(&staff)).when_empty("A session begins when somebody signs in.", None),
+        list: asked
+            .view(&found, &bulk::offered(&staff))
+            .when_empty(key!("A session begins when somebody signs in."), None),
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_revoke,

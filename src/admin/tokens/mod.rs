@@ -222,7 +222,7 @@ pub async fn index(
         frame: staff.frame(&[("Outstanding", "")]),
         list: asked
             .view(&found, &bulk::offered_on_outstanding(&staff))
-            .when_empty("Every sign-in puts a refresh or sliding token here.", None),
+            .when_empty(key!("Every sign-in puts a refresh or sliding token here."), None),
         rows,
         may_see_users: staff.may("users", Verb::View),
         may_see_sessions: staff.may("sessions", Verb::View),

@@ -56,7 +56,7 @@ impl Asking {
 
 fn frame<N>(staff: &Staff<N>, head: &Head, tab: &str) -> Frame {
     let path = format!("/admin/users/{}/", head.id);
-    staff.frame(&[("Users", "/admin/users/"), (&head.username, &path), (tab, "")])
+    staff.frame(&[(&say!("Users"), "/admin/users/"), (&head.username, &path), (tab, "")])
 }
 
 #[derive(Template)]
@@ -85,7 +85,7 @@ pub async fn sign_ins(
     };
     let (head, rows, has_more) = site.db.read(load).await?;
     let may_see_users = staff.may("users", Verb::View);
-    let (frame, may) = (frame(&staff, &head, "Sign-ins"), sign_ins::MayDo::of(&site, &staff));
+    let (frame, may) = (frame(&staff, &head, &say!("Sign-ins")), sign_ins::MayDo::of(&site, &staff));
     html(StatusCode::OK, &SignInsPage { frame, head, rows, has_more, may_see_users, may })
 }
 
@@ -119,5 +119,5 @@ pub async fn history(
         Ok((head, audit::rows(conn, page.rows, sees, asking.now)?, page.has_after))
     };
     let (head, rows, has_more) = site.db.read(load).await?;
-    html(StatusCode::OK, &HistoryPage { frame: frame(&staff, &head, "History"), head, rows, is_by, has_more })
+    html(StatusCode::OK, &HistoryPage { frame: frame(&staff, &head, &say!("History")), head, rows, is_by, has_more })
 }

@@ -8,9 +8,9 @@ use crate::admin::form::{Button, Form};
 use crate::admin::layout::{Frame, see_other};
 use crate::admin::staff::{Change, Delete, Need, Revoke, Sessions, Staff, Users};
 use crate::admin::users::sessions::{after_end_of_all, end_all, living};
-use crate::admin::users::{Actor, Target};
+use crate::admin::users::{Actor, Removal, Target};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When};
 use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -51,53 +51,62 @@ impl Account {
     }
 
     fn frame<N: Need>(&self, staff: &Staff<N>, act: &str) -> Frame {
-        staff.frame(&[("Users", "/admin/users/"), (&self.user.username, &self.path()), (act, "")])
+        staff.frame(&[(&say!("Users"), "/admin/users/"), (&self.user.username, &self.path()), (act, "")])
     }
 
     fn facts(&self, now: Now) -> Vec<(&'static str, String)> {
-        let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
-        let last = self.user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
+        let or_none = |text: String| if text.is_empty() { say!("none") } else { text };
+        let last = self.user.last_login.map_or_else(|| say!("never"), |at| When::new(at, now).short);
         vec![
-            ("Username", self.user.username.clone()),
-            ("E-mail", or(&self.user.email, "none")),
-            ("Joined", When::new(self.user.date_joined, now).short),
-            ("Last sign-in", last),
-            ("Roles", or(&self.roles.join(", "), "none")),
+            (key!("Username"), self.user.username.clone()),
+            (key!("E-mail"), or_none(self.user.email.clone())),
+            (key!("Joined"), When::new(self.user.date_joined, now).short),
+            (key!("Last sign-in"), last),
+            (key!("Roles"), or_none(self.roles.join(", "))),
         ]
     }
 
+    /// What every page about it has; `act` is the last part of the address.
     fn asked(&self, act: &str, now: Now) -> Confirmation {
         Confirmation {
-            heading: format!("{act} {}?", self.user.username),
-            action: format!("{}{}/", self.path(), act.to_lowercase()),
-            facts_title: "The account",
+            action: format!("{}{act}/", self.path()),
+            facts_title: key!("The account"),
             facts: self.facts(now),
-            card: "What goes with it",
-            way_out: ("Keep the account".to_owned(), self.path()),
+            card: key!("What goes with it"),
+            way_out: (say!("Keep the account"), self.path()),
             ..Confirmation::default()
         }
     }
 
     fn sessions_end(&self) -> Effect {
         let how_many = self.sessions.to_string();
-        Effect { what: "Sessions", how_many, happens: "signed out now, with their access tokens", is_loss: false }
+        Effect {
+            what: key!("Sessions"),
+            how_many,
+            happens: key!("signed out now, with their access tokens"),
+            is_loss: false,
+        }
     }
 
     fn keys_rest(&self) -> Effect {
         let how_many = self.belongings.api_keys.to_string();
-        Effect { what: "API keys", how_many, happens: "refused while the account is inactive", is_loss: false }
+        Effect {
+            what: key!("API keys"),
+            how_many,
+            happens: key!("refused while the account is inactive"),
+            is_loss: false,
+        }
     }
 }
 
 fn ask_sign_out(account: &Account, now: Now) -> Confirmation {
     Confirmation {
-        heading: format!("Sign {} out everywhere?", account.user.username),
-        words: "Every device has to sign in again. Access tokens already handed out end at once.".to_owned(),
-        action: format!("{}sign-out/", account.path()),
+        heading: say!("Sign {username} out everywhere?", username = account.user.username),
+        words: say!("Every device has to sign in again. Access tokens already handed out end at once."),
         effects: vec![account.sessions_end()],
-        act: "Sign out everywhere".to_owned(),
-        way_out: ("Keep the sessions".to_owned(), account.path()),
-        ..account.asked("Sign out", now)
+        act: say!("Sign out everywhere"),
+        way_out: (say!("Keep the sessions"), account.path()),
+        ..account.asked("sign-out", now)
     }
 }
 
@@ -108,7 +117,7 @@ pub async fn ask_to_sign_out(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let account = account(&site, &staff, *id).await?;
-    ask_sign_out(&account, staff.now()).page(account.frame(&staff, "Sign out everywhere"))
+    ask_sign_out(&account, staff.now()).page(account.frame(&staff, &say!("Sign out everywhere")))
 }
 
 /// Ends every session of a user.
@@ -131,8 +140,8 @@ pub async fn sign_out(
         Ok(Ok((username, ended)))
     };
     let (username, ended) = staff.write(&site, end).await??;
-    let flash = Flash::done(format!("{username} was signed out everywhere."))
-        .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    let flash = Flash::done(said!("{username} was signed out everywhere.", username))
+        .adding(say!(count = ended => "{count} session ended." | "{count} sessions ended."));
     staff.done(&site, &flash);
     Ok(after_end_of_all(staff.visit(), staff.id() == id, &format!("/admin/users/{id}/")))
 }
@@ -140,10 +149,10 @@ pub async fn sign_out(
 /// Why the viewer cannot reset the account's two-factor sign-in.
 fn cannot_reset(conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<String>> {
     if actor.id == target.id {
-        return Ok(Some("Your own is switched off under Your account, with a code of it.".to_owned()));
+        return Ok(Some(say!("Your own is switched off under Your account, with a code of it.")));
     }
     let is_on = two_factor::is_on(conn, target.id)?;
-    Ok((!is_on).then(|| format!("{} has no two-factor sign-in.", target.state.username)))
+    Ok((!is_on).then(|| say!("{username} has no two-factor sign-in.", username = target.state.username)))
 }
 
 /// Asks before an account's two-factor sign-in is reset.
@@ -162,17 +171,16 @@ pub async fn ask_to_reset_two_factor(
         return Err(PageError::Rule(rule));
     }
     let ask = Confirmation {
-        heading: format!("Reset two-factor sign-in of {}?", account.user.username),
-        words:
+        heading: say!("Reset two-factor sign-in of {username}?", username = account.user.username),
+        words: say!(
             "The password alone will open the account, until its owner sets it up again. Be sure that it is the owner \
-                who asks: a lost telephone is also what a thief would tell you."
-                .to_owned(),
-        action: format!("{}two-factor/", account.path()),
-        act: "Reset two-factor sign-in".to_owned(),
-        way_out: ("Keep it".to_owned(), account.path()),
-        ..account.asked("Reset", staff.now())
+             who asks: a lost telephone is also what a thief would tell you."
+        ),
+        act: say!("Reset two-factor sign-in"),
+        way_out: (say!("Keep it"), account.path()),
+        ..account.asked("two-factor", staff.now())
     };
-    ask.page(account.frame(&staff, "Reset two-factor sign-in"))
+    ask.page(account.frame(&staff, &say!("Reset two-factor sign-in")))
 }
 
 /// Resets an account's two-factor sign-in.
@@ -197,7 +205,7 @@ pub async fn reset_two_factor(
         Ok(Ok(target.state.username))
     };
     let username = staff.write(&site, reset).await??;
-    staff.done(&site, &Flash::done(format!("{username} has no two-factor sign-in any more.")));
+    staff.done(&site, &Flash::done(said!("{username} has no two-factor sign-in any more.", username)));
     Ok(see_other(&format!("/admin/users/{id}/")))
 }
 
@@ -208,17 +216,20 @@ pub async fn ask_to_deactivate(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, PageError> {
     let account = account(&site, &staff, *id).await?;
-    if let Some(rule) = staff.actor().must_stay(&account.target, "deactivate") {
+    if let Some(rule) = staff.actor().must_stay(&account.target, Removal::Deactivate) {
         return Err(PageError::Rule(rule));
     }
-    let own = account.belongings.in_words();
     let ask = Confirmation {
-        words: format!("The user cannot sign in until the account is active again. It keeps {own}."),
+        heading: say!("Deactivate {name}?", name = account.user.username),
+        words: say!(
+            "The user cannot sign in until the account is active again. It keeps {belongings}.",
+            belongings = account.belongings.in_words()
+        ),
         effects: vec![account.sessions_end(), account.keys_rest()],
-        act: "Deactivate".to_owned(),
-        ..account.asked("Deactivate", staff.now())
+        act: say!("Deactivate"),
+        ..account.asked("deactivate", staff.now())
     };
-    ask.page(account.frame(&staff, "Deactivate"))
+    ask.page(account.frame(&staff, &say!("Deactivate")))
 }
 
 /// Switches an account off.
@@ -237,7 +248,7 @@ pub async fn deactivate(
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        if let Some(rule) = actor.must_stay(&target, "deactivate") {
+        if let Some(rule) = actor.must_stay(&target, Removal::Deactivate) {
             return Ok(Err(PageError::Rule(rule)));
         }
         let ended = panel_session::end_all(conn, id)? + grants.set_active_in(conn, id, false, now)?;
@@ -247,8 +258,8 @@ pub async fn deactivate(
         Ok(Ok((username, ended, was)))
     };
     let (username, ended, was) = staff.write(&site, switch_off).await??;
-    let flash = Flash::done(format!("{username} was deactivated."))
-        .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    let flash = Flash::done(said!("{username} was deactivated.", username))
+        .adding(say!(count = ended => "{count} session ended." | "{count} sessions ended."));
     let flash = if was { flash.undoing(&act) } else { flash };
     staff.done(&site, &flash);
     Ok(see_other(&format!("/admin/users/{id}/")))
@@ -262,20 +273,22 @@ fn ask_delete(account: &Account, may_deactivate: bool, now: Now) -> Confirmation
         "To stop the user signing in, <milder>deactivate the account</milder> instead: nothing is lost and it can be reversed."
     )
     .to("milder", &format!("{}deactivate/", account.path()));
+    let kept = key!("revoked, kept on the blacklist until they expire");
     Confirmation {
-        words: "This cannot be undone.".to_owned(),
+        heading: say!("Delete {name}?", name = account.user.username),
+        words: say!("This cannot be undone."),
         milder: (may_deactivate && account.user.is_active).then_some(milder),
         dangerous: true,
         effects: vec![
             account.sessions_end(),
-            effect("Refresh tokens", own.live_tokens, "revoked, kept on the blacklist until they expire", false),
-            effect("API keys", own.api_keys, "revoked", false),
-            effect("Articles", own.articles, "deleted", own.articles > 0),
-            effect("Tasks", own.tasks, "deleted", own.tasks > 0),
+            effect(key!("Refresh tokens"), own.live_tokens, kept, false),
+            effect(key!("API keys"), own.api_keys, key!("revoked"), false),
+            effect(key!("Articles"), own.articles, key!("deleted"), own.articles > 0),
+            effect(key!("Tasks"), own.tasks, key!("deleted"), own.tasks > 0),
         ],
         typed: Some(account.user.username.clone()),
-        act: "Delete user".to_owned(),
-        ..account.asked("Delete", now)
+        act: say!("Delete user"),
+        ..account.asked("delete", now)
     }
 }
 
@@ -285,7 +298,7 @@ async fn asked_to_delete(
     id: i64,
 ) -> Result<(Account, Confirmation), PageError> {
     let account = account(site, staff, id).await?;
-    if let Some(rule) = staff.actor().must_stay(&account.target, "delete") {
+    if let Some(rule) = staff.actor().must_stay(&account.target, Removal::Delete) {
         return Err(PageError::Rule(rule));
     }
     let may_deactivate = staff.may("users", crate::auth::permissions::Verb::Change);
@@ -301,7 +314,7 @@ pub async fn ask_to_delete(
 ) -> Result<HttpResponse, PageError> {
     let (account, ask) = asked_to_delete(&site, &staff, *id).await?;
     staff.recently(&site, &ask.action)?;
-    ask.page(account.frame(&staff, "Delete"))
+    ask.page(account.frame(&staff, &say!("Delete")))
 }
 
 /// Deletes an account.
@@ -316,7 +329,7 @@ pub async fn delete(
     staff.recently(&site, &ask.action)?;
     let typed = form.input.as_ref().map_or("", |answer| answer.confirm.as_str());
     if !ask.is_met(typed) {
-        return ask.refused(account.frame(&staff, "Delete"), form.sent);
+        return ask.refused(account.frame(&staff, &say!("Delete")), form.sent);
     }
     let (actor, grants, now) = (staff.actor(), site.grants.clone(), site.clock.now());
     let audit = staff.audits(&site, "user.delete").because(form.sent.value("reason"));
@@ -325,17 +338,17 @@ pub async fn delete(
         if let Err(refusal) = actor.reach(&target) {
             return Ok(Err(refusal));
         }
-        if let Some(rule) = actor.must_stay(&target, "delete") {
+        if let Some(rule) = actor.must_stay(&target, Removal::Delete) {
             return Ok(Err(PageError::Rule(rule)));
         }
         let (ended, revoked) = remove(conn, &grants, audit, &target, actor.id, now)?;
         Ok(Ok((target.state.username, ended, revoked)))
     };
     let (username, ended, revoked) = staff.write(&site, delete).await??;
-    let flash = Flash::done(format!("{username} was deleted.")).adding(format!(
-        "{} ended, {} revoked.",
-        count_words(ended, "session", "sessions"),
-        count_words(revoked, "token", "tokens")
+    let flash = Flash::done(said!("{username} was deleted.", username)).adding(say!(
+        "{sessions} ended, {tokens} revoked.",
+        sessions = said!(count = ended => "{count} session" | "{count} sessions"),
+        tokens = said!(count = revoked => "{count} token" | "{count} tokens")
     ));
     staff.done(&site, &flash);
     Ok(see_other("/admin/users/"))

@@ -50,7 +50,7 @@ async fn with_head<N: Need, T: Send + 'static>(
 
 fn frame<N: Need>(staff: &Staff<N>, head: &Head, tab: &str) -> Frame {
     let path = format!("/admin/users/{}/", head.id);
-    staff.frame(&[("Users", "/admin/users/"), (&head.username, &path), (tab, "")])
+    staff.frame(&[(&say!("Users"), "/admin/users/"), (&head.username, &path), (tab, "")])
 }
 
 #[derive(Template)]
@@ -84,7 +84,7 @@ pub async fn tokens(
     };
     let (head, page) = with_head(&site, &staff, id, "tokens", load).await?;
     let page = TokensPage {
-        frame: frame(&staff, &head, "Tokens"),
+        frame: frame(&staff, &head, &say!("Tokens")),
         query: form_urlencoded::Serializer::new(String::new()).append_pair("q", &head.username).finish(),
         rows: page.rows.into_iter().map(|line| tokens::Row::new(line, now)).collect(),
         may_see_sessions: staff.may("sessions", Verb::View),
@@ -112,7 +112,7 @@ impl KeyRow {
             id: key.id,
             name: key.name,
             prefix: key.prefix,
-            scopes: if key.scopes == "*" { "all that the owner may".to_owned() } else { key.scopes },
+            scopes: if key.scopes == "*" { say!("all that the owner may") } else { key.scopes },
             created: when(key.created_at),
             is_expired: key.expires_at.is_some_and(|at| at <= now.at),
             expires: key.expires_at.map(when),
@@ -139,7 +139,7 @@ pub async fn api_keys(
     let load = move |conn: &mut Conn| api_key::all_of(conn, id);
     let (head, keys) = with_head(&site, &staff, id, "api-keys", load).await?;
     let rows = keys.into_iter().map(|key| KeyRow::new(key, now)).collect();
-    html(StatusCode::OK, &KeysPage { frame: frame(&staff, &head, "API keys"), head, rows })
+    html(StatusCode::OK, &KeysPage { frame: frame(&staff, &head, &say!("API keys")), head, rows })
 }
 
 struct ContentRow {
@@ -154,7 +154,8 @@ struct ContentRow {
 struct ContentPage {
     frame: Frame,
     head: Head,
-    parts: Vec<(&'static str, Vec<ContentRow>)>,
+    /// What they are called, what they are called with the user's name, and the rows.
+    parts: Vec<(&'static str, String, Vec<ContentRow>)>,
 }
 
 /// The tab with what a user has written, as far as the viewer may see it.
@@ -175,12 +176,14 @@ pub async fn content(site: web::Data<Site>, staff: Staff, id: web::Path<i64>) ->
             path: format!("/admin/{list}/{}/", piece.id),
             title: piece.title,
             changed: When::new(piece.updated_at, now),
-            about: if piece.completed { "done" } else { "" },
+            about: if piece.completed { key!("done") } else { "" },
         };
         pieces.into_iter().map(row).collect::<Vec<_>>()
     };
-    let mut parts = Vec::new();
-    parts.extend(articles.map(|pieces| ("Articles", rows("articles", pieces))));
-    parts.extend(tasks.map(|pieces| ("Tasks", rows("tasks", pieces))));
-    html(StatusCode::OK, &ContentPage { frame: frame(&staff, &head, "Content"), head, parts })
+    let (mut parts, username) = (Vec::new(), &head.username);
+    let of_user = say!("Articles of {username}", username);
+    parts.extend(articles.map(|pieces| (key!("Articles"), of_user, rows("articles", pieces))));
+    let of_user = say!("Tasks of {username}", username);
+    parts.extend(tasks.map(|pieces| (key!("Tasks"), of_user, rows("tasks", pieces))));
+    html(StatusCode::OK, &ContentPage { frame: frame(&staff, &head, &say!("Content")), head, parts })
 }

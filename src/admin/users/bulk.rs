@@ -9,7 +9,7 @@ use crate::admin::staff::Staff;
 use crate::admin::users::acts::remove;
 use crate::admin::users::head::cannot_send_reset;
 use crate::admin::users::sessions::end_all;
-use crate::admin::users::{Actor, Target, asked, query, roles_moved};
+use crate::admin::users::{Actor, Removal, Target, asked, query, roles_moved};
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
@@ -102,8 +102,8 @@ impl OnUsers {
         Ok(match (self.deed, &self.role) {
             (Deed::Activate, _) if target.state.active => Some(say!("active already")),
             (Deed::Deactivate, _) if !target.state.active => Some(say!("inactive already")),
-            (Deed::Deactivate, _) => actor.must_stay(target, "deactivate"),
-            (Deed::Delete, _) => actor.must_stay(target, "delete"),
+            (Deed::Deactivate, _) => actor.must_stay(target, Removal::Deactivate),
+            (Deed::Delete, _) => actor.must_stay(target, Removal::Delete),
             (Deed::SendReset, _) => user::by_id(conn, target.id)?.as_ref().and_then(cannot_send_reset),
             (Deed::GiveRole | Deed::TakeRole, Some((role, _))) => {
                 let give = self.deed == Deed::GiveRole;

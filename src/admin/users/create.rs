@@ -11,10 +11,11 @@ use crate::admin::users::Actor;
 use crate::admin::users::form_page::{How, Locks, New, NoHead, Save, role_boxes};
 use crate::admin::users::input::{NewAccount, PASSWORD_HINT, Profile, zone_hint};
 use crate::admin::visit::Flash;
-use crate::admin::when::distance;
+use crate::admin::when::time_words;
 use crate::auth::permissions::Verb;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::language::Said;
 use crate::model::audit::{Object, told, user_fields};
 use crate::model::user::{self, NO_PASSWORD, NewUser, Taken, UserChanges};
 use crate::model::{invitation, role};
@@ -24,7 +25,7 @@ use crate::site::Site;
 const NEW: &str = "/admin/users/new/";
 
 /// Why nobody is invited.
-const CLOSED: &str = "Registration is closed (accounts.registration): nobody could accept an invitation.";
+const CLOSED: &str = key!("Registration is closed (accounts.registration): nobody could accept an invitation.");
 
 async fn show(
     site: &Site,
@@ -36,23 +37,23 @@ async fn show(
     let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
     let by = actor.clone();
     let roles = site.db.read(move |conn| role_boxes(conn, &by, None)).await?;
-    let frame = staff.frame(&[("Users", "/admin/users/"), ("Add user", "")]);
+    let frame = staff.frame(&[(&say!("Users"), "/admin/users/"), (&say!("Add user"), "")]);
     let page = New {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
-        head: NoHead { id: 0, username: "the new user", may_set_password: false, is_service: false },
+        head: NoHead { id: 0, username: "", may_set_password: false, is_service: false },
         hows: hows(site, &form),
         form,
         is_new: true,
         email_hint: String::new(),
         zone_hint: zone_hint(site),
-        active_hint: "May sign in.".to_owned(),
+        active_hint: say!("May sign in."),
         password_hint: if site.settings.passwords.rules { PASSWORD_HINT } else { "" },
         locks: locks(&actor),
         roles: sees_roles.then_some(roles),
         may_see_roles: actor.may("roles", Verb::View),
         allowed: Vec::new(),
-        allowed_count: String::new(),
-        save: Save { label: "Add user", stay: false, cancel: "/admin/users/".to_owned(), state: String::new() },
+        allowed_count: 0,
+        save: Save { label: key!("Add user"), stay: false, cancel: "/admin/users/".to_owned(), state: String::new() },
     };
     html(status, &page)
 }
@@ -66,19 +67,26 @@ fn hows(site: &Site, form: &Filled) -> [How; 3] {
     let is_closed = site.settings.accounts.registration == Registration::Closed;
     let how = |value, label, hint, locked| How { value, label, hint, locked, is_chosen: value == chosen };
     [
-        how("password", "A person, with a password", "You set a first password now and tell it in person.", ""),
+        how(
+            "password",
+            key!("A person, with a password"),
+            key!("You set a first password now and tell it in person."),
+            "",
+        ),
         how(
             "invitation",
-            "A person, by invitation",
-            "A letter goes to the address. Whoever opens its link chooses name and password; roles are given after that.",
+            key!("A person, by invitation"),
+            key!(
+                "A letter goes to the address. Whoever opens its link chooses name and password; roles are given after that."
+            ),
             if is_closed { CLOSED } else { "" },
         ),
-        how("service", "A service", "A program: no password and no sign-in, API keys only.", ""),
+        how("service", key!("A service"), key!("A program: no password and no sign-in, API keys only."), ""),
     ]
 }
 
 fn locks(actor: &Actor) -> Locks {
-    let superuser = if actor.state.superuser { String::new() } else { "Only a superuser makes another.".to_owned() };
+    let superuser = if actor.state.superuser { String::new() } else { say!("Only a superuser makes another.") };
     Locks { active: String::new(), staff: actor.cannot_grant().unwrap_or_default(), superuser }
 }
 
@@ -142,7 +150,7 @@ async fn invite(
     sent: Filled,
 ) -> Result<HttpResponse, PageError> {
     if site.settings.accounts.registration == Registration::Closed {
-        return show(site, staff, StatusCode::UNPROCESSABLE_ENTITY, sent.refused_for("how", CLOSED)).await;
+        return show(site, staff, StatusCode::UNPROCESSABLE_ENTITY, sent.refused_for("how", Said::of(CLOSED))).await;
     }
     let (actor, life, now) = (staff.actor(), site.settings.accounts.invitation_lifetime, site.clock.now());
     let (audit, address) = (staff.audits(site, "invitation.create"), email.clone());
@@ -153,9 +161,9 @@ async fn invite(
     };
     let until = staff.write(site, invite).await?;
     site.mail.ring();
-    let flash = Flash::done(format!("{email} is invited."));
-    let good = format!("The link in the letter is good {}.", distance(until, staff.now()).replacen("in ", "for ", 1));
-    staff.done(site, &flash.adding(good));
+    let time = time_words(until.since(now).as_secs());
+    let flash = Flash::done(said!("{email} is invited.", email));
+    staff.done(site, &flash.adding(say!("The link in the letter is good for {time}.", time)));
     Ok(see_other("/admin/users/"))
 }
 
@@ -196,12 +204,15 @@ async fn insert(
     };
     match staff.write(site, make).await?? {
         Some(id) => {
-            let next = if is_service { "A service comes with API keys: create one under More." } else { "" };
-            staff.done(site, &Flash::done(format!("{username} was added.")).adding(next));
+            let next = match is_service {
+                true => say!("A service comes with API keys: create one under More."),
+                false => String::new(),
+            };
+            staff.done(site, &Flash::done(said!("{username} was added.", username)).adding(next));
             Ok(see_other(&format!("/admin/users/{id}/")))
         }
         None => {
-            let form = sent.refused_for("username", format!("Another account already has the name {username}."));
+            let form = sent.refused_for("username", say!("Another account already has the name {username}.", username));
             show(site, staff, StatusCode::UNPROCESSABLE_ENTITY, form).await
         }
     }

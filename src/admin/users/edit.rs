@@ -15,9 +15,9 @@ use crate::admin::users::form_page::{Edit, Locks, Save, allowed, filled, role_bo
 use crate::admin::users::head::Head;
 use crate::admin::users::input::{Profile, zone_hint};
 use crate::admin::users::sessions::{self, Line, after_end_of_all, end_all};
-use crate::admin::users::{Actor, Target, roles_moved};
+use crate::admin::users::{Actor, Flag, Removal, Target, roles_moved};
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, ago, count_words, thousands};
+use crate::admin::when::{Now, When, ago, thousands};
 use crate::auth::by_letter;
 use crate::auth::grants::Grants;
 use crate::auth::permissions::Verb;
@@ -55,7 +55,7 @@ async fn show<N: Need>(
     let (idle_since, own_token) = (now.at - site.settings.admin.session_idle, staff.visit().token());
     let must_be_verified = site.settings.accounts.require_verified_email;
     let (zone_hint, sees, sees_history) = (zone_hint(site), Sees::of(staff), staff.may("audit", Verb::View));
-    let frame = staff.frame(&[("Users", "/admin/users/")]);
+    let frame = staff.frame(&[(&say!("Users"), "/admin/users/")]);
     let load = move |conn: &mut Conn| {
         let target = Target::load(conn, id)?;
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
@@ -63,7 +63,7 @@ async fn show<N: Need>(
         let sessions = sessions::living(conn, id, user.generation, &own_token, idle_since, now)?;
         let own = belongings::of(conn, id, now.at)?;
         let has_two_factor = two_factor::is_on(conn, id)?;
-        let (allowed, count) = allowed(conn, &held)?;
+        let (allowed, allowed_count) = allowed(conn, &held)?;
         let head = Head::new(&user, &target, &actor, "profile", sessions.len(), must_be_verified, now);
         let sees_roles = actor.may("roles", Verb::View) || actor.may("grants", Verb::View);
         let page = Edit {
@@ -78,15 +78,15 @@ async fn show<N: Need>(
             roles: if sees_roles { Some(role_boxes(conn, &actor, Some((id, &held)))?) } else { None },
             may_see_roles: actor.may("roles", Verb::View),
             allowed,
-            allowed_count: count_words(count, "permission", "permissions"),
+            allowed_count,
             version: user.updated_at.micros(),
             may_change: actor.may("users", Verb::Change) && actor.out_of_reach(&target).is_none(),
             why_read_only: why_read_only(&actor, &target),
             save: Save {
-                label: "Save changes",
+                label: key!("Save changes"),
                 stay: true,
                 cancel: "/admin/users/".to_owned(),
-                state: format!("Last changed {}", When::new(user.updated_at, now).short),
+                state: say!("Last changed {when}", when = When::new(user.updated_at, now).short),
             },
             facts: facts(conn, &actor, &user, has_two_factor, own.live_tokens, now)?,
             history: if sees_history { Some(history(conn, id, sees, now)?) } else { None },
@@ -96,7 +96,7 @@ async fn show<N: Need>(
                 && actor.out_of_reach(&target).is_none(),
             may_deactivate: user.is_active && actor.may("users", Verb::Change) && actor.out_of_reach(&target).is_none(),
             may_delete: actor.may("users", Verb::Delete) && actor.out_of_reach(&target).is_none(),
-            must_stay: actor.must_stay(&target, "deactivate or delete").unwrap_or_default(),
+            must_stay: actor.must_stay(&target, Removal::Either).unwrap_or_default(),
             belongings: own.in_words(),
             sessions: head.sessions.map(|_| newest(sessions)),
             head,
@@ -106,8 +106,8 @@ async fn show<N: Need>(
     let mut page = site.db.read(load).await?;
     if !page.head.is_service {
         let is_locked = site.sign_in.limits().holds_back(&page.head.username).await;
-        let locked = if is_locked { "yes, for strangers" } else { "no" };
-        page.facts.insert(1.min(page.facts.len()), ("Locked", locked.to_owned(), String::new()));
+        let locked = if is_locked { say!("yes, for strangers") } else { say!("no") };
+        page.facts.insert(1.min(page.facts.len()), (key!("Locked"), locked, String::new()));
     }
     if let Some(form) = form {
         page.frame = page.frame.without_flash();
@@ -125,30 +125,31 @@ fn newest(mut sessions: Vec<Line>) -> Vec<Line> {
 
 fn email_hint(user: &User) -> String {
     match (user.email.is_empty(), user.email_verified) {
-        (true, _) => "None is known.",
-        (false, true) => "Verified. A new address must be verified again.",
-        (false, false) => "Not verified.",
+        (true, _) => say!("None is known."),
+        (false, true) => say!("Verified. A new address must be verified again."),
+        (false, false) => say!("Not verified."),
     }
-    .to_owned()
 }
 
 fn active_hint(sessions: usize) -> String {
-    let out = match sessions {
-        0 => String::new(),
-        _ => format!("signs the user out of {} and ", count_words(sessions, "device", "devices")),
-    };
-    format!("May sign in. Unticking {out}keeps all data; prefer it to deleting.")
+    match sessions {
+        0 => say!("May sign in. Unticking keeps all data; prefer it to deleting."),
+        count => say!(
+            count => "May sign in. Unticking signs the user out of {count} device and keeps all data; prefer it to deleting."
+                | "May sign in. Unticking signs the user out of {count} devices and keeps all data; prefer it to deleting."
+        ),
+    }
 }
 
 fn locks(actor: &Actor, target: &Target) -> Locks {
     let locked = |reason: Option<String>| reason.unwrap_or_default();
-    let staff = actor.cannot_grant().or_else(|| actor.must_keep(target, "Staff").filter(|_| target.state.staff));
+    let staff = actor.cannot_grant().or_else(|| actor.must_keep(target, Flag::Staff).filter(|_| target.state.staff));
     let superuser = match actor.state.superuser {
-        true => actor.must_keep(target, "Superuser").filter(|_| target.state.superuser),
-        false => Some("Only a superuser changes this.".to_owned()),
+        true => actor.must_keep(target, Flag::Superuser).filter(|_| target.state.superuser),
+        false => Some(say!("Only a superuser changes this.")),
     };
     Locks {
-        active: locked(actor.must_stay(target, "deactivate").filter(|_| target.state.active)),
+        active: locked(actor.must_stay(target, Removal::Deactivate).filter(|_| target.state.active)),
         staff: locked(staff),
         superuser: locked(superuser),
     }
@@ -170,26 +171,30 @@ fn facts(
     let mut facts = Vec::new();
     let page = |tab: &str| format!("/admin/users/{}/{tab}/", user.id);
     if !user.is_service {
-        let last = user.last_login.map_or_else(|| "never".to_owned(), |at| When::new(at, now).short);
-        facts.push(("Last sign-in", last, String::new()));
+        let last = user.last_login.map_or_else(|| say!("never"), |at| When::new(at, now).short);
+        facts.push((key!("Last sign-in"), last, String::new()));
         if actor.may("sign-ins", Verb::View) {
             if let Some(ip) = sign_in::last_address_of(conn, user.id)? {
                 let path = format!("/admin/sign-ins/?q={}", segment(&ip));
-                facts.push(("From", ip, path));
+                facts.push((key!("From"), ip, path));
             }
             let failed = sign_in::count_failed_of(conn, user.id, now.at - DAY)?;
-            facts.push(("Failed, 24 h", thousands(failed), page("sign-ins")));
+            facts.push((key!("Failed, 24 h"), thousands(failed), page("sign-ins")));
         }
-        let two_factor = if has_two_factor { "on" } else { "off" };
-        facts.push(("Two-factor sign-in", two_factor.to_owned(), String::new()));
+        let two_factor = if has_two_factor { say!("on") } else { say!("off") };
+        facts.push((key!("Two-factor sign-in"), two_factor, String::new()));
         let tokens = if actor.may("tokens", Verb::View) { page("tokens") } else { String::new() };
-        facts.push(("Live tokens", thousands(live_tokens), tokens));
+        facts.push((key!("Live tokens"), thousands(live_tokens), tokens));
     }
     if actor.may("api-keys", Verb::View) {
         let keys = api_key::all_of(conn, user.id)?;
         let used = keys.iter().filter_map(|key| key.last_used_at).max();
-        let used = used.map_or_else(String::new, |at| format!(", used {}", ago(at, now)));
-        facts.push(("API keys", format!("{}{used}", keys.len()), page("api-keys")));
+        let count = keys.len();
+        let words = match used {
+            Some(at) => say!("{count}, used {when}", count, when = ago(at, now)),
+            None => count.to_string(),
+        };
+        facts.push((key!("API keys"), words, page("api-keys")));
     }
     Ok(facts)
 }
@@ -265,7 +270,7 @@ pub async fn save(
         Saved::Done { ended, new_email, switched, moves } => {
             site.mail.ring();
             let can_undo = switched || !moves.is_empty();
-            let flash = Flash::done(format!("{username} was saved."));
+            let flash = Flash::done(said!("{username} was saved.", username));
             let flash = flash.adding(consequences(ended, new_email, can_undo));
             let flash = if can_undo { flash.undoing(&act) } else { flash };
             staff.done(&site, &flash);
@@ -274,7 +279,7 @@ pub async fn save(
             Ok(after_end_of_all(staff.visit(), ended > 0 && staff.id() == id, &next))
         }
         Saved::Taken => {
-            let form = sent.refused_for("username", format!("Another account already has the name {username}."));
+            let form = sent.refused_for("username", say!("Another account already has the name {username}.", username));
             show(&site, &staff, id, StatusCode::UNPROCESSABLE_ENTITY, Some(form)).await
         }
         Saved::Clash(theirs) => {
@@ -284,10 +289,8 @@ pub async fn save(
             let clash =
                 Clash::new(&user.username, user.updated_at, format!("/admin/users/{id}/"), &sent, &theirs, name);
             let path = format!("/admin/users/{id}/");
-            clash.page(
-                staff.frame(&[("Users", "/admin/users/"), (&user.username, &path), ("Changed meanwhile", "")]),
-                now,
-            )
+            let (users, here) = (say!("Users"), say!("Changed meanwhile"));
+            clash.page(staff.frame(&[(&users, "/admin/users/"), (&user.username, &path), (&here, "")]), now)
         }
         Saved::Refused(refusal) => Err(refusal),
         Saved::PasswordFirst => Err(staff.password_first(&format!("/admin/users/{id}/"))),
@@ -308,13 +311,13 @@ async fn settle(site: &Site, id: i64, mut mine: Filled) -> Result<Form<Profile>>
 fn consequences(ended: usize, new_email: bool, can_undo: bool) -> String {
     let mut words = Vec::new();
     if ended > 0 {
-        words.push(format!("{} ended.", count_words(ended, "session", "sessions")));
+        words.push(say!(count = ended => "{count} session ended." | "{count} sessions ended."));
     }
     if new_email {
-        words.push("The new address is not verified.".to_owned());
+        words.push(say!("The new address is not verified."));
     }
     if can_undo {
-        words.push("Undo takes back Active and roles, nothing else.".to_owned());
+        words.push(say!("Undo takes back Active and roles, nothing else."));
     }
     words.join(" ")
 }
@@ -331,9 +334,8 @@ fn change(
     let target = Target::load(conn, id)?;
     let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
     if user.is_service && new.is_superuser {
-        return Ok(Saved::Refused(PageError::Rule(
-            "A service is no superuser. Give it roles that allow what it does.".to_owned(),
-        )));
+        let words = say!("A service is no superuser. Give it roles that allow what it does.");
+        return Ok(Saved::Refused(PageError::Rule(words)));
     }
     // Each flag is asked for by itself: that a box was not drawn keeps nobody from sending it.
     if let Err(refusal) = actor.reaches(&target).and_then(|()| actor.set_flags(&target, new.flags())) {

@@ -5,6 +5,7 @@ use askama::Template;
 use crate::admin::audit;
 use crate::admin::form::Filled;
 use crate::admin::layout::Frame;
+use crate::admin::roles::{area_label, verb_word};
 use crate::admin::users::Actor;
 use crate::admin::users::head::Head;
 use crate::admin::users::sessions::Line;
@@ -43,8 +44,8 @@ pub struct Edit {
     pub may_see_roles: bool,
     /// What the roles allow.
     pub allowed: Vec<Allowed>,
-    /// How much that is: "17 permissions".
-    pub allowed_count: String,
+    /// How many permissions that is.
+    pub allowed_count: usize,
     /// The version of the row.
     pub version: i64,
     /// Whether there is a save button.
@@ -91,7 +92,7 @@ pub struct New {
     pub zone_hint: String,
     /// What is said at *Active*.
     pub active_hint: String,
-    /// What a password must be.
+    /// What a password must be, a key.
     pub password_hint: &'static str,
     /// Why boxes cannot be changed.
     pub locks: Locks,
@@ -102,7 +103,7 @@ pub struct New {
     /// Nothing yet.
     pub allowed: Vec<Allowed>,
     /// Nothing yet.
-    pub allowed_count: String,
+    pub allowed_count: usize,
     /// The bar beneath the form.
     pub save: Save,
 }
@@ -111,7 +112,7 @@ pub struct New {
 pub struct NoHead {
     /// No id.
     pub id: i64,
-    /// "the new user".
+    /// No name.
     pub username: &'static str,
     /// The password is part of the form.
     pub may_set_password: bool,
@@ -123,7 +124,7 @@ pub struct NoHead {
 pub struct How {
     /// As the form has it.
     pub value: &'static str,
-    /// As people say it.
+    /// As people say it, a key like the rest.
     pub label: &'static str,
     /// What comes of it.
     pub hint: &'static str,
@@ -135,7 +136,7 @@ pub struct How {
 
 /// The bar beneath a form.
 pub struct Save {
-    /// The button.
+    /// The button, a key.
     pub label: &'static str,
     /// Whether *Save and keep editing* is offered.
     pub stay: bool,
@@ -172,7 +173,7 @@ pub struct RoleBox {
 
 /// What the roles allow in one area.
 pub struct Allowed {
-    /// The area.
+    /// The area, a key.
     pub label: &'static str,
     /// Verbs, and the role they come from.
     pub grants: Vec<Grant>,
@@ -235,15 +236,15 @@ pub fn allowed(conn: &mut Conn, roles: &[Role]) -> Result<(Vec<Allowed>, usize)>
     for (area, verbs) in AREAS {
         let mut grants: Vec<Grant> = Vec::new();
         for (role, set) in &sets {
-            let held: Vec<&str> =
-                verbs.iter().filter(|verb| holds(*set, area, **verb)).map(|verb| verb.as_str()).collect();
+            let held: Vec<String> =
+                verbs.iter().filter(|verb| holds(*set, area, **verb)).map(|verb| verb_word(*verb)).collect();
             if !held.is_empty() {
                 grants.push(Grant { verbs: held.join(", "), role: role.clone() });
             }
         }
         count += verbs.iter().filter(|verb| sets.iter().any(|(_, set)| holds(*set, area, **verb))).count();
         if !grants.is_empty() {
-            areas.push(Allowed { label: crate::admin::roles::area_label(area), grants });
+            areas.push(Allowed { label: area_label(area), grants });
         }
     }
     Ok((areas, count))

@@ -1,7 +1,7 @@
 //! The head of a user's pages: name, status, acts, tabs.
 
 use crate::admin::layout::Face;
-use crate::admin::users::{Actor, Badge, Target, rank, status};
+use crate::admin::users::{Actor, Badge, Removal, Target, rank, status};
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
 use crate::model::user::User;
@@ -49,12 +49,12 @@ pub struct Head {
 /// Why no letter that resets the password goes to the account.
 pub fn cannot_send_reset(user: &User) -> Option<String> {
     let why = match user {
-        User { is_service: true, .. } => "a service account has no password",
-        User { is_active: false, .. } => "inactive",
-        User { email, .. } if email.is_empty() => "no e-mail address",
+        User { is_service: true, .. } => say!("a service account has no password"),
+        User { is_active: false, .. } => say!("inactive"),
+        User { email, .. } if email.is_empty() => say!("no e-mail address"),
         _ => return None,
     };
-    Some(why.to_owned())
+    Some(why)
 }
 
 impl Head {
@@ -72,10 +72,10 @@ impl Head {
         let may = |area, verb| within_reach && actor.may(area, verb);
         let mut badges = rank(user.is_staff, user.is_superuser);
         if user.is_service {
-            badges.push(Badge { kind: "", text: "Service".to_owned(), icon: "" });
+            badges.push(Badge { kind: "", text: say!("Service"), icon: "" });
         }
         if user.is_premium {
-            badges.push(Badge { kind: "", text: "Premium".to_owned(), icon: "" });
+            badges.push(Badge { kind: "", text: say!("Premium"), icon: "" });
         }
         Self {
             id: user.id,
@@ -99,7 +99,7 @@ impl Head {
             may_set_password: !user.is_service && may("users", Verb::Change),
             may_send_reset: cannot_send_reset(user).is_none() && may("users", Verb::Change),
             may_add_key: user.is_active && may("api-keys", Verb::Add),
-            may_delete: may("users", Verb::Delete) && actor.must_stay(target, "delete").is_none(),
+            may_delete: may("users", Verb::Delete) && actor.must_stay(target, Removal::Delete).is_none(),
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::settings::{Passwords, Secret};
 use crate::site::Site;
 use crate::zone::Zone;
 
-/// What is said beside a new password while the rules are on.
+/// What is said beside a new password while the rules are on, a key.
 pub const PASSWORD_HINT: &str =
-    "At least 8 characters; nothing common, nothing like the name or the address, not digits alone.";
+    key!("At least 8 characters; nothing common, nothing like the name or the address, not digits alone.");
 
 /// The name of an account, in its stored form.
 pub fn username(f: &mut Fields) -> String {
@@ -34,7 +34,7 @@ pub fn zone(f: &mut Fields) -> Option<Zone> {
 
 /// What is said beside a time zone that may be left out.
 pub fn zone_hint(site: &Site) -> String {
-    format!("In which times are shown, such as Europe/Oslo. Without one it is the server's, {}.", site.zone())
+    say!("In which times are shown, such as Europe/Oslo. Without one it is the server's, {zone}.", zone = site.zone())
 }
 
 /// A new password, typed twice alike.
@@ -45,7 +45,7 @@ impl Input for Password {
         let password: String = f.text("password").required().value();
         let again: String = f.text("password2").required().value();
         if password != again && !again.is_empty() {
-            f.reject("password2", "The two passwords are not the same. Type both again.");
+            f.reject("password2", say!("The two passwords are not the same. Type both again."));
         }
         Self(password.into())
     }
@@ -149,14 +149,14 @@ impl Input for NewAccount {
                 let email = lower_domain(&f.email("email").required().value());
                 let gives = ["is_staff", "is_superuser"].into_iter().any(|flag| f.boolean(flag).value());
                 if gives || !f.texts("roles").blank().value().is_empty() {
-                    f.reject("how", "Whoever is invited has no account yet. Give roles once they have made it.");
+                    f.reject("how", say!("Whoever is invited has no account yet. Give roles once they have made it."));
                 }
                 Self::Invited(email)
             }
             "service" => {
                 let profile = Profile::read(f);
                 if profile.is_superuser {
-                    f.reject("is_superuser", "A service is no superuser. Give it roles that allow what it does.");
+                    f.reject("is_superuser", say!("A service is no superuser. Give it roles that allow what it does."));
                 }
                 Self::Service(Box::new(profile))
             }
@@ -164,7 +164,7 @@ impl Input for NewAccount {
                 let profile = Profile::read(f);
                 let password = Password::read(f);
                 if !matches!(how, "" | "password") {
-                    f.reject("how", "Choose how the account is made.");
+                    f.reject("how", say!("Choose how the account is made."));
                 }
                 Self::Person(Box::new(profile), password)
             }

@@ -16,7 +16,7 @@ use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::audit::{Audit, Object};
 use crate::model::invitation::{self, Invitation, Query};
 use crate::model::outbox::{self, Kind};
@@ -57,10 +57,10 @@ static INVITATIONS: Changelist = Changelist {
 
 /// What has become of an invitation: its word, and how pages show it.
 const STATES: [(&str, &str, &str, &str); 4] = [
-    ("pending", "Pending", "accent", "clock"),
-    ("accepted", "Accepted", "ok", "ok"),
-    ("expired", "Expired", "", "clock"),
-    ("revoked", "Taken back", "", "ban"),
+    ("pending", key!("Pending"), "accent", "clock"),
+    ("accepted", key!("Accepted"), "ok", "ok"),
+    ("expired", key!("Expired"), "", "clock"),
+    ("revoked", key!("Taken back"), "", "ban"),
 ];
 
 /// An invitation as the list shows it.
@@ -93,7 +93,7 @@ fn rows(conn: &mut Conn, found: Vec<Invitation>, now: Now) -> Result<Vec<Row>> {
         let (_, text, kind, icon) = STATES.into_iter().find(|(one, ..)| *one == status).unwrap_or_default();
         Row {
             path: format!("{LIST}{}/", row.id),
-            state: Badge { kind, text: text.to_owned(), icon },
+            state: Badge { kind, text: Said::of(text).to_string(), icon },
             by: named(row.invited_by),
             at: When::new(row.created_at, now),
             until: When::new(row.expires_at, now),
@@ -126,8 +126,8 @@ pub async fn index(
     };
     let (asked, found, rows) = site.db.read(read).await?;
     let page = Page {
-        frame: staff.frame(&[("Users", "/admin/users/"), ("Invitations", "")]).within("/admin/users/"),
-        list: asked.view(&found, &[]).when_empty("Whoever is invited to make an account appears here.", None),
+        frame: staff.frame(&[(&say!("Users"), "/admin/users/"), (&say!("Invitations"), "")]).within("/admin/users/"),
+        list: asked.view(&found, &[]).when_empty(key!("Whoever is invited to make an account appears here."), None),
         rows,
         is_closed: site.settings.accounts.registration == Registration::Closed,
     };
@@ -158,7 +158,7 @@ pub async fn revoke(
     let revoke = move |conn: &mut Conn| {
         let (row, audit) = find(conn, id, audit)?;
         if row.accepted_at.is_some() {
-            return Err(Error::Conflict("This invitation was accepted; there is nothing to take back.".to_owned()));
+            return Err(Error::Conflict(say!("This invitation was accepted; there is nothing to take back.")));
         }
         let done = invitation::revoke(conn, id, now)?;
         if done {
@@ -168,8 +168,9 @@ pub async fn revoke(
     };
     let (done, email) = staff.write(&site, revoke).await?;
     let flash = match done {
-        true => Flash::done(format!("The invitation of {email} was taken back.")).adding("Its link opens nothing."),
-        false => Flash::warning(format!("The invitation of {email} had been taken back before.")),
+        true => Flash::done(said!("The invitation of {email} was taken back.", email))
+            .adding(say!("Its link opens nothing.")),
+        false => Flash::warning(said!("The invitation of {email} had been taken back before.", email)),
     };
     staff.done(&site, &flash);
     Ok(back(&form.sent))
@@ -183,17 +184,21 @@ pub async fn send_again(
     form: Form<Button>,
 ) -> Result<HttpResponse, PageError> {
     if site.settings.accounts.registration == Registration::Closed {
-        return Err(PageError::Rule("Registration is closed: nobody could accept an invitation.".to_owned()));
+        return Err(PageError::Rule(say!("Registration is closed: nobody could accept an invitation.")));
     }
     let (id, now, life) = (*id, site.clock.now(), site.settings.accounts.invitation_lifetime);
     let audit = staff.audits(&site, "invitation.send_again").because(form.sent.value("reason"));
     let send = move |conn: &mut Conn| {
         let (row, audit) = find(conn, id, audit)?;
         if !matches!(row.status(now), "pending" | "expired") {
-            return Err(Error::Conflict("This invitation is over. Invite the address anew.".to_owned()));
+            return Err(Error::Conflict(say!("This invitation is over. Invite the address anew.")));
         }
         if outbox::has_had_its_share(conn, Kind::Invitation, &row.email, None, now)? {
-            let words = format!("{} has had {} invitations within a day.", row.email, outbox::MOST);
+            let words = say!(
+                count = outbox::MOST => "{email} has had {count} invitation within a day."
+                    | "{email} has had {count} invitations within a day.",
+                email = row.email
+            );
             return Err(Error::Conflict(words));
         }
         invitation::send_again(conn, &row, life, now)?;
@@ -202,6 +207,6 @@ pub async fn send_again(
     };
     let email = staff.write(&site, send).await?;
     site.mail.ring();
-    staff.done(&site, &Flash::done(format!("The invitation of {email} is on its way again.")));
+    staff.done(&site, &Flash::done(said!("The invitation of {email} is on its way again.", email)));
     Ok(back(&form.sent))
 }

@@ -14,7 +14,7 @@ pub mod password;
 mod rules;
 pub mod sessions;
 
-pub use crate::auth::actor::{Actor, Target};
+pub use crate::auth::actor::{Actor, Flag, Removal, Target};
 pub use rules::roles_moved;
 
 use actix_web::http::StatusCode;
@@ -111,18 +111,18 @@ pub struct Badge {
 /// A user's status. An address that is not verified is one only where that keeps the user out.
 pub fn status(is_active: bool, is_verified: bool, must_be_verified: bool) -> Badge {
     match (is_active, must_be_verified && !is_verified) {
-        (false, _) => Badge { kind: "", text: "Inactive".to_owned(), icon: "off" },
-        (true, true) => Badge { kind: "warn", text: "E-mail not verified".to_owned(), icon: "warn" },
-        (true, false) => Badge { kind: "ok", text: "Active".to_owned(), icon: "ok" },
+        (false, _) => Badge { kind: "", text: say!("Inactive"), icon: "off" },
+        (true, true) => Badge { kind: "warn", text: say!("E-mail not verified"), icon: "warn" },
+        (true, false) => Badge { kind: "ok", text: say!("Active"), icon: "ok" },
     }
 }
 
 /// The badges of somebody's rank.
 pub fn rank(is_staff: bool, is_superuser: bool) -> Vec<Badge> {
-    let badge = |kind, text: &str| Badge { kind, text: text.to_owned(), icon: "" };
+    let badge = |kind, text| Badge { kind, text, icon: "" };
     match (is_superuser, is_staff) {
-        (true, _) => vec![badge("accent", "Superuser")],
-        (false, true) => vec![badge("", "Staff")],
+        (true, _) => vec![badge("accent", say!("Superuser"))],
+        (false, true) => vec![badge("", say!("Staff"))],
         (false, false) => Vec::new(),
     }
 }
@@ -142,14 +142,14 @@ struct Row {
 
 /// The status of whoever only a known device can sign in as, since too many others have failed.
 fn locked_out() -> Badge {
-    Badge { kind: "bad", text: "Locked".to_owned(), icon: "lock" }
+    Badge { kind: "bad", text: say!("Locked"), icon: "lock" }
 }
 
 impl Row {
     fn new(user: UserLine, roles: Vec<String>, is_locked: bool, must_be_verified: bool, now: Now) -> Self {
         let mut badges = rank(user.is_staff, user.is_superuser);
         if user.is_service {
-            badges.insert(0, Badge { kind: "", text: "Service".to_owned(), icon: "" });
+            badges.insert(0, Badge { kind: "", text: say!("Service"), icon: "" });
         }
         badges.extend(roles.into_iter().map(|role| Badge { kind: "", text: role, icon: "" }));
         let more = badges.split_off(BADGES.min(badges.len()));
@@ -202,7 +202,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i6
 }
 
 fn role_choices(roles: &[(i64, String)]) -> Vec<(String, String)> {
-    let none = ("none".to_owned(), "No role".to_owned());
+    let none = ("none".to_owned(), say!("No role"));
     roles.iter().map(|(id, name)| (id.to_string(), name.clone())).chain([none]).collect()
 }
 
@@ -312,11 +312,11 @@ pub async fn index(
         }
     };
     let may_add = staff.may("users", Verb::Add);
-    let first_act = may_add.then_some(("Add user", "/admin/users/new/"));
+    let first_act = may_add.then_some((key!("Add user"), "/admin/users/new/"));
     let list = loaded.asked.view(&loaded.found, &bulk::offered(&staff));
     let page = Page {
-        frame: staff.frame(&[("Users", "")]),
-        list: list.when_empty("Everyone who registers or is added appears here.", first_act),
+        frame: staff.frame(&[(&say!("Users"), "")]),
+        list: list.when_empty(key!("Everyone who registers or is added appears here."), first_act),
         rows: loaded.rows,
         may_add,
         may_export: staff.may("users", Verb::Export),

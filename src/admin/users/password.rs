@@ -13,11 +13,10 @@ use crate::admin::users::head::cannot_send_reset;
 use crate::admin::users::input::{PASSWORD_HINT, Password};
 use crate::admin::users::sessions::after_end_of_all;
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
 use crate::auth::account_rules::Own;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::audit::{Change as Changed, Object};
 use crate::model::outbox::{self, Kind};
 use crate::model::panel_session;
@@ -43,7 +42,7 @@ async fn target(site: &Site, staff: &Staff<Change<Users>>, id: i64) -> Result<Us
     let load = move |conn: &mut Conn| Ok((Target::load(conn, id)?, user::by_id(conn, id)?.ok_or(Error::not_found())?));
     let (target, user) = site.db.read(load).await?;
     staff.actor().reach(&target)?;
-    if user.is_service { Err(PageError::Rule(NO_PERSON.to_owned())) } else { Ok(user) }
+    if user.is_service { Err(PageError::Rule(Said::of(NO_PERSON).to_string())) } else { Ok(user) }
 }
 
 fn show(
@@ -54,15 +53,18 @@ fn show(
     form: Filled,
 ) -> Result<HttpResponse, PageError> {
     let path = format!("/admin/users/{}/", user.id);
-    let frame = staff.frame(&[("Users", "/admin/users/"), (&user.username, &path), ("Set a password", "")]);
+    let (users, here) = (say!("Users"), say!("Set a password"));
+    let frame = staff.frame(&[(&users, "/admin/users/"), (&user.username, &path), (&here, "")]);
     let page = Page {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
         form,
         head: Head { id: user.id, username: user.username.clone() },
         consequence: if user.id == staff.id() {
-            "Every session of yours ends with the old password, this one too."
+            key!("Every session of yours ends with the old password, this one too.")
         } else {
-            "Every session of the account ends with the old password, at once. Tell the new one to its owner in person."
+            key!(
+                "Every session of the account ends with the old password, at once. Tell the new one to its owner in person."
+            )
         },
         password_hint: if site.settings.passwords.rules { PASSWORD_HINT } else { "" },
     };
@@ -111,8 +113,8 @@ pub async fn set(
         Ok(Ok(ended))
     };
     let ended = staff.write(&site, set).await??;
-    let flash = Flash::done(format!("{} has a new password.", user.username))
-        .adding(format!("{} ended.", count_words(ended, "session", "sessions")));
+    let flash = Flash::done(said!("{username} has a new password.", username = user.username))
+        .adding(say!(count = ended => "{count} session ended." | "{count} sessions ended."));
     staff.done(&site, &flash);
     Ok(after_end_of_all(staff.visit(), staff.id() == id, &format!("/admin/users/{id}/")))
 }
@@ -132,7 +134,11 @@ pub async fn send_reset(
         }
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         if let Some(why) = cannot_send_reset(&user) {
-            return Ok(Err(PageError::Rule(format!("No letter goes to {}: {why}.", user.username))));
+            return Ok(Err(PageError::Rule(say!(
+                "No letter goes to {username}: {why}.",
+                username = user.username,
+                why
+            ))));
         }
         outbox::to_user(conn, Kind::Reset, id, &user.email, now)?;
         audit.on(Object::user(id, &user.username)).with([Changed::fact("address", &user.email)]).append(conn)?;
@@ -140,7 +146,7 @@ pub async fn send_reset(
     };
     let user = staff.write(&site, send).await??;
     site.mail.ring();
-    let flash = Flash::done(format!("A letter to reset the password goes to {}.", user.email));
-    staff.done(&site, &flash.adding("The password that is there stays until its owner sets another."));
+    let flash = Flash::done(said!("A letter to reset the password goes to {email}.", email = user.email));
+    staff.done(&site, &flash.adding(say!("The password that is there stays until its owner sets another.")));
     Ok(see_other(&format!("/admin/users/{id}/")))
 }

@@ -36,7 +36,7 @@ pub struct Line {
     pub device: Device,
     /// The address at sign-in.
     pub ip: String,
-    /// What it is for.
+    /// What it is for, a key.
     pub kind: &'static str,
     /// When it began.
     pub started: When,
@@ -69,7 +69,7 @@ pub fn living(
 ) -> Result<Vec<Line>> {
     let api = session::live_of(conn, user, now.at)?.into_iter().map(|session| Line {
         device: Device::from_agent(&session.user_agent),
-        kind: if session.kind == "sliding" { "Sliding token" } else { "API" },
+        kind: if session.kind == "sliding" { key!("Sliding token") } else { key!("API") },
         ip: session.ip,
         started: When::new(session.started_at, now),
         seen: ago(session.last_seen_at, now),
@@ -82,7 +82,7 @@ pub fn living(
         let held: Held = serde_json::from_str(&session.state).ok()?;
         (held.generation == generation.to_string()).then(|| Line {
             device: Device::from_agent(&session.user_agent),
-            kind: "Panel",
+            kind: key!("Panel"),
             ip: session.ip,
             started: When::new(session.started_at, now),
             seen: ago(session.last_seen_at, now),
@@ -123,7 +123,8 @@ pub async fn page(
     };
     let (head, sessions) = site.db.read(load).await?;
     let user_path = format!("/admin/users/{id}/");
-    let frame = staff.frame(&[("Users", "/admin/users/"), (&head.username, &user_path), ("Sessions", "")]);
+    let frame =
+        staff.frame(&[(&say!("Users"), "/admin/users/"), (&head.username, &user_path), (&say!("Sessions"), "")]);
     html(StatusCode::OK, &Page { frame, head, sessions })
 }
 
@@ -162,23 +163,48 @@ pub async fn sign_out(
             return Ok(Err(refusal));
         }
         let (ended, username) = (end_one(conn, &grants, &session, id, &actor, now)?, target.state.username);
-        if let Some(device) = &ended {
-            let told = [Changed::fact("session", &session), Changed::fact("device", device)];
+        if let Some(place) = &ended {
+            let told = [Changed::fact("session", &session), Changed::fact("device", place.in_english())];
             audit.on(Object::user(id, &*username)).with(told).append(conn)?;
         }
         Ok(Ok((ended, username)))
     };
     let (ended, username) = staff.write(&site, end).await??;
     let flash = match ended {
-        Some(device) => Flash::done(format!("{username} was signed out of {device}."))
-            .adding("Access tokens already handed out ended with it."),
-        None => Flash::warning("That session had ended before."),
+        Some(Place::Panel) => Flash::done(said!("{username} was signed out of the panel.", username)),
+        Some(Place::Device(agent)) => {
+            let device = Device::from_agent(&agent).name;
+            Flash::done(said!("{username} was signed out of {device}.", username, device))
+        }
+        None => {
+            staff.done(&site, &Flash::warning(said!("That session had ended before.")));
+            return Ok(back_to(&which.then));
+        }
     };
+    let flash = flash.adding(say!("Access tokens already handed out ended with it."));
     staff.done(&site, &flash);
     Ok(back_to(&which.then))
 }
 
-/// Ends one session of a user and returns the device's name; `None` if it is not, or no longer, the user's.
+/// Where somebody was signed in.
+pub enum Place {
+    /// In the panel.
+    Panel,
+    /// On the device of this User-Agent.
+    Device(String),
+}
+
+impl Place {
+    /// Its name, as it is stored.
+    pub fn in_english(&self) -> String {
+        match self {
+            Self::Panel => "the panel".to_owned(),
+            Self::Device(agent) => Device::in_english(agent),
+        }
+    }
+}
+
+/// Ends one session of a user and returns where that was; `None` if it is not, or no longer, the user's.
 ///
 /// # Errors
 /// The database's.
@@ -189,14 +215,14 @@ pub fn end_one(
     user: i64,
     actor: &Actor,
     now: Timestamp,
-) -> Result<Option<String>> {
+) -> Result<Option<Place>> {
     if let Some(digest) = session.strip_prefix(PANEL) {
-        return Ok(panel_session::end(conn, user, digest)?.then(|| "the panel".to_owned()));
+        return Ok(panel_session::end(conn, user, digest)?.then_some(Place::Panel));
     }
     let Ok(sid) = session.parse::<SessionId>() else { return Ok(None) };
     let Some(row) = session::by_id(conn, sid)?.filter(|row| row.user_id == Some(user)) else { return Ok(None) };
     let ended = grants.end_in(conn, sid, Some(user), Ended::ByAdmin, Some(actor.id), now)?;
-    Ok(ended.then(|| Device::from_agent(&row.user_agent).name))
+    Ok(ended.then_some(Place::Device(row.user_agent)))
 }
 
 /// Ends everything a user is signed in with, inside the caller's transaction; returns how many sessions that were.

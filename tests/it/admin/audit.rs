@@ -40,7 +40,7 @@ async fn holds(panel: &Panel) -> i64 {
 
 /// Every act that is a form with fixed fields, in an order in which each finds something to do: its route, the page of the
 /// form, where it is sent, its fields, and what the log says of it.
-type Walk =
+pub type Walk =
     [(&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], &'static str, &'static str)];
 
 const NEW: &[(&str, &str)] =
@@ -54,7 +54,7 @@ const BULK: &[(&str, &str)] = &[
     ("reason", "He came back."),
 ];
 
-const WALK: &Walk = &[
+pub const WALK: &Walk = &[
     ("/users/new/", "/admin/users/new/", "/admin/users/new/", NEW, "user.create", "eve"),
     (
         "/users/{id}/",

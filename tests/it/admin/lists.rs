@@ -10,7 +10,7 @@ use crate::support::plans::{by_indexes, plan_on, whole};
 use crate::support::statements;
 
 #[path = "../../../benches/support/seed.rs"]
-mod seed;
+pub mod seed;
 
 const SCALE: seed::Scale = seed::Scale { users: 4_000, sessions: 4_000, sign_ins: 12_000, audit: 8_000 };
 
@@ -78,12 +78,6 @@ fn faults(conn: &mut Conn, statement: &str) -> Vec<String> {
     found.collect()
 }
 
-/// The addresses of all links of a page whose text is this, or that match.
-fn hrefs(page: &Answer, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let links = page.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    links.map(|link| link.replace("&#38;", "&").replace("&amp;", "&")).filter(|link| wanted(link)).collect()
-}
-
 /// Every filter of a list with its choices, as its form offers them.
 fn filters(page: &Answer) -> Vec<(String, Vec<String>)> {
     let selects = page.text.split("<select class=\"c-select\" id=\"f-").skip(1);
@@ -140,13 +134,11 @@ impl Walk<'_> {
     async fn list(&mut self, name: &str, searched: &[&str]) {
         let path = format!("/admin/{name}/");
         let page = self.look(&path, 4).await;
-        let sorts: BTreeSet<String> =
-            hrefs(&page, |link| link.starts_with(&format!("{path}?")) && link.contains("sort="))
-                .into_iter()
-                .filter_map(|link| {
-                    Some(link.split("sort=").nth(1)?.split('&').next()?.trim_start_matches('-').to_owned())
-                })
-                .collect();
+        let sorts: BTreeSet<String> = page
+            .hrefs(|link| link.starts_with(&format!("{path}?")) && link.contains("sort="))
+            .into_iter()
+            .filter_map(|link| Some(link.split("sort=").nth(1)?.split('&').next()?.trim_start_matches('-').to_owned()))
+            .collect();
         let orders: Vec<String> = [String::new()]
             .into_iter()
             .chain(sorts.iter().flat_map(|name| [format!("sort={name}"), format!("sort=-{name}")]))
@@ -195,7 +187,7 @@ async fn no_page_reads_a_large_table(panel: Panel) {
             .to_vec();
     for list in ["tokens", "sessions", "articles", "tasks", "api-keys", "audit", "roles", "blacklist"] {
         let page = walk.root.get(&format!("/admin/{list}/")).await.is(200);
-        let mut found = hrefs(&page, |link| {
+        let mut found = page.hrefs(|link| {
             let own = link
                 .strip_prefix(&format!("/admin/{list}/"))
                 .is_some_and(|rest| rest.len() > 1 && !rest.starts_with(['?', 'n', 'e']));

@@ -17,6 +17,7 @@ mod hostile;
 mod inspector;
 mod invitations;
 mod jobs;
+mod language;
 mod lists;
 mod mail;
 mod me;

@@ -15,6 +15,7 @@ pub mod plans;
 pub mod postgres;
 pub mod process;
 pub mod provider;
+pub mod pseudo;
 pub mod redis;
 pub mod socket;
 pub mod spec;

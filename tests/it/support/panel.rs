@@ -141,7 +141,8 @@ impl Panel {
     }
 
     pub fn browser(&self) -> Browser<'_> {
-        Browser { panel: self, cookies: RefCell::default(), agent: "Mozilla/5.0 (X11; Linux) Firefox/128.0".to_owned() }
+        let agent = "Mozilla/5.0 (X11; Linux) Firefox/128.0".to_owned();
+        Browser { panel: self, cookies: RefCell::default(), agent, language: String::new() }
     }
 
     /// A browser in which this user has signed in to the panel.
@@ -195,6 +196,8 @@ pub struct Browser<'p> {
     panel: &'p Panel,
     cookies: RefCell<BTreeMap<String, String>>,
     pub agent: String,
+    /// What it asks to be spoken to in; nothing if it does not say.
+    pub language: String,
 }
 
 impl Browser<'_> {
@@ -237,6 +240,9 @@ impl Browser<'_> {
     ) -> Answer {
         let mut request =
             TestRequest::with_uri(path).method(method).insert_header((header::USER_AGENT, self.agent.as_str()));
+        if !self.language.is_empty() {
+            request = request.insert_header((header::ACCEPT_LANGUAGE, self.language.as_str()));
+        }
         for (name, value) in self.cookies.borrow().iter() {
             request = request.cookie(Cookie::new(name.clone(), value.clone()));
         }
@@ -343,6 +349,12 @@ impl Answer {
         let start = format!(r#"name="{name}" value=""#);
         let at = self.text.find(&start).unwrap_or_else(|| panic!("no field {name}: {}", self.text));
         self.text[at + start.len()..].split('"').next().unwrap().to_owned()
+    }
+
+    /// The addresses of all links that are wanted.
+    pub fn hrefs(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let links = self.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        links.map(|link| link.replace("&#38;", "&").replace("&amp;", "&")).filter(|link| wanted(link)).collect()
     }
 
     /// The address of the link with exactly this text.

@@ -1,0 +1,100 @@
+//! A language that nobody speaks: the English, each letter with an accent and each sentence two fifths longer. What a page
+//! says in plain letters was said past the catalogue; what is cut off or overflows would be so in German, too.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+/// Letters and what stands for them.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const ACCENTED: &str = "áḃçðéƒĝĥîĵķļɱñöþɋŕšţüṽŵẋýžÁḂÇÐÉƑĜĤÎĴĶĻṀÑÖÞɊŔŠŢÜṼŴẊÝŽ";
+/// What makes a sentence longer.
+const FILLING: &str = " ẋẋẋẋẋ";
+
+/// Puts the language into a folder, under this tag.
+pub fn write(folder: &Path, tag: &str) {
+    let english = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/language/en.toml");
+    let mut catalogue: Table = std::fs::read_to_string(english).unwrap().parse().unwrap();
+    let about = catalogue["language"].as_table_mut().unwrap();
+    about.insert("name".to_owned(), Value::String(said("Nobody's own")));
+    about.insert("group".to_owned(), Value::String("’".to_owned()));
+    about.insert("decimal".to_owned(), Value::String("·".to_owned()));
+    for (_, sentence) in catalogue["sentences"].as_table_mut().unwrap().iter_mut() {
+        match sentence {
+            Value::String(text) => *text = said(text),
+            Value::Table(forms) => {
+                for (_, form) in forms.iter_mut() {
+                    *form = Value::String(said(form.as_str().unwrap()));
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    std::fs::write(folder.join(format!("{tag}.toml")), catalogue.to_string()).unwrap();
+}
+
+/// A sentence in that language. Parts and marks stay.
+pub fn said(english: &str) -> String {
+    let (mut made, mut kept) = (String::new(), ' ');
+    for c in english.chars() {
+        match (kept, c) {
+            (' ', '{') => kept = '}',
+            (' ', '<') => kept = '>',
+            (end, c) if end == c && c != ' ' => kept = ' ',
+            (' ', c) => {
+                let at = LETTERS.chars().position(|letter| letter == c);
+                made.push(at.map_or(c, |at| ACCENTED.chars().nth(at).unwrap()));
+                continue;
+            }
+            _ => {}
+        }
+        made.push(c);
+    }
+    let longer = english.chars().count() * 2 / 5;
+    made.extend(FILLING.chars().cycle().take(longer));
+    made
+}
+
+/// The words of a page, its tooltips and the names of its fields, that are in plain letters: neither in that language, nor
+/// code, nor among what `known` has.
+pub fn plain_words(html: &str, known: &BTreeSet<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for text in texts(html) {
+        let plain = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_alphabetic());
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'');
+        let strange: Vec<&str> = words.filter(plain).filter(|word| !known.contains(*word)).collect();
+        if !strange.is_empty() {
+            found.push(format!("{strange:?} in {:?}", text.trim()));
+        }
+    }
+    found
+}
+
+/// What a person reads or hears of a page.
+fn texts(html: &str) -> Vec<String> {
+    const CODE: [&str; 5] = ["code", "pre", "script", "style", "datalist"];
+    const SAID: [&str; 5] = ["aria-label", "placeholder", "title", "alt", "data-label"];
+    let (mut texts, mut rest) = (Vec::new(), html);
+    while let Some((text, tail)) = rest.split_once('<') {
+        texts.push(unescaped(text));
+        let (tag, tail) = tail.split_once('>').unwrap();
+        for name in SAID {
+            let quoted = tag.split(&format!(" {name}=\"")).nth(1).and_then(|tail| tail.split('"').next());
+            // A token's id is whole in its tooltip.
+            texts.extend(quoted.filter(|_| !tag.starts_with("code")).map(unescaped));
+        }
+        let code = CODE.iter().find(|name| tag.split(' ').next() == Some(name));
+        rest = match code {
+            Some(name) => tail.split_once(&format!("</{name}>")).map_or("", |(_, after)| after),
+            None => tail,
+        };
+    }
+    texts.retain(|text| !text.trim().is_empty());
+    texts
+}
+
+fn unescaped(text: &str) -> String {
+    let plain = text.replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\"").replace("&#39;", "'");
+    plain.replace("&#38;", "&").replace("&amp;", "&")
+}

@@ -245,11 +245,11 @@ fn the_test_of_the_floors_sees_what_it_should() {
     assert_eq!(file("rest/list.rs", "use crate::api::tasks;"), ["rest/list.rs (floor 6) imports api::tasks (floor 7)"]);
     assert_eq!(
         file("auth/gate.rs", "use crate::{\n    clock::{Clock, Timestamp},\n    mail::Letter,\n};"),
-        ["auth/gate.rs (floor 2) imports mail::Letter (floor 2)"]
+        ["auth/gate.rs (floor 3) imports mail::Letter (floor 3)"]
     );
     assert_eq!(
         file("db/mod.rs", "fn f(user: &crate::model::user::User) {}"),
-        ["db/mod.rs (floor 1) imports model::user::User (floor 1)"]
+        ["db/mod.rs (floor 2) imports model::user::User (floor 2)"]
     );
     assert!(file("model/user.rs", "use crate::db::Conn;\nuse crate::model::role::Role;").is_empty());
     assert!(file("clock.rs", "//! Read by [`crate::site`].\nuse $crate::site;").is_empty());

@@ -8,18 +8,18 @@ use crate::admin::clash::Clash;
 use crate::admin::error::PageError;
 use crate::admin::form::{Filled, Form};
 use crate::admin::layout::{Frame, html, see_other};
-use crate::admin::roles::{GROUPS, verb_label};
+use crate::admin::roles::{GROUPS, permission_label, verb_label};
 use crate::admin::staff::{Add, Change, Need, Roles, Staff, View};
 use crate::admin::users::Actor;
 use crate::admin::users::form_page::Save;
 use crate::admin::visit::Flash;
-use crate::admin::when::{Now, When, count_words};
+use crate::admin::when::{Now, When};
 use crate::auth::grants::Grants;
 use crate::auth::permissions::{Permission, PermissionSet, Verb};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::audit::{Object, changed, role_fields, told};
 use crate::model::role::{self, Role};
 use crate::model::user::Taken;
@@ -50,13 +50,14 @@ struct Group {
 }
 
 struct MatrixRow {
+    /// A key, like the other words here.
     label: &'static str,
     cells: Vec<Option<Cell>>,
 }
 
 struct Cell {
     name: String,
-    label: String,
+    label: &'static str,
     ticked: bool,
     locked: bool,
 }
@@ -71,8 +72,7 @@ struct Page {
     id: i64,
     action: String,
     version: i64,
-    holders: usize,
-    held_by: String,
+    held_by: Said,
     granted: usize,
     total: usize,
     verbs: Vec<&'static str>,
@@ -80,7 +80,6 @@ struct Page {
     may_save: bool,
     may_add: bool,
     may_delete: bool,
-    may_see_users: bool,
     save: Save,
 }
 
@@ -96,11 +95,11 @@ fn names(set: PermissionSet) -> Vec<String> {
 
 /// The matrix. Boxes of what the viewer lacks are locked: nobody gives what they do not have.
 fn matrix(form: &Filled, actor: &Actor) -> Vec<Group> {
-    let cell = |area: &'static str, label: &'static str, verb: Verb| {
+    let cell = |area: &'static str, verb: Verb| {
         let permission = Permission::of(area, verb)?;
         let name = permission.to_string();
         Some(Cell {
-            label: format!("{} {}", verb_label(verb), label.to_lowercase()),
+            label: permission_label(permission),
             ticked: form.has("p", &name),
             locked: !actor.state.permissions.holds(permission),
             name,
@@ -108,7 +107,7 @@ fn matrix(form: &Filled, actor: &Actor) -> Vec<Group> {
     };
     let row = |(area, label): &(&'static str, &'static str)| MatrixRow {
         label,
-        cells: Verb::ALL.into_iter().map(|verb| cell(area, label, verb)).collect(),
+        cells: Verb::ALL.into_iter().map(|verb| cell(area, verb)).collect(),
     };
     GROUPS.iter().map(|(title, areas)| Group { title, rows: areas.iter().map(row).collect() }).collect()
 }
@@ -130,6 +129,22 @@ fn existing(conn: &mut Conn, id: i64) -> Result<Existing> {
     Ok(Existing { role, permissions: role::permissions(conn, id)?, holders: role::holders(conn, id)?.len() })
 }
 
+/// Who holds it, with the way to them for those who may see users.
+fn held_by(of: Option<&Existing>, may_see_users: bool) -> Said {
+    let (id, holders) = of.map_or((0, 0), |one| (one.role.id, one.holders));
+    if may_see_users && holders > 0 {
+        return said!(
+            count = holders => "Held by <users>{count} user</users>. A change takes effect on their next request."
+                | "Held by <users>{count} users</users>. A change takes effect on their next request."
+        )
+        .to("users", &format!("/admin/users/?role={id}"));
+    }
+    said!(
+        count = holders => "Held by {count} user. A change takes effect on their next request."
+            | "Held by {count} users. A change takes effect on their next request."
+    )
+}
+
 fn show<N: Need>(
     staff: &Staff<N>,
     of: Option<&Existing>,
@@ -138,18 +153,17 @@ fn show<N: Need>(
     now: Now,
 ) -> Result<HttpResponse, PageError> {
     let actor = staff.actor();
-    let title = of.map_or("Add role", |one| one.role.name.as_str()).to_owned();
-    let frame = staff.frame(&[("Roles", "/admin/roles/"), (&title, "")]);
+    let title = of.map_or_else(|| say!("Add role"), |one| one.role.name.clone());
+    let frame = staff.frame(&[(&say!("Roles"), "/admin/roles/"), (&title, "")]);
     let current = of.map_or(0, |one| one.role.updated_at.micros());
-    let state = of.map(|one| format!("Last changed {}", When::new(one.role.updated_at, now).short));
+    let state = of.map(|one| say!("Last changed {when}", when = When::new(one.role.updated_at, now).short));
     let page = Page {
         frame: if form.is_refused() { frame.without_flash() } else { frame },
         is_new: of.is_none(),
         id: of.map_or(0, |one| one.role.id),
         action: of.map_or("/admin/roles/new/".to_owned(), |one| format!("/admin/roles/{}/", one.role.id)),
         version: form.value("version").parse().unwrap_or(current),
-        holders: of.map_or(0, |one| one.holders),
-        held_by: count_words(of.map_or(0, |one| one.holders), "user", "users"),
+        held_by: held_by(of, staff.may("users", Verb::View)),
         granted: Permission::all().filter(|one| form.has("p", &one.to_string())).count(),
         total: Permission::all().count(),
         verbs: Verb::ALL.into_iter().map(verb_label).collect(),
@@ -157,9 +171,8 @@ fn show<N: Need>(
         may_save: staff.may("roles", if of.is_some() { Verb::Change } else { Verb::Add }),
         may_add: staff.may("roles", Verb::Add),
         may_delete: staff.may("roles", Verb::Delete),
-        may_see_users: staff.may("users", Verb::View),
         save: Save {
-            label: "Save role",
+            label: key!("Save role"),
             stay: false,
             cancel: "/admin/roles/".to_owned(),
             state: state.unwrap_or_default(),
@@ -238,11 +251,14 @@ pub async fn make(
     };
     match staff.write(&site, make).await? {
         Ok(_) => {
-            staff.done(&site, &Flash::done(format!("The role {name} was added.")).adding("Nobody holds it yet."));
+            staff.done(
+                &site,
+                &Flash::done(said!("The role {name} was added.", name)).adding(say!("Nobody holds it yet.")),
+            );
             Ok(see_other("/admin/roles/"))
         }
         Err(Taken) => {
-            let form = sent.refused_for("name", format!("Another role already has the name {name}."));
+            let form = sent.refused_for("name", say!("Another role already has the name {name}.", name));
             show(&staff, None, form, StatusCode::UNPROCESSABLE_ENTITY, now)
         }
     }
@@ -285,19 +301,23 @@ pub async fn save(
     };
     match staff.write(&site, write).await? {
         Saved::Done { holders } => {
-            let touched = format!("It acts on {} from their next request on.", count_words(holders, "user", "users"));
-            staff.done(&site, &Flash::done(format!("The role {name} was saved.")).adding(touched));
+            let touched = say!(
+                count = holders => "It acts on {count} user from their next request on."
+                    | "It acts on {count} users from their next request on."
+            );
+            staff.done(&site, &Flash::done(said!("The role {name} was saved.", name)).adding(touched));
             Ok(see_other("/admin/roles/"))
         }
         Saved::Taken => {
-            let form = sent.refused_for("name", format!("Another role already has the name {name}."));
+            let form = sent.refused_for("name", say!("Another role already has the name {name}.", name));
             show(&staff, Some(&found), form, StatusCode::UNPROCESSABLE_ENTITY, now)
         }
         Saved::Clash(theirs) => {
             let (role, theirs) = *theirs;
             let path = format!("/admin/roles/{id}/");
             let clash = Clash::new(&role.name, role.updated_at, path.clone(), &sent, &theirs, |_| None);
-            clash.page(staff.frame(&[("Roles", "/admin/roles/"), (&role.name, &path), ("Changed meanwhile", "")]), now)
+            let (roles, here) = (say!("Roles"), say!("Changed meanwhile"));
+            clash.page(staff.frame(&[(&roles, "/admin/roles/"), (&role.name, &path), (&here, "")]), now)
         }
         Saved::Refused(refusal) => Err(refusal),
     }

@@ -1,8 +1,11 @@
-//! Roles: the list, and the words in which permissions are told.
+//! Roles: the list.
 
 pub mod bulk;
 pub mod edit;
 pub mod remove;
+mod words;
+
+pub use words::{GROUPS, area_label, permission_label, verb_label, verb_word};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -17,66 +20,10 @@ use crate::admin::when::{Now, When};
 use crate::auth::permissions::{Permission, Verb};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::language::filters;
+use crate::language::{Said, filters};
 use crate::model::role;
 use crate::rest::payload::pairs;
 use crate::site::Site;
-
-/// The areas as people call them, in the groups in which a role's page shows them.
-pub const GROUPS: [(&str, &[(&str, &str)]); 5] = [
-    ("People", &[("users", "Users"), ("roles", "Roles"), ("grants", "Permissions of others")]),
-    (
-        "Tokens",
-        &[
-            ("sessions", "Sessions"),
-            ("tokens", "Outstanding tokens"),
-            ("blacklist", "Blacklist"),
-            ("api-keys", "API keys"),
-            ("inspector", "Token inspector"),
-        ],
-    ),
-    ("Content", &[("articles", "Articles"), ("tasks", "Tasks")]),
-    ("Activity", &[("audit", "Audit log"), ("sign-ins", "Sign-ins"), ("mail", "E-mail log")]),
-    (
-        "System",
-        &[
-            ("throttling", "Throttling"),
-            ("signing-keys", "Signing keys"),
-            ("settings", "Settings"),
-            ("services", "Other services"),
-        ],
-    ),
-];
-
-/// What an area is called.
-pub fn area_label(area: &str) -> &'static str {
-    let all = GROUPS.iter().flat_map(|(_, areas)| areas.iter());
-    all.into_iter().find(|(name, _)| *name == area).map_or("Something else", |(_, label)| label)
-}
-
-/// What a verb is called.
-pub fn verb_label(verb: Verb) -> &'static str {
-    match verb {
-        Verb::View => "View",
-        Verb::Add => "Add",
-        Verb::Change => "Change",
-        Verb::Delete => "Delete",
-        Verb::Revoke => "Revoke",
-        Verb::Export => "Export",
-    }
-}
-
-/// What a verb is called among others.
-pub fn verb_word(verb: Verb) -> String {
-    match verb {
-        Verb::View => say!("view"),
-        Verb::Add => say!("add"),
-        Verb::Change => say!("change"),
-        Verb::Delete => say!("delete"),
-        Verb::Revoke => say!("revoke"),
-        Verb::Export => say!("export"),
-    }
-}
 
 static ROLES: Changelist = Changelist {
     path: "/admin/roles/",
@@ -133,11 +80,12 @@ struct Page {
 /// The list as a URL asks for it: roles that hold a permission, roles that do not.
 fn asked(pairs: &[(String, String)]) -> Asked {
     let choice = |one: Permission| {
-        (one.to_string(), format!("{}: {}", area_label(one.area()), verb_label(one.verb()).to_lowercase()))
+        let (area, verb) = (Said::of(area_label(one.area())), verb_word(one.verb()));
+        (one.to_string(), say!("{area}: {verb}", area, verb))
     };
     let choices: Vec<(String, String)> = Permission::all().map(choice).collect();
-    let filter = |name, label| Filter { name, label, any: "Any", choices: choices.clone(), sorts: |_| None };
-    Asked::new(&ROLES, pairs, None, vec![filter("has", "Has"), filter("lacks", "Lacks")])
+    let filter = |name, label| Filter { name, label, any: key!("Any"), choices: choices.clone(), sorts: |_| None };
+    Asked::new(&ROLES, pairs, None, vec![filter("has", key!("Has")), filter("lacks", key!("Lacks"))])
 }
 
 /// Roles are few: all are read, and sorted here.
@@ -184,9 +132,9 @@ pub async fn index(
     };
     let (asked, (found, rows)) = site.db.read(read).await?;
     let may_add = staff.may("roles", Verb::Add);
-    let first_act = may_add.then_some(("Add role", "/admin/roles/new/"));
+    let first_act = may_add.then_some((key!("Add role"), "/admin/roles/new/"));
     let page = Page {
-        frame: staff.frame(&[("Roles", "")]),
+        frame: staff.frame(&[(&say!("Roles"), "")]),
         list: asked.view(&found, &bulk::offered(&staff)).when_empty(
             key!("A role is a named set of permissions. Whoever of the staff holds it may do what it allows."),
             first_act,
@@ -198,17 +146,4 @@ pub async fn index(
         may_see_users: staff.may("users", Verb::View),
     };
     html(StatusCode::OK, &page)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::permissions::AREAS;
-
-    #[test]
-    fn every_area_of_the_vocabulary_has_a_place_on_the_page_of_a_role() {
-        let shown: Vec<&str> = GROUPS.iter().flat_map(|(_, areas)| areas.iter().map(|(name, _)| *name)).collect();
-        let known: Vec<&str> = AREAS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(shown, known);
-    }
 }

@@ -8,7 +8,6 @@ use crate::admin::form::Form;
 use crate::admin::layout::{Frame, see_other};
 use crate::admin::staff::{Delete, Roles, Staff};
 use crate::admin::visit::Flash;
-use crate::admin::when::count_words;
 use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -25,28 +24,28 @@ async fn asked(site: &Site, id: i64) -> Result<(Role, Confirmation), PageError> 
     let (holders, permissions, role) = site.db.read(load).await?;
     let path = format!("/admin/roles/{id}/");
     let ask = Confirmation {
-        heading: format!("Delete the role {}?", role.name),
-        words: "This cannot be undone. The accounts that hold it stay.".to_owned(),
+        heading: say!("Delete the role {name}?", name = role.name),
+        words: say!("This cannot be undone. The accounts that hold it stay."),
         dangerous: true,
-        card: "What goes with it",
+        card: key!("What goes with it"),
         effects: vec![
             Effect {
-                what: "Users",
+                what: key!("Users"),
                 how_many: holders.to_string(),
-                happens: "lose the role with their next request",
+                happens: key!("lose the role with their next request"),
                 is_loss: holders > 0,
             },
             Effect {
-                what: "Permissions",
+                what: key!("Permissions"),
                 how_many: permissions.to_string(),
-                happens: "no longer given by it",
+                happens: key!("no longer given by it"),
                 is_loss: false,
             },
         ],
         action: format!("{path}delete/"),
         typed: (holders > 0).then(|| role.name.clone()),
-        act: "Delete role".to_owned(),
-        way_out: ("Keep the role".to_owned(), path),
+        act: say!("Delete role"),
+        way_out: (say!("Keep the role"), path),
         ..Confirmation::default()
     };
     Ok((role, ask))
@@ -54,7 +53,7 @@ async fn asked(site: &Site, id: i64) -> Result<(Role, Confirmation), PageError> 
 
 fn frame(staff: &Staff<Delete<Roles>>, role: &Role) -> Frame {
     let path = format!("/admin/roles/{}/", role.id);
-    staff.frame(&[("Roles", "/admin/roles/"), (&role.name, &path), ("Delete", "")])
+    staff.frame(&[(&say!("Roles"), "/admin/roles/"), (&role.name, &path), (&say!("Delete"), "")])
 }
 
 /// Asks before a role is deleted.
@@ -87,8 +86,8 @@ pub async fn delete(
         remove(conn, &grants, audit, &role, now)
     };
     let holders = staff.write(&site, gone).await?;
-    let flash = Flash::done(format!("The role {} was deleted.", role.name))
-        .adding(format!("{} held it.", count_words(holders, "user", "users")));
+    let flash = Flash::done(said!("The role {name} was deleted.", name = role.name))
+        .adding(say!(count = holders => "{count} user held it." | "{count} users held it."));
     staff.done(&site, &flash);
     Ok(see_other("/admin/roles/"))
 }

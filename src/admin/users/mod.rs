@@ -193,7 +193,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>, roles: &[(i6
     let seen: Vec<_> = choices(&SEEN).into_iter().chain(choices(&UNSEEN)).chain([("never", "Never")]).collect();
     let filters = vec![
         Filter::of("status", key!("Status"), &STATES),
-        Filter { name: "role", label: "Role", any: "Any", choices: role_choices(roles), sorts: |_| None },
+        Filter { name: "role", label: key!("Role"), any: key!("Any"), choices: role_choices(roles), sorts: |_| None },
         Filter::of("seen", key!("Last sign-in"), &seen),
         Filter::of("rank", key!("Rank"), &RANKS),
         Filter::of("kind", key!("Kind"), &KINDS),

@@ -89,7 +89,7 @@ pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
         Filter::of("done", key!("State"), &[("no", "Open"), ("yes", "Done")]),
         Filter::of("due", key!("Due"), &[("overdue", "Overdue"), ("7d", "Within 7 days")]),
     ];
-    let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
+    let filters = Filter::named("owner", key!("Owner"), pairs).into_iter().chain(filters).collect();
     Asked::new(&TASKS, pairs, usual_rows, filters)
 }
 

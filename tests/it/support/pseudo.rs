@@ -56,19 +56,21 @@ pub fn said(english: &str) -> String {
     made
 }
 
-/// The words of a page, its tooltips and the names of its fields, that are in plain letters: neither in that language, nor
-/// code, nor among what `known` has.
-pub fn plain_words(html: &str, known: &BTreeSet<String>) -> Vec<String> {
-    let mut found = Vec::new();
-    for text in texts(html) {
-        let plain = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_alphabetic());
-        let words = text.split(|c: char| !c.is_alphanumeric() && c != '\'');
-        let strange: Vec<&str> = words.filter(plain).filter(|word| !known.contains(*word)).collect();
-        if !strange.is_empty() {
-            found.push(format!("{strange:?} in {:?}", text.trim()));
-        }
-    }
-    found
+/// The texts of a page, its tooltips and the names of its fields, that have words in plain letters: neither in that language,
+/// nor code, nor marked as English, nor among what `known` has.
+pub fn plain_texts(html: &str, known: &BTreeSet<String>) -> Vec<String> {
+    let is_plain = |text: &String| words(text).any(|word| !known.contains(word));
+    texts(html).into_iter().filter(is_plain).map(|text| text.trim().to_owned()).collect()
+}
+
+/// The words in plain letters; what has a dot, a figure or the like inside is an address, an id or a code, and none.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    let is_word = |word: &&str| {
+        let is_short_for = word.len() == 2 && word.chars().all(|c| c.is_ascii_uppercase());
+        word.len() > 1 && word.chars().all(|c| c.is_ascii_alphabetic() || c == '\'' || c == '’') && !is_short_for
+    };
+    let bare = |word: &'_ str| -> &'_ str { word.trim_matches(|c: char| !c.is_alphanumeric()) };
+    text.split(|c: char| c.is_whitespace() || "-–/+,;()“”".contains(c)).map(bare).filter(is_word)
 }
 
 /// What a person reads or hears of a page.
@@ -79,16 +81,13 @@ fn texts(html: &str) -> Vec<String> {
     while let Some((text, tail)) = rest.split_once('<') {
         texts.push(unescaped(text));
         let (tag, tail) = tail.split_once('>').unwrap();
-        for name in SAID {
-            let quoted = tag.split(&format!(" {name}=\"")).nth(1).and_then(|tail| tail.split('"').next());
-            // A token's id is whole in its tooltip.
-            texts.extend(quoted.filter(|_| !tag.starts_with("code")).map(unescaped));
+        let name = tag.split(' ').next().unwrap();
+        let is_code = CODE.contains(&name) || (tag.contains(" lang=\"en\"") && name != "html");
+        if !is_code {
+            let quoted = |said: &&str| tag.split(&format!(" {said}=\"")).nth(1).and_then(|tail| tail.split('"').next());
+            texts.extend(SAID.iter().filter_map(quoted).map(unescaped));
         }
-        let code = CODE.iter().find(|name| tag.split(' ').next() == Some(name));
-        rest = match code {
-            Some(name) => tail.split_once(&format!("</{name}>")).map_or("", |(_, after)| after),
-            None => tail,
-        };
+        rest = if is_code { tail.split_once(&format!("</{name}>")).map_or("", |(_, after)| after) } else { tail };
     }
     texts.retain(|text| !text.trim().is_empty());
     texts

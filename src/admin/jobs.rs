@@ -18,7 +18,7 @@ use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When, thousands};
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::language::{Said, filters};
+use crate::language::{Said, filters, spoken};
 use crate::model::audit::{Change, Object};
 use crate::model::bulk_job::{self, Job, NotDone, State};
 use crate::rest::payload::pairs;
@@ -65,9 +65,10 @@ fn title(job: &Job) -> Said {
     }
 }
 
-/// The filter of a job in the viewer's words; as it was kept, if it can be read no more.
+/// The filter of a job in the viewer's words; as it was kept, in English, if that is spoken or it can be read no more.
 async fn filter(site: &Site, job: &Job, now: Now) -> Result<String> {
-    let Some((list, _)) = act_of(job) else { return Ok(job.filter.clone()) };
+    let list = act_of(job).map(|(list, _)| list).filter(|_| spoken().is_some());
+    let Some(list) = list else { return Ok(job.filter.clone()) };
     let (facts, query) = (Facts::of(site, Now { at: job.created_at, ..now }).await?, job.query.clone());
     let matching = site.db.read(move |conn| list.matching(conn, &query, &facts)).await?;
     Ok(matching.map_or_else(|| job.filter.clone(), |matching| matching.words))

@@ -211,7 +211,9 @@ fn sought(conn: &mut Conn, attempts: &Attempts, q: &str) -> Result<Option<Sought
     if q.is_empty() {
         return Ok(None);
     }
-    if let Some(digest) = q.strip_prefix("unknown ").unwrap_or(q).strip_prefix('#')
+    // As the list shows it, or the digest alone.
+    let shown = say!("unknown #{digest}", digest = "");
+    if let Some(digest) = q.strip_prefix(&shown).or_else(|| q.strip_prefix('#'))
         && digest.len() >= SHOWN
         && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
     {

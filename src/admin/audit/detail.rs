@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::admin::audit::{Row, Sees, rows, words};
+use crate::admin::audit::{Row, Sees, fields, rows};
 use crate::admin::error::PageError;
 use crate::admin::layout::{Frame, html};
 use crate::admin::staff::{AuditLog, Staff, View};
@@ -50,7 +50,7 @@ pub async fn page(
     };
     let (entry, row) = site.db.read(load).await?;
     let changed = |change: &Change| Changed {
-        field: words::field(&change.field),
+        field: fields::field(&change.field),
         before: change.before.clone(),
         after: change.after.clone(),
     };

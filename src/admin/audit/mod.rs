@@ -1,6 +1,7 @@
 //! The audit log: who did what to what, found by whom, what, about what and when. Nothing here changes it.
 
 pub mod detail;
+mod fields;
 pub mod words;
 
 use std::collections::HashMap;
@@ -135,7 +136,7 @@ impl Row {
             action: words::action(&line.action),
             result: words::result(&line),
             object_path,
-            fields: words::fields(&line.fields),
+            fields: fields::fields(&line.fields),
             object: if line.object.is_empty() { line.object_id } else { line.object },
             kind: words::kind(&line.object_kind),
             actor: line.actor,

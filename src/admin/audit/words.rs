@@ -138,22 +138,6 @@ pub fn result(line: &Line) -> Option<Badge> {
     }
 }
 
-/// Fields that a list names; the rest is counted.
-const NAMED: usize = 2;
-
-/// The changed fields of an entry in a word: "email, roles +3".
-pub fn fields(names: &str) -> String {
-    let all: Vec<&str> = names.split(", ").filter(|name| !name.is_empty()).collect();
-    let more = all.len().saturating_sub(NAMED);
-    let named = all.iter().take(NAMED).map(|name| field(name)).collect::<Vec<_>>().join(", ");
-    if more == 0 { named } else { format!("{named} +{more}") }
-}
-
-/// A field's name for people: `is_active` is "active", `sessions_ended` "sessions ended".
-pub fn field(name: &str) -> String {
-    name.strip_prefix("is_").unwrap_or(name).replace('_', " ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,13 +149,5 @@ mod tests {
             assert_ne!(action(code), code);
         }
         assert_eq!(action("of.tomorrow"), "of.tomorrow");
-    }
-
-    #[test]
-    fn two_fields_are_named_and_the_rest_is_counted() {
-        assert_eq!(fields(""), "");
-        assert_eq!(fields("email"), "email");
-        assert_eq!(fields("email, is_active"), "email, active");
-        assert_eq!(fields("email, is_active, roles, sessions_ended"), "email, active +2");
     }
 }

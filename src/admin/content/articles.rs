@@ -92,7 +92,7 @@ struct Page {
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let made: Vec<(&str, &str)> = MADE.iter().map(|(value, label, _)| (*value, *label)).collect();
     let created = Filter::of("created", key!("Created"), &made);
-    let filters = Filter::named("author", "Author", pairs).into_iter().chain([created]).collect();
+    let filters = Filter::named("author", key!("Author"), pairs).into_iter().chain([created]).collect();
     Asked::new(&ARTICLES, pairs, usual_rows, filters)
 }
 

@@ -86,10 +86,10 @@ struct Page {
 /// The list as a URL asks for it. An owner is named by `?owner=`, exactly.
 pub fn asked(pairs: &[(String, String)], usual_rows: Option<usize>) -> Asked {
     let filters = [
-        Filter::of("done", key!("State"), &[("no", "Open"), ("yes", "Done")]),
-        Filter::of("due", key!("Due"), &[("overdue", "Overdue"), ("7d", "Within 7 days")]),
+        Filter::of("done", key!("State"), &[("no", key!("Open")), ("yes", key!("Done"))]),
+        Filter::of("due", key!("Due"), &[("overdue", key!("Overdue")), ("7d", key!("Within 7 days"))]),
     ];
-    let filters = Filter::named("owner", "Owner", pairs).into_iter().chain(filters).collect();
+    let filters = Filter::named("owner", key!("Owner"), pairs).into_iter().chain(filters).collect();
     Asked::new(&TASKS, pairs, usual_rows, filters)
 }
 

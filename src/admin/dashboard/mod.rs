@@ -139,7 +139,7 @@ pub async fn page(site: web::Data<Site>, staff: Staff) -> Result<HttpResponse, P
     let (figures, addresses, alerts, hidden, recent, started) = site.db.read(read).await?;
     let sees = |area: &str| staff.may(area, Verb::View);
     let page = Page {
-        frame: staff.frame(&[("Dashboard", "")]),
+        frame: staff.frame(&[(&say!("Dashboard"), "")]),
         period,
         now: When::new(now.at, now),
         started: started.map(|there| Started::new(&site, &staff, there)),

@@ -36,7 +36,7 @@ fn meaning(site: &Site, name: &str, value: &Value, claims: &Claims, facts: &Fact
     let Some(words) = meaning_of_moment(site, name, claims, now) else {
         return meaning_of_word(site, name, value, facts);
     };
-    let told = |at| words.with("moment", &When::new(at, now).full).with("distance", &distance(at, now)).to_string();
+    let told = |at| words.with("moment", When::new(at, now).full).with("distance", distance(at, now)).to_string();
     claims.moment(name).map_or_else(String::new, told)
 }
 

@@ -3,7 +3,7 @@
 PROFILES = default rotation rotate_only sliding revoke audience header lifetimes throttle rs256 apikey main
 DB ?= ../shared/advisory-db
 
-.PHONY: help run test setup conformance browser lint bench audit clean
+.PHONY: help run test setup conformance browser lint catalogue bench audit clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -27,6 +27,9 @@ lint: ## formatting, clippy and documentation, with warnings as errors
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --document-private-items
+
+catalogue: ## what the panel says, gathered from the source into src/language/en.toml
+	WRITE_CATALOGUE=1 cargo test --test it catalogue::
 
 bench: ## the figures of benches/README.md (release build)
 	cargo bench

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use askama::filters::{Escaper, Html, Safe};
 
-use super::{Language, spoken, thousands};
+use super::{Language, in_english, spoken, thousands};
 
 /// Says a sentence in the language of whoever is served, as a `String`; see [`said!`] for what it takes.
 #[macro_export]
@@ -65,7 +65,8 @@ pub struct Said {
 
 #[derive(Clone, Debug)]
 enum Part {
-    Text(String),
+    /// What it is in the language that is spoken, and in English if that is something else.
+    Text(String, Option<String>),
     /// Markup of our own.
     Markup(String),
     /// Where the link of this name leads.
@@ -86,13 +87,14 @@ impl Said {
         count: impl TryInto<i64>,
     ) -> Self {
         let count = count.try_into().unwrap_or(i64::MAX);
-        let parts = vec![(name.into(), Part::Text(thousands(count)))];
-        Self { key: one.into(), counted: Some((many.into(), count)), parts }
+        Self { key: one.into(), counted: Some((many.into(), count)), parts: Vec::new() }.with(name, Figure(count))
     }
 
     /// With what stands for `{name}`.
     pub fn with(self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
-        self.adding(name, Part::Text(value.to_string()))
+        let text = value.to_string();
+        let english = spoken().map(|_| in_english(|| value.to_string())).filter(|english| *english != text);
+        self.adding(name, Part::Text(text, english))
     }
 
     /// With markup of our own for `{name}`; only [`Said::rich`] writes it as such.
@@ -119,7 +121,7 @@ impl Said {
     pub fn in_english(&self) -> String {
         let mut english = String::new();
         // Writing to a string does not fail.
-        let _ = self.fill(self.english(), &mut english);
+        let _ = self.fill(self.english(), true, &mut english);
         english
     }
 
@@ -139,11 +141,12 @@ impl Said {
         self.parts.iter().find(|(known, _)| known == name).map(|(_, part)| part)
     }
 
-    fn fill(&self, text: &str, out: &mut impl Write) -> fmt::Result {
+    fn fill(&self, text: &str, for_log: bool, out: &mut impl Write) -> fmt::Result {
         pieces(text, |piece| match piece {
             Piece::Text(text) => out.write_str(text),
             Piece::Name(name) => match self.part(name) {
-                Some(Part::Text(value) | Part::Markup(value) | Part::Link(value)) => out.write_str(value),
+                Some(Part::Text(_, Some(english))) if for_log => out.write_str(english),
+                Some(Part::Text(value, _) | Part::Markup(value) | Part::Link(value)) => out.write_str(value),
                 None => write!(out, "{{{name}}}"),
             },
         })
@@ -167,7 +170,7 @@ impl Said {
                 Piece::Text(text) => self.mark(text, out),
                 Piece::Name(name) => match self.part(name) {
                     Some(Part::Markup(markup)) => out.push_str(markup),
-                    Some(Part::Text(value) | Part::Link(value)) => escape(value, out),
+                    Some(Part::Text(value, _) | Part::Link(value)) => escape(value, out),
                     None => out.push_str(name),
                 },
             }
@@ -217,10 +220,19 @@ impl Said {
     }
 }
 
+/// A number, written out where it is said.
+struct Figure(i64);
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&thousands(self.0))
+    }
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let language = spoken();
-        self.fill(self.text(language.as_deref()), f)
+        self.fill(self.text(language.as_deref()), false, f)
     }
 }
 

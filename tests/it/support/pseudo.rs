@@ -69,8 +69,11 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
         let is_short_for = word.len() == 2 && word.chars().all(|c| c.is_ascii_uppercase());
         word.len() > 1 && word.chars().all(|c| c.is_ascii_alphabetic() || c == '\'' || c == '’') && !is_short_for
     };
-    let bare = |word: &'_ str| -> &'_ str { word.trim_matches(|c: char| !c.is_alphanumeric()) };
     text.split(|c: char| c.is_whitespace() || "-–/+,;()“”".contains(c)).map(bare).filter(is_word)
+}
+
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
 }
 
 /// What a person reads or hears of a page.

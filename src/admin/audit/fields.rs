@@ -3,7 +3,7 @@
 use crate::language::Said;
 
 /// Every field that an entry of this version may tell of.
-const FIELDS: [(&str, &str); 61] = [
+const FIELDS: [(&str, &str); 62] = [
     ("username", key!("username")),
     ("email", key!("email")),
     ("email_verified", key!("email verified")),
@@ -11,6 +11,7 @@ const FIELDS: [(&str, &str); 61] = [
     ("last_name", key!("last name")),
     ("phone_number", key!("phone number")),
     ("date_of_birth", key!("date of birth")),
+    ("password", key!("password")),
     ("is_active", key!("active")),
     ("is_staff", key!("staff")),
     ("is_superuser", key!("superuser")),

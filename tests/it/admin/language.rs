@@ -29,7 +29,7 @@ const TYPED: [(&str, &[&str]); 9] = [
 ];
 
 /// Names of things that are called so in every language, and what the stories below type.
-const NAMES: &str = "Portcullis panel test UTC Firefox Linux curl Chrome Safari Android iOS macOS Windows \
+const NAMES: &str = "Portcullis panel test UTC Europe Oslo eyJ Firefox Linux curl Chrome Safari Android iOS macOS Windows \
     Bearer JSON CSV API HTTP JWT SQLite PostgreSQL eve anna Help Helpers English";
 
 /// A sentence of the panel that no list of known words lets through.

@@ -67,7 +67,12 @@ pub fn plain_texts(html: &str, known: &BTreeSet<String>) -> Vec<String> {
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_word = |word: &&str| {
         let is_short_for = word.len() == 2 && word.chars().all(|c| c.is_ascii_uppercase());
-        word.len() > 1 && word.chars().all(|c| c.is_ascii_alphabetic() || c == '\'' || c == '’') && !is_short_for
+        // The beginning of an id may have no figure.
+        let is_id = matches!(word.len(), 4 | 8) && word.chars().all(|c| matches!(c, 'a'..='f'));
+        word.len() > 1
+            && !is_id
+            && word.chars().all(|c| c.is_ascii_alphabetic() || c == '\'' || c == '’')
+            && !is_short_for
     };
     text.split(|c: char| c.is_whitespace() || "-–/+,;()“”".contains(c)).map(bare).filter(is_word)
 }

@@ -12,6 +12,8 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
+use crate::language::Said;
+
 /// What every fallible function of the house returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -34,7 +36,7 @@ pub enum Error {
     /// 403: known, but not allowed.
     Forbidden,
     /// 403, and why.
-    Refused(String),
+    Refused(Said),
     /// 404, with the contract's words.
     NotFound(Cow<'static, str>),
     /// 405.
@@ -42,7 +44,7 @@ pub enum Error {
     /// 406.
     NotAcceptable,
     /// 409: the rule or the other change that stands in the way, in words.
-    Conflict(String),
+    Conflict(Said),
     /// 410: it was there, and what to do now.
     Gone(&'static str),
     /// 412: it is not as the request's conditions say.
@@ -146,7 +148,8 @@ impl Error {
                 fields.iter().map(|(name, complaints)| (name.to_string(), json!(complaints))).collect()
             }
             Self::InvalidQuery(complaint) => json!([complaint]),
-            Self::Malformed(words) | Self::Conflict(words) | Self::Refused(words) => detail(words),
+            Self::Malformed(words) => detail(words),
+            Self::Conflict(words) | Self::Refused(words) => detail(&words.to_string()),
             Self::NotAuthenticated => detail("Authentication credentials were not provided."),
             Self::Unauthorized(body) => body.body(),
             Self::Forbidden => detail("You do not have permission to perform this action."),

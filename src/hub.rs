@@ -119,7 +119,9 @@ impl Hub {
         let most = self.0.per_user;
         let open = sockets.of.get(&user).map_or(0, Vec::len);
         if open >= most {
-            return Err(Error::Refused(format!("You have {open} sockets open already, as many as there may be.")));
+            return Err(Error::Refused(
+                format!("You have {open} sockets open already, as many as there may be.").into(),
+            ));
         }
         sockets.made += 1;
         let inbox = Mutex::new(Inbox { check: true, ..Inbox::default() });

@@ -127,8 +127,8 @@ pub async fn refusals(
 fn refused(error: &PageError) -> Option<String> {
     match error {
         PageError::Lacks(permission, _) => Some(format!("needs {permission}")),
-        PageError::Refused(words) | PageError::Rule(words) => Some(words.clone()),
-        PageError::Other(Error::Refused(words) | Error::Conflict(words)) => Some(words.clone()),
+        PageError::Refused(words) | PageError::Rule(words) => Some(words.in_english()),
+        PageError::Other(Error::Refused(words) | Error::Conflict(words)) => Some(words.in_english()),
         PageError::Other(Error::Forbidden) => Some("no longer allowed".to_owned()),
         _ => None,
     }

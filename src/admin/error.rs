@@ -45,9 +45,9 @@ pub enum PageError {
     /// The viewer lacks a permission; the roles that hold it.
     Lacks(Permission, Vec<String>),
     /// The viewer may not do this, for a reason that is no single permission.
-    Refused(String),
+    Refused(Said),
     /// The rule that stands in the way, whoever asks.
-    Rule(String),
+    Rule(Said),
     /// The server has no administrator yet.
     NoAdministrator,
     /// The set-up link is not or no longer good.
@@ -134,7 +134,7 @@ impl PageError {
     /// Why, in one sentence: for a row that is left out.
     pub fn to_words(&self) -> String {
         match self {
-            Self::Refused(words) | Self::Rule(words) => words.clone(),
+            Self::Refused(words) | Self::Rule(words) => words.to_string(),
             other => other.page().heading,
         }
     }
@@ -186,8 +186,8 @@ impl PageError {
                     said!("This needs the permission {permission}, which your roles do not give you.", permission);
                 page(said!("You may not do that"), &[lacking, holders], back)
             }
-            Self::Refused(words) => page(said!("You may not do that"), &[Said::of(words.clone())], back),
-            Self::Rule(words) => page(said!("That cannot be done"), &[Said::of(words.clone())], back),
+            Self::Refused(words) => page(said!("You may not do that"), std::slice::from_ref(words), back),
+            Self::Rule(words) => page(said!("That cannot be done"), std::slice::from_ref(words), back),
             Self::NoAdministrator => page(
                 said!("No administrator yet"),
                 &[said!(
@@ -209,8 +209,8 @@ impl PageError {
 fn error_words(error: &Error, back: Option<(&'static str, &'static str)>) -> Words {
     let (heading, words, finds_users) = match error {
         Error::NotFound(_) => (say!("There is no such page"), say!("Whatever was here is gone, or never was."), true),
-        Error::Refused(words) => (say!("You may not do that"), words.clone(), false),
-        Error::Conflict(words) => (say!("That cannot be done"), words.clone(), false),
+        Error::Refused(words) => (say!("You may not do that"), words.to_string(), false),
+        Error::Conflict(words) => (say!("That cannot be done"), words.to_string(), false),
         Error::Forbidden => (say!("You may not do that"), say!("Your account does not allow it."), false),
         Error::TooLarge => {
             (say!("That was too much"), say!("Nothing was changed. The form is larger than is read here."), false)

@@ -107,7 +107,7 @@ pub async fn rotate(
 ) -> Result<HttpResponse, PageError> {
     staff.recently(&site, LIST)?;
     if site.keys.is_given() {
-        return Err(PageError::Rule(say!("The key of the settings (jwt.signing_key) signs, as long as it is there.")));
+        return Err(PageError::Rule(said!("The key of the settings (jwt.signing_key) signs, as long as it is there.")));
     }
     let algorithm = site.settings.jwt.algorithm;
     let ready = move |conn: &mut Conn| Ok(signing_key::all(conn)?.into_iter().rfind(|key| key.is(KeyState::Standby)));
@@ -166,7 +166,7 @@ async fn load(site: &Site, kid: &str) -> Result<(SigningKey, i64), PageError> {
     };
     let (key, tokens) = site.db.read(find).await?;
     if key.is(KeyState::Active) {
-        return Err(PageError::Rule(say!(
+        return Err(PageError::Rule(said!(
             "The key {kid} signs. Rotate first: then it can be retired or condemned.",
             kid = key.kid
         )));
@@ -178,9 +178,9 @@ async fn load_to_retire(site: &Site, kid: &str) -> Result<(SigningKey, i64), Pag
     let (key, tokens) = load(site, kid).await?;
     match key.is_gone() {
         true if key.is(KeyState::Condemned) => {
-            Err(PageError::Rule(say!("The key {kid} is condemned already.", kid = key.kid)))
+            Err(PageError::Rule(said!("The key {kid} is condemned already.", kid = key.kid)))
         }
-        true => Err(PageError::Rule(say!("The key {kid} is retired already.", kid = key.kid))),
+        true => Err(PageError::Rule(said!("The key {kid} is retired already.", kid = key.kid))),
         false => Ok((key, tokens)),
     }
 }
@@ -192,7 +192,7 @@ async fn load_to_condemn(site: &Site, kid: &str) -> Result<(SigningKey, i64, usi
     let (of, now) = (key.clone(), site.clock.now());
     let sessions = site.db.read(move |conn| token::sessions_of_key(conn, &of, "", COUNTED, now)).await?.len();
     if key.is(KeyState::Condemned) && sessions == 0 {
-        return Err(PageError::Rule(say!("The key {kid} is condemned already.", kid = key.kid)));
+        return Err(PageError::Rule(said!("The key {kid} is condemned already.", kid = key.kid)));
     }
     Ok((key, tokens, sessions))
 }

@@ -221,7 +221,7 @@ impl Work {
         let rule = actor.out_of_reach(target);
         let rule = rule.or_else(|| actor.must_stay(target, Removal::Deactivate).filter(|_| back.active == Some(false)));
         if rule.is_some() {
-            return Ok(rule);
+            return Ok(rule.map(String::from));
         }
         let held: Vec<i64> = role::of_user(conn, target.id)?.into_iter().map(|role| role.id).collect();
         for (role, give) in &back.moves {

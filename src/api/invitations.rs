@@ -83,7 +83,7 @@ pub async fn list(site: Data<Site>, _: Caller<Inviters>, query: ListQuery) -> Re
 pub async fn invite(site: Data<Site>, caller: Caller<Inviters>, acting: Acting, body: Body) -> Result<Answer> {
     let Invited(email) = body.read().await?;
     if site.settings.accounts.registration == Registration::Closed {
-        return Err(Error::Conflict("Registration is closed: nobody could accept an invitation.".to_owned()));
+        return Err(Error::Conflict("Registration is closed: nobody could accept an invitation.".into()));
     }
     let (by, life, now) = (caller.user, site.settings.accounts.invitation_lifetime, site.clock.now());
     let (who, audit) = (caller.principal(), acting.audits("invitation.create"));
@@ -119,7 +119,7 @@ pub async fn revoke(site: Data<Site>, caller: Caller<Inviters>, acting: Acting, 
         who.confirm(conn)?;
         let row = invitation::by_id(conn, id)?.ok_or_else(missing)?;
         if row.accepted_at.is_some() {
-            return Err(Error::Conflict("This invitation was accepted; there is nothing to take back.".to_owned()));
+            return Err(Error::Conflict("This invitation was accepted; there is nothing to take back.".into()));
         }
         invitation::revoke(conn, id, now)?;
         audit.on(Object::new("invitation", id, row.email)).append(conn)

@@ -66,7 +66,7 @@ pub async fn remove(site: Data<Site>, caller: Caller<Own>, client: Client, body:
         let current = user::by_id(conn, id)?.filter(same);
         current.ok_or_else(|| Error::field("current_password", WRONG_PASSWORD))?;
         if Target::load(conn, id)?.is_last_superuser {
-            return Err(Error::Conflict(LAST.to_owned()));
+            return Err(Error::Conflict(LAST.into()));
         }
         token::blacklist_user(conn, id, Ended::SignedOut, Some(id), now)?;
         panel_session::end_all(conn, id)?;

@@ -43,7 +43,7 @@ pub async fn begin(site: Data<Site>, caller: Caller<IsSignedIn>) -> Result<Answe
         two_factor.begin_in(conn, &user, now)
     };
     let begun = site.db.write(begin).await?;
-    let told = begun.ok_or_else(|| Error::Conflict("Two-factor sign-in is on already.".to_owned()))?;
+    let told = begun.ok_or_else(|| Error::Conflict("Two-factor sign-in is on already.".into()))?;
     Answer::created(&json!({ "secret": told.secret, "otpauth_url": told.url, "qr_svg": told.qr }))
 }
 

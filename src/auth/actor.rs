@@ -8,6 +8,7 @@ use crate::auth::permissions::{Permission, PermissionSet, Verb};
 use crate::auth::principals::UserState;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::{role, user};
 
 /// Somebody who acts on accounts, as it can be taken along into a transaction.
@@ -64,9 +65,9 @@ pub enum Removal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// This actor may not, and why.
-    Actor(String),
+    Actor(Said),
     /// The rule that stands in the way, whoever asks.
-    Rule(String),
+    Rule(Said),
 }
 
 impl Refusal {
@@ -79,11 +80,11 @@ impl Refusal {
     }
 }
 
-fn refused(words: Option<String>) -> Result<(), Refusal> {
+fn refused(words: Option<Said>) -> Result<(), Refusal> {
     words.map_or(Ok(()), |words| Err(Refusal::Actor(words)))
 }
 
-fn rule(words: Option<String>) -> Result<(), Refusal> {
+fn rule(words: Option<Said>) -> Result<(), Refusal> {
     words.map_or(Ok(()), |words| Err(Refusal::Rule(words)))
 }
 
@@ -126,19 +127,19 @@ impl Actor {
 
     /// Why the account is beyond the actor's reach, whatever is to be done with it. Whoever could set the password of
     /// somebody who may do more could do more.
-    pub fn out_of_reach(&self, target: &Target) -> Option<String> {
+    pub fn out_of_reach(&self, target: &Target) -> Option<Said> {
         if self.id == target.id || self.state.superuser {
             return None;
         }
         if target.state.superuser {
-            return Some(say!(
+            return Some(said!(
                 "{username} is a superuser. Only a superuser can change that account.",
                 username = target.name()
             ));
         }
         let beyond = target.state.permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let words = || say!("{username} holds permissions that you lack: {names}.", username = target.name(), names);
+        let words = || said!("{username} holds permissions that you lack: {names}.", username = target.name(), names);
         (!beyond.is_empty()).then(words)
     }
 
@@ -151,54 +152,54 @@ impl Actor {
     }
 
     /// Why the account must not be switched off, or removed, by the actor or by anyone.
-    pub fn must_stay(&self, target: &Target, removal: Removal) -> Option<String> {
+    pub fn must_stay(&self, target: &Target, removal: Removal) -> Option<Said> {
         if self.id == target.id {
             return Some(match removal {
-                Removal::Deactivate => say!("You cannot deactivate yourself. Another administrator can."),
-                Removal::Delete => say!("You cannot delete yourself. Another administrator can."),
-                Removal::Either => say!("You cannot deactivate or delete yourself. Another administrator can."),
+                Removal::Deactivate => said!("You cannot deactivate yourself. Another administrator can."),
+                Removal::Delete => said!("You cannot delete yourself. Another administrator can."),
+                Removal::Either => said!("You cannot deactivate or delete yourself. Another administrator can."),
             });
         }
         target.is_last_superuser.then(|| self.last(target))
     }
 
     /// Why a flag must not be taken from the account.
-    pub fn must_keep(&self, target: &Target, flag: Flag) -> Option<String> {
+    pub fn must_keep(&self, target: &Target, flag: Flag) -> Option<Said> {
         if self.id == target.id {
             return Some(match flag {
-                Flag::Staff => say!("You cannot take Staff from yourself. Another administrator can."),
-                Flag::Superuser => say!("You cannot take Superuser from yourself. Another administrator can."),
+                Flag::Staff => said!("You cannot take Staff from yourself. Another administrator can."),
+                Flag::Superuser => said!("You cannot take Superuser from yourself. Another administrator can."),
             });
         }
         target.is_last_superuser.then(|| self.last(target))
     }
 
-    fn last(&self, target: &Target) -> String {
-        say!(
+    fn last(&self, target: &Target) -> Said {
+        said!(
             "{username} is the last active superuser. Make another one first, or nobody could administer this server.",
             username = target.name()
         )
     }
 
     /// Why the actor cannot change who holds roles or is staff at all.
-    pub fn cannot_grant(&self) -> Option<String> {
+    pub fn cannot_grant(&self) -> Option<Said> {
         let needed = Permission::of("grants", Verb::Change)?;
         let lacks = !self.state.permissions.holds(needed);
-        lacks.then(|| say!("This needs the permission {permission}.", permission = needed))
+        lacks.then(|| said!("This needs the permission {permission}.", permission = needed))
     }
 
     /// What of these permissions the actor lacks, in words; nobody gives what they do not have.
-    pub fn cannot_give(&self, permissions: PermissionSet) -> Option<String> {
+    pub fn cannot_give(&self, permissions: PermissionSet) -> Option<Said> {
         let beyond = permissions.beyond(self.state.permissions);
         let names = beyond.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        (!beyond.is_empty()).then(|| say!("You lack what it allows: {names}.", names))
+        (!beyond.is_empty()).then(|| said!("You lack what it allows: {names}.", names))
     }
 
     /// Why the actor cannot give or take this role.
     ///
     /// # Errors
     /// The database's.
-    pub fn cannot_move_role(&self, conn: &mut Conn, role: i64, target: i64, give: bool) -> Result<Option<String>> {
+    pub fn cannot_move_role(&self, conn: &mut Conn, role: i64, target: i64, give: bool) -> Result<Option<Said>> {
         if let Some(words) = self.cannot_grant() {
             return Ok(Some(words));
         }
@@ -209,7 +210,7 @@ impl Actor {
             return Ok(self.cannot_give(PermissionSet::named(&role::permissions(conn, role)?)));
         }
         let own = self.id == target && !self.state.superuser;
-        Ok(own.then(|| say!("You cannot take a role from yourself. Another administrator can.")))
+        Ok(own.then(|| said!("You cannot take a role from yourself. Another administrator can.")))
     }
 
     /// Goes on only if the actor may give the account these flags, each that would change asked for by itself.
@@ -220,7 +221,7 @@ impl Actor {
         let state = &target.state;
         if new.superuser != state.superuser {
             if !self.state.superuser {
-                return Err(Refusal::Actor(say!("Only a superuser changes who is a superuser.")));
+                return Err(Refusal::Actor(said!("Only a superuser changes who is a superuser.")));
             }
             rule(self.must_keep(target, Flag::Superuser).filter(|_| state.superuser))?;
         }
@@ -241,7 +242,7 @@ impl Actor {
     /// The database's; the inner one says why not.
     pub fn make(&self, conn: &mut Conn, flags: Flags, roles: &[i64]) -> Result<Result<(), Refusal>> {
         if flags.superuser && !self.state.superuser {
-            return Ok(Err(Refusal::Actor(say!("Only a superuser makes another."))));
+            return Ok(Err(Refusal::Actor(said!("Only a superuser makes another."))));
         }
         if flags.staff
             && let Err(refusal) = refused(self.cannot_grant())
@@ -259,12 +260,12 @@ impl Actor {
     pub fn move_roles(&self, conn: &mut Conn, target: i64, moves: &[(i64, bool)]) -> Result<Result<(), Refusal>> {
         for (role, give) in moves {
             let Some(row) = role::by_id(conn, *role)? else {
-                return Ok(Err(Refusal::Rule(say!("A role that was ticked is gone. Open the page again."))));
+                return Ok(Err(Refusal::Rule(said!("A role that was ticked is gone. Open the page again."))));
             };
             if let Some(why) = self.cannot_move_role(conn, *role, target, *give)? {
                 let words = match give {
-                    true => say!("You cannot give the role {role}. {why}", role = row.name, why),
-                    false => say!("You cannot take the role {role}. {why}", role = row.name, why),
+                    true => said!("You cannot give the role {role}. {why}", role = row.name, why),
+                    false => said!("You cannot take the role {role}. {why}", role = row.name, why),
                 };
                 return Ok(Err(Refusal::Actor(words)));
             }

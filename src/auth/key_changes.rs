@@ -37,7 +37,7 @@ pub fn add_legacy(conn: &mut Conn, kid: &str, algorithm: &str, now: Timestamp) -
 /// 409 if it does not stand by.
 pub fn activate(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<()> {
     if !signing_key::activate(conn, kid, now)? {
-        return Err(Error::Conflict(format!("{kid} does not stand by")));
+        return Err(Error::Conflict(format!("{kid} does not stand by").into()));
     }
     tell(conn, now)
 }
@@ -48,24 +48,27 @@ pub fn activate(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<()> {
 /// # Errors
 /// 409 with what stands in the way.
 pub fn retire(conn: &mut Conn, kid: &str, force: bool, bearer: Duration, now: Timestamp) -> Result<()> {
-    let key = signing_key::by_kid(conn, kid)?.ok_or_else(|| Error::Conflict(format!("there is no key {kid}")))?;
+    let key =
+        signing_key::by_kid(conn, kid)?.ok_or_else(|| Error::Conflict(format!("there is no key {kid}").into()))?;
     if key.is(KeyState::Active) {
-        return Err(Error::Conflict(format!("{kid} signs: let another take its turn first (keys rotate)")));
+        return Err(Error::Conflict(format!("{kid} signs: let another take its turn first (keys rotate)").into()));
     }
     if !force {
         let live = token::count_live_of_key(conn, &key, now)?;
         if live > 0 {
-            return Err(Error::Conflict(format!("{live} live tokens depend on {kid}; --force ends them")));
+            return Err(Error::Conflict(format!("{live} live tokens depend on {kid}; --force ends them").into()));
         }
         if let Some(at) = key.replaced_at.or(key.issued_before)
             && now < at + bearer
         {
             let until = (at + bearer).rfc3339();
-            return Err(Error::Conflict(format!("access tokens of {kid} may live until {until}; --force ends them")));
+            return Err(Error::Conflict(
+                format!("access tokens of {kid} may live until {until}; --force ends them").into(),
+            ));
         }
     }
     if !signing_key::retire(conn, kid, now)? {
-        return Err(Error::Conflict(format!("{kid} is retired already")));
+        return Err(Error::Conflict(format!("{kid} is retired already").into()));
     }
     tell(conn, now)
 }
@@ -77,7 +80,7 @@ pub fn retire(conn: &mut Conn, kid: &str, force: bool, bearer: Duration, now: Ti
 /// 409 with what stands in the way.
 pub fn condemn(conn: &mut Conn, kid: &str, now: Timestamp) -> Result<()> {
     if !signing_key::condemn(conn, kid, now)? {
-        return Err(Error::Conflict(format!("{kid} signs, or was condemned before")));
+        return Err(Error::Conflict(format!("{kid} signs, or was condemned before").into()));
     }
     tell(conn, now)
 }

@@ -97,14 +97,14 @@ pub fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<()> {
 
 /// The user of this name, inside a transaction.
 fn named(conn: &mut Conn, name: &str) -> Result<User> {
-    user::by_username(conn, name)?.ok_or_else(|| Error::Conflict(format!("there is no user {name:?}")))
+    user::by_username(conn, name)?.ok_or_else(|| Error::Conflict(format!("there is no user {name:?}").into()))
 }
 
 /// The server must keep somebody who can administer it.
 fn keep_a_superuser(conn: &mut Conn, user: &User) -> Result<()> {
     if user.is_superuser && user.is_active && user.is_staff && user::active_superusers(conn)? == 1 {
         let name = &user.username;
-        return Err(Error::Conflict(format!("{name} is the last active superuser: make another one first")));
+        return Err(Error::Conflict(format!("{name} is the last active superuser: make another one first").into()));
     }
     Ok(())
 }
@@ -242,7 +242,7 @@ async fn add_key(site: &Site, name: &str, chosen: Option<Secret>) -> anyhow::Res
             expires_at: None,
         };
         let made = api_key::insert(conn, &new, &kept, now)?;
-        let made = made.map_err(|InUse| Error::Conflict("that key is in use already".to_owned()))?;
+        let made = made.map_err(|InUse| Error::Conflict("that key is in use already".into()))?;
         let told = [("owner", owner.username), ("scopes", new.scopes)];
         audit.on(Object::new("api key", made.id, new.name)).with(audit::told(&told)).append(conn)
     })

@@ -245,3 +245,79 @@ fn log_gaps(language: &Language, path: &Path) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn language(tag: &str, sentences: &str) -> anyhow::Result<Language> {
+        let about = "[language]\nname = \"It\"\ngroup = \".\"\ndecimal = \",\"\n[sentences]\n";
+        Language::read(tag, &format!("{about}{sentences}"))
+    }
+
+    fn languages(tags: &[&str]) -> Languages {
+        Languages { all: Arc::new(tags.iter().map(|tag| Arc::new(language(tag, "").unwrap())).collect()) }
+    }
+
+    #[test]
+    fn a_number_takes_the_form_that_the_language_has_for_it() {
+        let forms = "one = \"1\", few = \"2-4\", many = \"5+\", other = \"1,5\"";
+        let polish = language("pl", &format!("\"{{count}} key\" = {{ {forms} }}\n\"Keys\" = \"Klucze\"")).unwrap();
+        for (count, form) in [(1, "1"), (2, "2-4"), (4, "2-4"), (5, "5+"), (22, "2-4"), (112, "5+"), (0, "5+")] {
+            assert_eq!(polish.sentence("{count} key", Some(count)), Some(form), "{count}");
+        }
+        assert_eq!(polish.sentence("Keys", None), Some("Klucze"));
+        assert_eq!(polish.sentence("Locks", None), None);
+        // A form that was left out is the last one.
+        let polish = language("pl", "\"{count} key\" = { other = \"x\" }").unwrap();
+        assert_eq!(polish.sentence("{count} key", Some(2)), Some("x"));
+    }
+
+    #[test]
+    fn lines_begin_where_the_language_has_it() {
+        for (tag, direction) in [("nb", "ltr"), ("ar", "rtl"), ("he-IL", "rtl"), ("en-XA", "ltr"), ("az-Arab", "rtl")] {
+            assert_eq!(language(tag, "").unwrap().direction(), direction, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_right_is_refused_with_the_sentence_that_is_wrong() {
+        for (tag, sentences, told) in [
+            (
+                "nb",
+                "\"Hi {name}\" = \"Hei {navn}\"",
+                "the translation of \"Hi {name}\" has a part {navn}, which it does not",
+            ),
+            ("nb", "\"{count} user\" = { one = \"x\" }", "\"{count} user\" has no form \"other\""),
+            ("nb", "\"x\" = { other = \"x\", some = \"y\" }", "\"x\" has a form \"some\", which is none of"),
+            ("nb", "\"x\" = 5", "line 6"),
+            ("norsk bokmål", "", "\"norsk bokmål\" is no language tag"),
+            ("qq", "", "nobody has told how numbers go with nouns in \"qq\""),
+        ] {
+            let error = language(tag, sentences).err().map(|error| format!("{error:#}")).unwrap_or_default();
+            assert!(error.contains(told), "{tag} {sentences}: {error}");
+        }
+        assert!(language("en", CATALOGUE).is_err(), "two heads");
+        assert!(Language::read("nb", CATALOGUE).is_ok(), "what the command prints is a translation to begin with");
+    }
+
+    #[test]
+    fn a_visitor_gets_the_dearest_language_that_there_is() {
+        let all = languages(&["nb", "pt-BR", "de"]);
+        for (tags, expected) in [
+            (&["nb"][..], "nb"),
+            (&["NB-no"], "nb"),
+            (&["fr", "de-CH"], "de"),
+            (&["pt"], "pt-BR"),
+            (&["pt-PT", "de"], "pt-BR"),
+            (&["en-GB", "nb"], ENGLISH),
+            (&["fr"], ENGLISH),
+            (&[], ENGLISH),
+            (&["nb-", "--", ""], "nb"),
+        ] {
+            let found = all.accepted(tags.iter().copied());
+            assert_eq!(found.as_ref().map_or(ENGLISH, |language| language.tag()), expected, "{tags:?}");
+        }
+    }
+}

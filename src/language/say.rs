@@ -55,7 +55,7 @@ macro_rules! key {
 }
 
 /// A sentence with its parts. Written out, it is in the language of whoever is served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
     key: Cow<'static, str>,
     /// The English for more than one, and how many there are.
@@ -63,7 +63,7 @@ pub struct Said {
     parts: Vec<(Cow<'static, str>, Part)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     /// What it is in the language that is spoken, and in English if that is something else.
     Text(String, Option<String>),
@@ -295,4 +295,47 @@ pub fn escaped(text: &str) -> String {
     // Writing to a string does not fail.
     let _ = Html.write_escaped_str(&mut out, text);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_stand_where_the_sentence_has_them() {
+        let (username, count) = ("ann", 1);
+        assert_eq!(say!("{username} was deactivated.", username), "ann was deactivated.");
+        assert_eq!(say!("{b} before {a}", a = 1, b = "two"), "two before 1");
+        assert_eq!(say!(count => "{count} user" | "{count} users"), "1 user");
+        assert_eq!(
+            say!(count = 1_200 => "{count} user of {who}" | "{count} users of {who}", who = "root"),
+            "1,200 users of root"
+        );
+        assert_eq!(say!("{who} said so", who = "{who}"), "{who} said so", "what is filled in is not looked through");
+        assert_eq!(Said::of("Set {this} and {").to_string(), "Set {this} and {");
+    }
+
+    #[test]
+    fn only_known_marks_are_markup_and_everything_else_is_text() {
+        let rich = |said: Said| said.rich().0;
+        let evil = "<script>\"&'";
+        assert_eq!(
+            rich(said!("Type <code>{word}</code> & <b>go</b>", word = evil)),
+            format!("Type <code>{0}</code> {1} {2}go{3}", escaped(evil), escaped("&"), escaped("<b>"), escaped("</b>"))
+        );
+        let link = said!("Ask <for_one>for another</for_one>, <sr>it is </sr><strong>free</strong>.");
+        assert_eq!(
+            rich(link.to("for_one", "/x/?a=\"&b")),
+            format!(
+                "Ask <a href=\"{}\">for another</a>, <span class=\"u-sr\">it is </span><strong>free</strong>.",
+                escaped("/x/?a=\"&b")
+            )
+        );
+        assert_eq!(rich(said!("<at>here</at>")), escaped("<at>here</at>"), "a link to nowhere is none");
+        let time = Said::of("At {when}: {what}").with("what", "<time>");
+        assert_eq!(
+            rich(time.with_markup("when", Safe("<time>9</time>"))),
+            format!("At <time>9</time>: {}", escaped("<time>"))
+        );
+    }
 }

@@ -233,7 +233,7 @@ pub const NO_PERSON: &str =
 /// 409 for a service, which has none; the database's.
 pub fn set_password(conn: &mut Conn, id: i64, hash: &str, now: Timestamp) -> Result<()> {
     if users::table.find(id).select(users::is_service).first(conn).optional()?.unwrap_or(false) {
-        return Err(Error::Conflict(NO_PERSON.to_owned()));
+        return Err(Error::Conflict(NO_PERSON.into()));
     }
     diesel::update(users::table.find(id))
         .set((

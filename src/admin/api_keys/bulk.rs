@@ -46,7 +46,7 @@ struct RevokeKey;
 fn load(conn: &mut Conn, by: &Doer, key: &Value) -> Result<Option<(KeyLine, Option<String>)>> {
     let Value::Number(id) = *key else { return Ok(None) };
     match find(conn, id) {
-        Ok((line, target)) => Ok(Some((line, by.actor.out_of_reach(&target)))),
+        Ok((line, target)) => Ok(Some((line, by.actor.out_of_reach(&target).map(String::from)))),
         Err(Error::NotFound(_)) => Ok(None),
         Err(error) => Err(error),
     }

@@ -21,7 +21,7 @@ pub trait Act: Send + Sync {
     fn plan(&self) -> Plan;
 
     /// Why this actor may do it to no row at all, whatever they hold.
-    fn objection(&self, _: &Actor) -> Option<String> {
+    fn objection(&self, _: &Actor) -> Option<Said> {
         None
     }
 

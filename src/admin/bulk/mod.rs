@@ -123,7 +123,7 @@ pub async fn act(site: web::Data<Site>, staff: Staff, form: Form<Sent>) -> Resul
     };
     let (choice, looked) = site.db.read(look).await?;
     if choice.as_ref().is_some_and(|choice| choice.options.is_empty()) {
-        return Err(PageError::Rule(say!("There are no roles yet. Add one first.")));
+        return Err(PageError::Rule(said!("There are no roles yet. Add one first.")));
     }
     let Some(looked) = looked else { return nothing(said!("Tick the rows first, then choose what to do.")) };
     let asked = Asked { list, action: given.action, act, meant, choice, back, sent };
@@ -252,7 +252,7 @@ impl Asked {
             Some(choice) => {
                 let value = self.sent.value(choice.name);
                 let Some((value, name)) = choice.options.iter().find(|(option, _)| option == value).cloned() else {
-                    return Err(PageError::Rule(say!("The role that was chosen is gone.")));
+                    return Err(PageError::Rule(said!("The role that was chosen is gone.")));
                 };
                 Some(Chosen { value, name })
             }

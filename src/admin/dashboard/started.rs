@@ -110,7 +110,7 @@ pub async fn told(
     form: Form<Told>,
 ) -> Result<HttpResponse, PageError> {
     if !staff.state().superuser {
-        return Err(PageError::Refused(say!("Only a superuser is shown how to get started.")));
+        return Err(PageError::Refused(said!("Only a superuser is shown how to get started.")));
     }
     let (fact, words) = match form.checked() {
         Ok((Told(told), _)) if told == "away" => (Fact::StartedAway, said!("Getting started was put away.")),

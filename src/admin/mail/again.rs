@@ -75,7 +75,7 @@ pub async fn send(
     let (id, now) = (*id, site.clock.now());
     let audit = staff.audits(&site, "mail.send_again").because(form.sent.value("reason"));
     let sent = staff.write(&site, move |conn| send_one(conn, id, audit, now)).await?;
-    let (number, address) = sent.map_err(|why| PageError::Rule(say!("The letter was not sent again: {why}.", why)))?;
+    let (number, address) = sent.map_err(|why| PageError::Rule(said!("The letter was not sent again: {why}.", why)))?;
     site.mail.ring();
     staff.done(&site, &Flash::done(said!("The letter to {address} is on its way again.", address)));
     let then = form.sent.value("back");

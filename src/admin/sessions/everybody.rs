@@ -28,7 +28,7 @@ fn superuser(staff: &Staff<Revoke<Sessions>>) -> Result<(), PageError> {
     if staff.state().superuser {
         return Ok(());
     }
-    Err(PageError::Refused(say!("Only a superuser signs out all users at once.")))
+    Err(PageError::Refused(said!("Only a superuser signs out all users at once.")))
 }
 
 async fn asked(site: &Site) -> Result<Confirmation, PageError> {

@@ -14,6 +14,7 @@ use crate::admin::users::Target;
 use crate::admin::visit::Flash;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::middleware::client_ip;
 use crate::model::audit::{Change as Changed, Object};
 use crate::model::throttled;
@@ -64,15 +65,15 @@ pub fn found(conn: &mut Conn, key: &str) -> Result<Who> {
 /// Why not.
 pub fn cannot_hold<N>(site: &Site, staff: &Staff<N>, who: &Who) -> Result<(), PageError> {
     let trusted = &site.settings.server.trusted_proxies;
-    let rule = |words: String| Err(PageError::Rule(words));
+    let rule = |words: Said| Err(PageError::Rule(words));
     match who.subject {
-        Subject::User(id) if id == staff.id() => rule(say!("You cannot hold back yourself.")),
+        Subject::User(id) if id == staff.id() => rule(said!("You cannot hold back yourself.")),
         Subject::User(_) => who.target.as_ref().map_or(Ok(()), |target| staff.actor().reach(target)),
         Subject::Address(ip) if Subject::address(client_ip::of(staff.visit().request(), trusted)) == who.subject => {
-            rule(say!("You come from {ip} yourself: you would shut yourself out.", ip))
+            rule(said!("You come from {ip} yourself: you would shut yourself out.", ip))
         }
         Subject::Address(ip) if trusted.iter().any(|network| network.contains(&ip)) => {
-            rule(say!("{ip} is a trusted proxy: through it comes everybody.", ip))
+            rule(said!("{ip} is a trusted proxy: through it comes everybody.", ip))
         }
         Subject::Address(_) => Ok(()),
     }
@@ -111,7 +112,7 @@ pub async fn hold(
     cannot_hold(&site, &staff, &who)?;
     let chosen = form.input.as_ref().map_or("", |held| held.hours.as_str());
     let Some(hours) = HOLDS.into_iter().map(|hold| hold.hours).find(|hours| hours.to_string() == chosen) else {
-        return Err(PageError::Rule(say!("For how long? Choose one of the buttons.")));
+        return Err(PageError::Rule(said!("For how long? Choose one of the buttons.")));
     };
     let now = site.clock.now();
     let until = now + Duration::from_secs(hours * 3600);

@@ -14,6 +14,7 @@ use crate::db::Conn;
 use crate::db::keyset::{Keyset, Value};
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::audit::Object;
 use crate::model::blacklist;
 use crate::model::session::Ended;
@@ -98,7 +99,7 @@ impl Deed {
             Err(Error::NotFound(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let beyond = token.target.as_ref().and_then(|target| by.actor.out_of_reach(target));
+        let beyond = token.target.as_ref().and_then(|target| by.actor.out_of_reach(target)).map(String::from);
         let left_out = beyond.or_else(|| match self {
             Self::Revoke if token.shown.is_live || ended_with_another(&token, by) => None,
             Self::Revoke => Some(match token.shown.standing {
@@ -153,7 +154,7 @@ impl Act for Deed {
         }
     }
 
-    fn objection(&self, actor: &Actor) -> Option<String> {
+    fn objection(&self, actor: &Actor) -> Option<Said> {
         (*self == Self::Restore).then(|| restore::objection(actor)).flatten()
     }
 

@@ -14,13 +14,14 @@ use crate::admin::visit::Flash;
 use crate::admin::when::{Now, When};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::language::Said;
 use crate::model::audit::Object;
 use crate::model::blacklist;
 use crate::site::Site;
 
 /// Why this actor restores no token, whatever they hold.
-pub fn objection(actor: &Actor) -> Option<String> {
-    (!actor.state.superuser).then(|| say!("Only a superuser restores a token that was revoked."))
+pub fn objection(actor: &Actor) -> Option<Said> {
+    (!actor.state.superuser).then(|| said!("Only a superuser restores a token that was revoked."))
 }
 
 fn asked(token: &Token, now: Now) -> Confirmation {
@@ -52,7 +53,7 @@ fn asked(token: &Token, now: Now) -> Confirmation {
 fn refusal(token: &Token, now: Now) -> Option<PageError> {
     token
         .cannot_be_restored(now)
-        .map(|words| PageError::Rule(say!("This token cannot be restored. {why}", why = words)))
+        .map(|words| PageError::Rule(said!("This token cannot be restored. {why}", why = words)))
 }
 
 async fn load(site: &Site, staff: &Staff<Delete<Blacklist>>, jti: &str) -> Result<Token, PageError> {

@@ -50,10 +50,10 @@ fn dead(token: &Token) -> Option<PageError> {
     }
     let is_over = token.session.ended_at.is_some() && !token.row.is_revoked;
     Some(PageError::Rule(match shown.standing {
-        TokenState::Revoked => say!("The token {token} is revoked already.", token = shown.short),
-        TokenState::Expired if !is_over => say!("The token {token} is expired already.", token = shown.short),
-        TokenState::Used if !is_over => say!("The token {token} is used already.", token = shown.short),
-        _ => say!("The session of the token {token} is over already.", token = shown.short),
+        TokenState::Revoked => said!("The token {token} is revoked already.", token = shown.short),
+        TokenState::Expired if !is_over => said!("The token {token} is expired already.", token = shown.short),
+        TokenState::Used if !is_over => said!("The token {token} is used already.", token = shown.short),
+        _ => said!("The session of the token {token} is over already.", token = shown.short),
     }))
 }
 

@@ -15,6 +15,7 @@ use crate::auth::grants::Grants;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::audit::{Audit, Change as Changed, Object};
 use crate::model::belongings::{self, Belongings};
 use crate::model::session::Ended;
@@ -147,12 +148,12 @@ pub async fn sign_out(
 }
 
 /// Why the viewer cannot reset the account's two-factor sign-in.
-fn cannot_reset(conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<String>> {
+fn cannot_reset(conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<Said>> {
     if actor.id == target.id {
-        return Ok(Some(say!("Your own is switched off under Your account, with a code of it.")));
+        return Ok(Some(said!("Your own is switched off under Your account, with a code of it.")));
     }
     let is_on = two_factor::is_on(conn, target.id)?;
-    Ok((!is_on).then(|| say!("{username} has no two-factor sign-in.", username = target.state.username)))
+    Ok((!is_on).then(|| said!("{username} has no two-factor sign-in.", username = target.state.username)))
 }
 
 /// Asks before an account's two-factor sign-in is reset.

@@ -95,24 +95,24 @@ impl OnUsers {
     }
 
     /// Why this account is left out.
-    fn exception(&self, conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<String>> {
+    fn exception(&self, conn: &mut Conn, actor: &Actor, target: &Target) -> Result<Option<Said>> {
         if let Some(why) = actor.out_of_reach(target) {
             return Ok(Some(why));
         }
         Ok(match (self.deed, &self.role) {
-            (Deed::Activate, _) if target.state.active => Some(say!("active already")),
-            (Deed::Deactivate, _) if !target.state.active => Some(say!("inactive already")),
+            (Deed::Activate, _) if target.state.active => Some(said!("active already")),
+            (Deed::Deactivate, _) if !target.state.active => Some(said!("inactive already")),
             (Deed::Deactivate, _) => actor.must_stay(target, Removal::Deactivate),
             (Deed::Delete, _) => actor.must_stay(target, Removal::Delete),
             (Deed::SendReset, _) => user::by_id(conn, target.id)?.as_ref().and_then(cannot_send_reset),
             (Deed::GiveRole | Deed::TakeRole, Some((role, _))) => {
                 let give = self.deed == Deed::GiveRole;
                 match actor.cannot_move_role(conn, *role, target.id, give)? {
-                    _ if role::by_id(conn, *role)?.is_none() => Some(say!("the role is gone")),
+                    _ if role::by_id(conn, *role)?.is_none() => Some(said!("the role is gone")),
                     Some(why) => Some(why),
                     None => {
                         let holds = role::of_user(conn, target.id)?.iter().any(|held| held.id == *role);
-                        let why = || if give { say!("has it already") } else { say!("does not have it") };
+                        let why = || if give { said!("has it already") } else { said!("does not have it") };
                         (holds == give).then(why)
                     }
                 }
@@ -264,7 +264,7 @@ impl Act for OnUsers {
             }
             _ => String::new(),
         };
-        let left_out = self.exception(conn, &by.actor, &target)?;
+        let left_out = self.exception(conn, &by.actor, &target)?.map(String::from);
         Ok(Some(Row::new(target.state.username, about, left_out)))
     }
 

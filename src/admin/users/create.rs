@@ -87,7 +87,7 @@ fn hows(site: &Site, form: &Filled) -> [How; 3] {
 
 fn locks(actor: &Actor) -> Locks {
     let superuser = if actor.state.superuser { String::new() } else { say!("Only a superuser makes another.") };
-    Locks { active: String::new(), staff: actor.cannot_grant().unwrap_or_default(), superuser }
+    Locks { active: String::new(), staff: actor.cannot_grant().unwrap_or_default().to_string(), superuser }
 }
 
 /// The page to add a user.

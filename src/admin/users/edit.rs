@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::keyset::Keyset;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::audit::{self, Object, changed, list, user_fields};
 use crate::model::user::{self, Taken, User, UserChanges};
 use crate::model::{api_key, belongings, role, sign_in, two_factor};
@@ -96,7 +97,7 @@ async fn show<N: Need>(
                 && actor.out_of_reach(&target).is_none(),
             may_deactivate: user.is_active && actor.may("users", Verb::Change) && actor.out_of_reach(&target).is_none(),
             may_delete: actor.may("users", Verb::Delete) && actor.out_of_reach(&target).is_none(),
-            must_stay: actor.must_stay(&target, Removal::Either).unwrap_or_default(),
+            must_stay: actor.must_stay(&target, Removal::Either).unwrap_or_default().to_string(),
             belongings: own.in_words(),
             sessions: head.sessions.map(|_| newest(sessions)),
             head,
@@ -142,11 +143,11 @@ fn active_hint(sessions: usize) -> String {
 }
 
 fn locks(actor: &Actor, target: &Target) -> Locks {
-    let locked = |reason: Option<String>| reason.unwrap_or_default();
+    let locked = |reason: Option<Said>| reason.unwrap_or_default().to_string();
     let staff = actor.cannot_grant().or_else(|| actor.must_keep(target, Flag::Staff).filter(|_| target.state.staff));
     let superuser = match actor.state.superuser {
         true => actor.must_keep(target, Flag::Superuser).filter(|_| target.state.superuser),
-        false => Some(say!("Only a superuser changes this.")),
+        false => Some(said!("Only a superuser changes this.")),
     };
     Locks {
         active: locked(actor.must_stay(target, Removal::Deactivate).filter(|_| target.state.active)),
@@ -156,7 +157,7 @@ fn locks(actor: &Actor, target: &Target) -> Locks {
 }
 
 fn why_read_only(actor: &Actor, target: &Target) -> String {
-    actor.out_of_reach(target).filter(|_| actor.may("users", Verb::Change)).unwrap_or_default()
+    actor.out_of_reach(target).filter(|_| actor.may("users", Verb::Change)).unwrap_or_default().to_string()
 }
 
 /// Facts about the account's safety, each with the address of its page: as far as the viewer may see them.
@@ -334,7 +335,7 @@ fn change(
     let target = Target::load(conn, id)?;
     let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
     if user.is_service && new.is_superuser {
-        let words = say!("A service is no superuser. Give it roles that allow what it does.");
+        let words = said!("A service is no superuser. Give it roles that allow what it does.");
         return Ok(Saved::Refused(PageError::Rule(words)));
     }
     // Each flag is asked for by itself: that a box was not drawn keeps nobody from sending it.

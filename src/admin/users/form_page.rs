@@ -217,7 +217,7 @@ pub fn role_boxes(conn: &mut Conn, actor: &Actor, target: Option<(i64, &[Role])>
             key: role.id.to_string(),
             name: role.name,
             description: role.description,
-            locked: locked.unwrap_or_default(),
+            locked: locked.unwrap_or_default().to_string(),
         });
     }
     Ok(boxes)

@@ -4,6 +4,7 @@ use crate::admin::layout::Face;
 use crate::admin::users::{Actor, Badge, Removal, Target, rank, status};
 use crate::admin::when::{Now, When};
 use crate::auth::permissions::Verb;
+use crate::language::Said;
 use crate::model::user::User;
 
 /// What the head shows.
@@ -47,11 +48,11 @@ pub struct Head {
 }
 
 /// Why no letter that resets the password goes to the account.
-pub fn cannot_send_reset(user: &User) -> Option<String> {
+pub fn cannot_send_reset(user: &User) -> Option<Said> {
     let why = match user {
-        User { is_service: true, .. } => say!("a service account has no password"),
-        User { is_active: false, .. } => say!("inactive"),
-        User { email, .. } if email.is_empty() => say!("no e-mail address"),
+        User { is_service: true, .. } => said!("a service account has no password"),
+        User { is_active: false, .. } => said!("inactive"),
+        User { email, .. } if email.is_empty() => said!("no e-mail address"),
         _ => return None,
     };
     Some(why)

@@ -158,7 +158,7 @@ pub async fn revoke(
     let revoke = move |conn: &mut Conn| {
         let (row, audit) = find(conn, id, audit)?;
         if row.accepted_at.is_some() {
-            return Err(Error::Conflict(say!("This invitation was accepted; there is nothing to take back.")));
+            return Err(Error::Conflict(said!("This invitation was accepted; there is nothing to take back.")));
         }
         let done = invitation::revoke(conn, id, now)?;
         if done {
@@ -184,17 +184,17 @@ pub async fn send_again(
     form: Form<Button>,
 ) -> Result<HttpResponse, PageError> {
     if site.settings.accounts.registration == Registration::Closed {
-        return Err(PageError::Rule(say!("Registration is closed: nobody could accept an invitation.")));
+        return Err(PageError::Rule(said!("Registration is closed: nobody could accept an invitation.")));
     }
     let (id, now, life) = (*id, site.clock.now(), site.settings.accounts.invitation_lifetime);
     let audit = staff.audits(&site, "invitation.send_again").because(form.sent.value("reason"));
     let send = move |conn: &mut Conn| {
         let (row, audit) = find(conn, id, audit)?;
         if !matches!(row.status(now), "pending" | "expired") {
-            return Err(Error::Conflict(say!("This invitation is over. Invite the address anew.")));
+            return Err(Error::Conflict(said!("This invitation is over. Invite the address anew.")));
         }
         if outbox::has_had_its_share(conn, Kind::Invitation, &row.email, None, now)? {
-            let words = say!(
+            let words = said!(
                 count = outbox::MOST => "{email} has had {count} invitation within a day."
                     | "{email} has had {count} invitations within a day.",
                 email = row.email

@@ -42,7 +42,7 @@ async fn target(site: &Site, staff: &Staff<Change<Users>>, id: i64) -> Result<Us
     let load = move |conn: &mut Conn| Ok((Target::load(conn, id)?, user::by_id(conn, id)?.ok_or(Error::not_found())?));
     let (target, user) = site.db.read(load).await?;
     staff.actor().reach(&target)?;
-    if user.is_service { Err(PageError::Rule(Said::of(NO_PERSON).to_string())) } else { Ok(user) }
+    if user.is_service { Err(PageError::Rule(Said::of(NO_PERSON))) } else { Ok(user) }
 }
 
 fn show(
@@ -134,7 +134,7 @@ pub async fn send_reset(
         }
         let user = user::by_id(conn, id)?.ok_or(Error::not_found())?;
         if let Some(why) = cannot_send_reset(&user) {
-            return Ok(Err(PageError::Rule(say!(
+            return Ok(Err(PageError::Rule(said!(
                 "No letter goes to {username}: {why}.",
                 username = user.username,
                 why

@@ -65,7 +65,7 @@ pub async fn connect(site: Data<Site>, request: HttpRequest) -> Result<Answer> {
     let principal = Some(Arc::new(who.clone()));
     request.extensions_mut().insert(Admitted { principal, permission: TypeId::of::<()>() });
     if !is_welcome(&site, request.headers()) {
-        return Err(Error::Refused("This page's origin may not open a socket.".to_owned()));
+        return Err(Error::Refused("This page's origin may not open a socket.".into()));
     }
     let mut response = handshake(request.head())
         .map_err(|_| Error::Malformed("Expected a WebSocket handshake (RFC 6455).".to_owned()))?;

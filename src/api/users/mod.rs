@@ -264,7 +264,7 @@ pub async fn change(
         actor.set_flags(&target, flags).map_err(|refusal| refusal.into_error())?;
         let changes = given.changes(&user, now);
         if id == actor.id && given.email.as_ref().is_some_and(|email| *email != user.email) {
-            return Err(Error::Refused("Change your own e-mail at /api/users/me/, with your password.".to_owned()));
+            return Err(Error::Refused("Change your own e-mail at /api/users/me/, with your password.".into()));
         }
         if let Some(names) = &given.roles {
             move_roles(conn, &actor, id, names, now)?;
@@ -307,10 +307,10 @@ fn reached(conn: &mut Conn, who: &Principal, id: i64) -> Result<(Actor, Target, 
 /// One's own password is changed with the old one, and none by an API key (KEY-04).
 fn may_set_password(who: &Principal, id: i64) -> Result<()> {
     if id == who.user {
-        return Err(Error::Refused("Change your own password at /api/password/change/.".to_owned()));
+        return Err(Error::Refused("Change your own password at /api/password/change/.".into()));
     }
     if who.api_key().is_some() {
-        return Err(Error::Refused("An API key changes no password.".to_owned()));
+        return Err(Error::Refused("An API key changes no password.".into()));
     }
     Ok(())
 }

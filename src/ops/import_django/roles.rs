@@ -82,7 +82,7 @@ impl Roles {
         }
         let id = if writes {
             let made = role::insert(conn, &name, "", &permissions, now)?;
-            Some(made.map_err(|_| Error::Conflict(format!("the role {name:?} was made a moment ago")))?.id)
+            Some(made.map_err(|_| Error::Conflict(format!("the role {name:?} was made a moment ago").into()))?.id)
         } else {
             None
         };

@@ -83,7 +83,7 @@ async fn who_may_only_look_is_offered_nothing_and_does_nothing() {
 }
 
 async fn root_sees(panel: &Panel, title: &str) {
-    panel.signed_in("root").await.get("/admin/articles/?q=GATES").await.says(title).says("1 of 1 article matches");
+    panel.signed_in("root").await.get("/admin/articles/?q=GATES").await.says(title).says("1 of 1 articles matches");
 }
 
 #[actix_web::test]

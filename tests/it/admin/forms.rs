@@ -87,7 +87,7 @@ async fn the_theme_is_kept_in_a_cookie_signed_in_or_not() {
         let chosen = [("theme", "dark"), ("next", "/admin/login/?next=/admin/roles/")];
         let answer = browser.send("/admin/login/", "/admin/preferences/theme/", &chosen).await;
         answer.leads_to("/admin/login/?next=/admin/roles/");
-        assert!(browser.get("/admin/login/").await.text.contains(r#"<html lang="en" data-theme="dark">"#));
+        assert!(browser.get("/admin/login/").await.text.contains(r#"<html lang="en" dir="ltr" data-theme="dark""#));
         let chosen = [("theme", "\"><script>"), ("next", "//evil.example/")];
         browser.send("/admin/login/", "/admin/preferences/theme/", &chosen).await.leads_to("/admin/");
         assert!(browser.get("/admin/login/").await.text.contains(r#"data-theme="dark""#));

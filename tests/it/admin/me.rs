@@ -68,11 +68,11 @@ async fn preferences_are_kept_in_the_browser() {
     let root = panel.signed_in("root").await;
     root.submit("/admin/me/preferences/", &[("theme", "dark")]).await.leads_to("/admin/me/preferences/");
     let page = root.get("/admin/me/preferences/").await.says("Your preferences are kept");
-    assert!(page.text.contains(r#"<html lang="en" data-theme="dark" data-keys="off">"#), "{}", page.text);
+    assert!(page.text.contains(r#"<html lang="en" dir="ltr" data-theme="dark" data-keys="off""#), "{}", page.text);
     root.submit("/admin/me/preferences/", &[("theme", ""), ("keys", "on")]).await.is(303);
-    assert!(root.get("/admin/me/preferences/").await.text.contains(r#"<html lang="en">"#));
+    assert!(root.get("/admin/me/preferences/").await.text.contains(r#"<html lang="en" dir="ltr" data-unsaved"#));
     root.submit("/admin/me/preferences/", &[("theme", "\"><script>")]).await.is(303);
-    assert!(root.get("/admin/me/preferences/").await.text.contains(r#"<html lang="en" data-keys="off">"#));
+    assert!(root.get("/admin/me/preferences/").await.text.contains(r#"<html lang="en" dir="ltr" data-keys="off""#));
 }
 
 #[actix_web::test]

@@ -85,7 +85,7 @@ async fn who_saves_a_role_second_sees_both_versions() {
     first.submit("/admin/roles/1/", &[("name", "Support"), ("p", "users.view"), ("p", "roles.view")]).await.is(303);
     let mine = [("name", "Helpdesk"), ("p", "users.view"), ("version", version.as_str())];
     let page = second.send("/admin/roles/", "/admin/roles/1/", &mine).await.is(409).says("Helpdesk");
-    let current = page.says("roles.view, users.view , their Permissions").hidden("version");
+    let current = page.says("roles.view, users.view , their version of “Permissions”").hidden("version");
     let answer = [("name", "Helpdesk"), ("p", "users.view"), ("version", &current), ("take-p", "theirs")];
     second.send("/admin/roles/", "/admin/roles/1/", &answer).await.leads_to("/admin/roles/");
     second.get("/admin/roles/1/").await.says("Helpdesk").says("2 of 50 granted");

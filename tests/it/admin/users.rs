@@ -167,7 +167,9 @@ async fn who_saves_second_sees_both_versions_and_chooses() {
 
     let mine = [&base[..], &[("first_name", "Annie"), ("last_name", "Lee"), ("version", version.as_str())]].concat();
     let page = second.send(&path, &path, &mine).await.is(409).says("ann was changed meanwhile");
-    let page = page.says("First name Annie , your First name Anna , their First name").says("Premium empty");
+    let page = page
+        .says("First name Annie , your version of “First name” Anna , their version of “First name”")
+        .says("Premium empty");
     assert_eq!(panel.row(id).await.unwrap().first_name, "Anna");
 
     let current = page.hidden("version");

@@ -318,7 +318,9 @@ async fn a_legacy_key_is_not_retired_while_imported_tokens_depend_on_it() {
     let now = app.clock.now();
     let retire = |kid: String| app.site.db.write(move |conn| key_changes::retire(conn, &kid, false, minutes(5), now));
     match retire(kid.clone()).await {
-        Err(Error::Conflict(words)) => assert_eq!(words, format!("1 live tokens depend on {kid}; --force ends them")),
+        Err(Error::Conflict(words)) => {
+            assert_eq!(words.to_string(), format!("1 live tokens depend on {kid}; --force ends them"))
+        }
         other => panic!("{other:?}"),
     }
     app.clock.advance(hours(24));

@@ -97,7 +97,7 @@ async fn a_key_is_not_retired_while_tokens_depend_on_it_unless_one_insists() {
     let pair = ann.obtain().await;
 
     let why = |refused: Result<(), Error>| match refused {
-        Err(Error::Conflict(words)) => words,
+        Err(Error::Conflict(words)) => words.to_string(),
         other => panic!("{other:?}"),
     };
     assert!(why(retire(&app, &old, true).await).contains("signs"));

@@ -2,7 +2,7 @@
 
 use crate::admin::when::{Now, When, distance};
 use crate::auth::inspect::Verdict;
-use crate::auth::token::{Claims, Kind, Refresh};
+use crate::auth::token::{Access, Claims, Kind, Refresh, Sliding};
 use crate::auth::verdict::Reject;
 use crate::clock::Timestamp;
 use crate::language::Said;
@@ -110,6 +110,16 @@ fn failing(reject: Reject, is_past_exp: bool, is_refresh: bool, facts: &Facts) -
     }
 }
 
+/// What a token says that it is; something unknown as it says it.
+fn kind(kind: &str) -> String {
+    match kind {
+        Access::TYPE => say!("access"),
+        Refresh::TYPE => say!("refresh"),
+        Sliding::TYPE => say!("sliding"),
+        other => other.to_owned(),
+    }
+}
+
 /// The checks of this verdict.
 pub fn of(site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -> Vec<Check> {
     let is_refresh = facts.kind == Refresh::TYPE;
@@ -150,7 +160,7 @@ fn said_no(reject: Reject, facts: &Facts, verdict: &Verdict, now: Now) -> String
         Reject::Blacklisted | Reject::SessionEnded => facts.end(now),
         Reject::UnknownKey if facts.is_unsigned => say!("none: it is not signed at all"),
         Reject::UnknownKey if facts.is_of_retired_key() => say!("the key that the header names is retired"),
-        Reject::WrongType => say!("{kind} is not asked for here", kind = facts.kind),
+        Reject::WrongType => say!("{kind} is not asked for here", kind = kind(&facts.kind)),
         Reject::Expired => exp(verdict.claims.as_ref(), now),
         other => Said::of(other.explanation()).to_string(),
     }
@@ -195,7 +205,7 @@ fn said_yes(ask: Ask, site: &Site, verdict: &Verdict, facts: &Facts, now: Now) -
         Issuer => jwt.issuer.clone().unwrap_or_default(),
         Audience => jwt.audience.join(", "),
         Blacklist => say!("not on it, and not spent"),
-        Type => facts.kind.clone(),
+        Type => kind(&facts.kind),
         User => match &facts.user {
             Some(user) => say!("{username} exists and is active", username = user.username),
             None => say!("it names none"),

@@ -7,13 +7,13 @@ use askama::filters::{Escaper, Html, Safe};
 
 use super::{Language, in_english, spoken, thousands};
 
-/// Says a sentence in the language of whoever is served, as a `String`; see [`said!`] for what it takes.
+/// Says a sentence in the language of whoever is served, as a `String`; see [`said!`](crate::said) for what it takes.
 #[macro_export]
 macro_rules! say {
     ($($sentence:tt)+) => { $crate::said!($($sentence)+).to_string() };
 }
 
-/// A sentence with its parts as a [`Said`](crate::language::Said), which can be written in English as well:
+/// A sentence with its parts as a [`Said`], which can be written in English as well:
 /// `said!("{username} was signed out.", username)`, `said!("{a} of {b}", a = 1, b)`; and where a number decides,
 /// `said!(count = rows.len() => "{count} row" | "{count} rows")`. A part that is missing or too many does not compile.
 #[macro_export]

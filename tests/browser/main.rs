@@ -10,11 +10,15 @@ mod blacklist;
 mod demo;
 mod docs;
 mod held_back;
+mod language;
 mod letters;
 mod pages;
 #[path = "../it/support/process.rs"]
 #[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
 mod process;
+#[path = "../it/support/pseudo.rs"]
+#[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
+mod pseudo;
 mod roles;
 mod setup;
 mod support;

@@ -59,7 +59,8 @@ pub async fn short_journey(name: &'static str, home: impl Fn() -> Home, walk: im
     passes(&PASSES[..1], name, home, walk).await;
 }
 
-async fn passes(passes: &[Pass], name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
+/// Walks one for these passes.
+pub async fn passes(passes: &[Pass], name: &'static str, home: impl Fn() -> Home, walk: impl AsyncFn(&Browser)) {
     for &pass in passes {
         let script = if pass.script { "with script" } else { "without script" };
         println!("{name}, {} px wide, {script}", pass.width);

@@ -259,12 +259,12 @@ fn chips(asked: &Asked) -> Vec<Chip> {
 
 fn counts(asked: &Asked, found: &Found) -> Said {
     let (nouns, counts) = (asked.list.nouns, found.counts);
-    let of_all = |said: Said| said.with("total", &thousands(counts.total));
+    let of_all = |said: Said| said.with("total", thousands(counts.total));
     if !asked.is_narrowed() {
         return Said::counted("count", nouns.count.0, nouns.count.1, counts.total);
     }
     if counts.is_more {
-        return of_all(Said::of(nouns.more_than).with("matching", &thousands(counts.matching)));
+        return of_all(Said::of(nouns.more_than).with("matching", thousands(counts.matching)));
     }
     of_all(Said::counted("matching", nouns.matching.0, nouns.matching.1, counts.matching))
 }

@@ -17,7 +17,7 @@ pub fn write(folder: &Path, tag: &str) {
     let english = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/language/en.toml");
     let mut catalogue: Table = std::fs::read_to_string(english).unwrap().parse().unwrap();
     let about = catalogue["language"].as_table_mut().unwrap();
-    about.insert("name".to_owned(), Value::String(said("Nobody's own")));
+    about.insert("name".to_owned(), Value::String(name(tag)));
     about.insert("group".to_owned(), Value::String("’".to_owned()));
     about.insert("decimal".to_owned(), Value::String("·".to_owned()));
     for (_, sentence) in catalogue["sentences"].as_table_mut().unwrap().iter_mut() {
@@ -32,6 +32,11 @@ pub fn write(folder: &Path, tag: &str) {
         }
     }
     std::fs::write(folder.join(format!("{tag}.toml")), catalogue.to_string()).unwrap();
+}
+
+/// What the language calls itself.
+pub fn name(tag: &str) -> String {
+    format!("{} ({tag})", said("Nobody's own").trim())
 }
 
 /// A sentence in that language. Parts and marks stay.

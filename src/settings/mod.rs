@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use audit::Audit;
 pub use jwt::Jwt;
 pub use mail::{Mail, MailBackend, SmtpTls};
-pub use origin::{Loaded, Origin, Shown, shown};
+pub use origin::{Loaded, NOT_SET, Origin, Shown, shown};
 pub use social::Social;
 pub use sockets::Sockets;
 pub use throttle::Throttle;

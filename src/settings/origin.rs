@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::Settings;
 
+/// What stands for a value that there is not.
+pub const NOT_SET: &str = key!("not set");
+
 /// Where a value comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
@@ -111,7 +114,7 @@ pub(super) fn leaves(tree: Value) -> Vec<(String, Value)> {
 
 fn text(value: &Value) -> String {
     match value {
-        Value::Null => "not set".into(),
+        Value::Null => NOT_SET.into(),
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
         other => other.to_string(),

@@ -36,7 +36,7 @@ pub fn write(folder: &Path, tag: &str) {
 
 /// What the language calls itself.
 pub fn name(tag: &str) -> String {
-    format!("{} ({tag})", said("Nobody's own").trim())
+    format!("{} ({})", said("Nobody's own").trim(), tag.replace('-', "."))
 }
 
 /// A sentence in that language. Parts and marks stay.
@@ -88,7 +88,7 @@ fn bare(word: &str) -> &str {
 
 /// What a person reads or hears of a page.
 fn texts(html: &str) -> Vec<String> {
-    const CODE: [&str; 5] = ["code", "pre", "script", "style", "datalist"];
+    const CODE: [&str; 6] = ["code", "pre", "script", "style", "datalist", "textarea"];
     const SAID: [&str; 5] = ["aria-label", "placeholder", "title", "alt", "data-label"];
     let (mut texts, mut rest) = (Vec::new(), html);
     while let Some((text, tail)) = rest.split_once('<') {

@@ -163,6 +163,27 @@ fn a_value_that_is_none_stops_the_start_and_names_the_setting() {
 
 /// JWT-21.
 #[test]
+fn a_translation_that_cannot_be_right_stops_the_start_and_is_named() {
+    let home = Home::new().with("PORTCULLIS_ADMIN__LANGUAGES", "languages").with_superuser("root", PASSWORD);
+    assert!(refusal(&home).contains("the folder of languages, languages, cannot be read"));
+    let folder = home.path().join("languages");
+    fs::create_dir(&folder).unwrap();
+    let begun = home.run(&["catalogue"], "");
+    assert!(begun.status.success());
+    let begun = String::from_utf8(begun.stdout).unwrap();
+    fs::write(folder.join("nb.toml"), begun.replacen("= \"Add user\"", "= \"Legg til {hvem}\"", 1)).unwrap();
+    let told = refusal(&home);
+    assert!(told.contains("languages/nb.toml cannot be used") && told.contains("has a part {hvem}"), "{told}");
+    fs::write(folder.join("nb.toml"), begun.replacen("= \"Sign in\"", "= \"Logg inn\"", 1)).unwrap();
+    fs::write(folder.join("notes.txt"), "Not a language.").unwrap();
+    let server = home.serve();
+    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let asked = client.get(format!("{}/admin/login/", server.origin())).header("accept-language", "tlh, nb");
+    let page = asked.send().unwrap().text().unwrap();
+    assert!(page.contains("<html lang=\"nb\"") && page.contains("Logg inn"), "{page}");
+}
+
+#[test]
 fn a_weak_or_unsuited_signing_key_stops_the_start_and_says_why() {
     let rsa = |option: &str| vec!["-algorithm".to_owned(), "RSA".into(), "-pkeyopt".into(), option.into()];
     let ec = |curve: &str| {

@@ -4,7 +4,7 @@ use askama::filters::Safe;
 
 use crate::admin::layout::{Face, segment};
 use crate::admin::staff::{Inspector, Staff, View};
-use crate::admin::tokens::short;
+use crate::admin::tokens;
 use crate::admin::users::{Badge, Target, status};
 use crate::auth::inspect::Verdict;
 use crate::auth::permissions::Verb;
@@ -12,7 +12,6 @@ use crate::auth::token::Claims;
 use crate::db::Conn;
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::language::escaped;
 use crate::model::session::{self, Session};
 use crate::model::signing_key::{self, KeyState, SigningKey};
 use crate::model::token::{self, OutstandingToken};
@@ -50,11 +49,7 @@ pub struct Owner {
 impl Owner {
     /// The id of a token, short, as a link for those who may see it.
     pub fn jti(&self, jti: &str) -> Safe<String> {
-        let code = format!("<code title=\"{}\">{}</code>", escaped(jti), escaped(&short(jti)));
-        Safe(match self.may_see.2 {
-            true => format!("<a href=\"/admin/tokens/{}/\">{code}</a>", escaped(&segment(jti))),
-            false => code,
-        })
+        tokens::markup(jti, self.may_see.2)
     }
 }
 

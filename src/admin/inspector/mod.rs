@@ -26,7 +26,7 @@ use crate::site::Site;
 use checks::Check;
 use claims::Claim;
 use facts::{Facts, Owner};
-pub use words::{why_said, why_words};
+pub use words::why_said;
 
 /// The longest text that is looked at.
 const LONGEST: usize = 8192;

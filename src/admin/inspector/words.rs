@@ -196,7 +196,7 @@ fn explanation(reject: Reject) -> &'static str {
 }
 
 /// Why something ended, as people say it: a key, or what somebody gave as the reason.
-pub fn why_words(why: &str) -> &str {
+fn why_words(why: &str) -> &str {
     const WORDS: [(Ended, &str); 4] = [
         (Ended::SignedOut, key!("signed out")),
         (Ended::ByAdmin, key!("ended by an administrator")),

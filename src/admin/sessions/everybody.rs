@@ -14,13 +14,14 @@ use crate::admin::when::thousands;
 use crate::db::Conn;
 use crate::db::tally::Tally;
 use crate::error::{Error, Result};
+use crate::language::Said;
 use crate::model::audit::{Change, Object};
 use crate::model::session_list::{self, SessionQuery};
 use crate::site::Site;
 
 const PATH: &str = "/admin/sessions/sign-out-all/";
 /// What must be typed.
-const WORD: &str = "all users";
+const WORD: &str = key!("all users");
 /// Users of one transaction, so that nobody else waits for long.
 const BATCH: i64 = 500;
 
@@ -51,7 +52,7 @@ async fn asked(site: &Site) -> Result<Confirmation, PageError> {
             is_loss: true,
         }],
         action: PATH.to_owned(),
-        typed: Some(WORD.to_owned()),
+        typed: Some(Said::of(WORD).to_string()),
         act: say!("Sign out all users"),
         way_out: (say!("Keep them"), "/admin/sessions/".to_owned()),
         ..Confirmation::default()

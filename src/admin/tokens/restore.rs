@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use crate::admin::confirm::{Confirmation, Confirmed};
 use crate::admin::error::PageError;
 use crate::admin::form::Form;
+use crate::admin::inspector::why_said;
 use crate::admin::layout::see_other;
 use crate::admin::layout::{Frame, segment};
 use crate::admin::staff::{Blacklist, Delete, Staff};
@@ -42,7 +43,7 @@ fn asked(token: &Token, now: Now) -> Confirmation {
         facts: vec![
             (key!("User"), or(token.owner())),
             (key!("Revoked"), listed.map_or_else(String::new, |listed| When::new(listed.at, now).full)),
-            (key!("Reason"), listed.map_or_else(String::new, |listed| listed.reason.clone())),
+            (key!("Reason"), listed.map_or_else(String::new, |listed| why_said(&listed.reason).to_string())),
             (key!("Expires"), When::new(token.row.expires_at, now).full),
         ],
         ..Confirmation::default()

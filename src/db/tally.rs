@@ -18,7 +18,7 @@ use crate::error::Result;
 /// A table of more rows than this is large.
 const LARGE: i64 = 50_000;
 /// The most rows that are counted where each is looked at: more than a page sorts (`Way::Few`).
-const OF_COSTLY: i64 = 2_100;
+const OF_COSTLY: i64 = 2_500;
 /// So long a count of a large table is good.
 const GOOD_FOR: Duration = Duration::from_secs(60);
 

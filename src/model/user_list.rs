@@ -71,7 +71,8 @@ impl UserQuery {
     fn is_costly(&self) -> bool {
         let by_index = [self.state.is_some(), self.rank.is_some(), self.is_service.is_some(), self.signed_in.is_some()];
         let by_index = by_index.into_iter().filter(|is_set| *is_set).count();
-        !self.words.is_empty() || self.role.is_some() || by_index > 1
+        let by_role = usize::from(matches!(self.role, Some(HeldRole::Role(_))));
+        !self.words.is_empty() || self.role == Some(HeldRole::None) || by_index + by_role > 1
     }
 }
 

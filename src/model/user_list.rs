@@ -258,9 +258,17 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
 /// How many there are, and how many are wanted.
 pub fn counts(conn: &mut Conn, query: &UserQuery, tally: &Tally) -> Result<Counts> {
     let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
-    let wanted = condition(conn, query, query.found(&tally)).map(|condition| -> Counted {
-        Box::new(users::table.filter(condition).limit(tally.limit()).select(users::id))
-    });
+    let wanted = match query.role {
+        // Whoever holds a role is a user: nobody needs to be looked up to be counted.
+        Some(HeldRole::Role(role)) if *query == (UserQuery { role: query.role, ..UserQuery::default() }) => {
+            let holders = user_roles::table.filter(user_roles::role_id.eq(role)).limit(tally.limit());
+            let holders: Counted = Box::new(holders.select(user_roles::user_id));
+            Some(holders)
+        }
+        _ => condition(conn, query, query.found(&tally)).map(|condition| -> Counted {
+            Box::new(users::table.filter(condition).limit(tally.limit()).select(users::id))
+        }),
+    };
     tally.count(conn, "users", vec![Box::new(users::table.select(users::id))], wanted)
 }
 

@@ -79,6 +79,12 @@ impl Said {
         Self { key: key.into(), counted: None, parts: Vec::new() }
     }
 
+    /// The same for a key that is borrowed. Pages call it a thousand times: written out at each, it would be a megabyte of binary.
+    #[inline(never)]
+    pub fn named(key: &str) -> Self {
+        Self::of(key.to_owned())
+    }
+
     /// The sentence for so many, which stand in it under this name.
     pub fn counted(
         name: impl Into<Cow<'static, str>>,
@@ -94,21 +100,22 @@ impl Said {
     pub fn with(self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         let text = value.to_string();
         let english = spoken().map(|_| in_english(|| value.to_string())).filter(|english| *english != text);
-        self.adding(name, Part::Text(text, english))
+        self.adding(name.into(), Part::Text(text, english))
     }
 
     /// With markup of our own for `{name}`; only [`Said::rich`] writes it as such.
     pub fn with_markup(self, name: impl Into<Cow<'static, str>>, markup: Safe<impl fmt::Display>) -> Self {
-        self.adding(name, Part::Markup(markup.0.to_string()))
+        self.adding(name.into(), Part::Markup(markup.0.to_string()))
     }
 
     /// With an address for the link `<name>…</name>`; only [`Said::rich`] makes one of it.
     pub fn to(self, name: impl Into<Cow<'static, str>>, address: impl fmt::Display) -> Self {
-        self.adding(name, Part::Link(address.to_string()))
+        self.adding(name.into(), Part::Link(address.to_string()))
     }
 
-    fn adding(mut self, name: impl Into<Cow<'static, str>>, part: Part) -> Self {
-        self.parts.push((name.into(), part));
+    #[inline(never)]
+    fn adding(mut self, name: Cow<'static, str>, part: Part) -> Self {
+        self.parts.push((name, part));
         self
     }
 
@@ -154,6 +161,7 @@ impl Said {
 
     /// The sentence as markup. Of its own it may have `<code>`, `<strong>`, `<sr>` for what only a screen reader says, and
     /// the links it was given addresses for ([`Said::to`]); everything else in it is text, in a translation as well.
+    #[inline(never)]
     pub fn rich(&self) -> Safe<String> {
         let language = spoken();
         let mut out = String::new();
@@ -230,6 +238,7 @@ impl fmt::Display for Figure {
 }
 
 impl fmt::Display for Said {
+    #[inline(never)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let language = spoken();
         self.fill(self.text(language.as_deref()), false, f)

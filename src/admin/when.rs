@@ -6,7 +6,6 @@ use askama::filters::Safe;
 use chrono::{DateTime, Datelike, Days, FixedOffset, NaiveDate, SecondsFormat};
 
 use crate::clock::Timestamp;
-pub use crate::language::thousands;
 use crate::language::{Said, escaped};
 use crate::zone::{Zone, offset_words};
 
@@ -171,12 +170,6 @@ pub fn time_words(seconds: u64) -> String {
     }
 }
 
-/// A number with its noun: "1 device", "3 devices".
-pub fn count_words(number: impl TryInto<i64>, one: &str, many: &str) -> String {
-    let number = number.try_into().unwrap_or(i64::MAX);
-    format!("{} {}", thousands(number), if number == 1 { one } else { many })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -284,14 +277,5 @@ mod tests {
         assert_eq!(ahead(86_400 + 5), "in 1 day");
         assert_eq!(ahead(300), "in 5 minutes");
         assert_eq!(distance(NOON - Duration::from_secs(61), utc(NOON)), "1 minute 1 second ago");
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(thousands(0), "0");
-        assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(41_206), "41,206");
-        assert_eq!(thousands(-1_000_000), "-1,000,000");
-        assert_eq!(count_words(1, "device", "devices"), "1 device");
     }
 }

@@ -59,3 +59,17 @@ pub fn decimal(number: f64, decimals: usize) -> String {
         Some(language) => written.replace('.', language.decimal()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(41_206), "41,206");
+        assert_eq!(thousands(-1_000_000), "-1,000,000");
+        assert_eq!(decimal(0.75, 1), "0.8");
+    }
+}

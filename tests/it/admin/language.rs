@@ -127,7 +127,9 @@ async fn crawl(root: &Browser<'_>, eye: &mut Eye, most: usize) {
             continue;
         }
         eye.look(&path, &page.text);
-        for link in page.hrefs(|link| link.starts_with("/admin/") && !link.contains("export.csv")) {
+        for link in
+            page.hrefs(|link| link.starts_with("/admin/") && !link.contains("export.csv") && !link.contains("rows="))
+        {
             let link = link.split('#').next().unwrap().to_owned();
             let of_its_kind = kinds.entry(kind(&link)).or_default();
             if *of_its_kind < most && met.insert(link.clone()) {
@@ -144,7 +146,7 @@ async fn every_page_that_links_lead_to_is_in_the_language_of_its_reader() {
     let panel = used(&folder, "en-XA").await;
     let mut eye = Eye { known: known(&panel).await, ..Eye::default() };
     let root = reader(&panel, "en-XA").await;
-    crawl(&root, &mut eye, 3).await;
+    crawl(&root, &mut eye, 2).await;
     eye.has_found_nothing();
 }
 

@@ -8,7 +8,7 @@ use super::{Countable, Said};
 /// The sentence with this key.
 #[askama::filter_fn]
 pub fn t<K: AsRef<str>>(key: K, _: &dyn askama::Values) -> askama::Result<Said> {
-    Ok(Said::named(key.as_ref()))
+    Ok(Said::of(key.as_ref().to_owned()))
 }
 
 /// The sentence for so many: the English for one is its key.

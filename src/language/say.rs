@@ -79,12 +79,6 @@ impl Said {
         Self { key: key.into(), counted: None, parts: Vec::new() }
     }
 
-    /// The same for a key that is borrowed. Pages call it a thousand times: written out at each, it would be a megabyte of binary.
-    #[inline(never)]
-    pub fn named(key: &str) -> Self {
-        Self::of(key.to_owned())
-    }
-
     /// The sentence for so many, which stand in it under this name.
     pub fn counted(
         name: impl Into<Cow<'static, str>>,
@@ -113,7 +107,6 @@ impl Said {
         self.adding(name.into(), Part::Link(address.to_string()))
     }
 
-    #[inline(never)]
     fn adding(mut self, name: Cow<'static, str>, part: Part) -> Self {
         self.parts.push((name, part));
         self
@@ -161,7 +154,6 @@ impl Said {
 
     /// The sentence as markup. Of its own it may have `<code>`, `<strong>`, `<sr>` for what only a screen reader says, and
     /// the links it was given addresses for ([`Said::to`]); everything else in it is text, in a translation as well.
-    #[inline(never)]
     pub fn rich(&self) -> Safe<String> {
         let language = spoken();
         let mut out = String::new();
@@ -238,7 +230,6 @@ impl fmt::Display for Figure {
 }
 
 impl fmt::Display for Said {
-    #[inline(never)]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let language = spoken();
         self.fill(self.text(language.as_deref()), false, f)

@@ -64,7 +64,7 @@ fn show(site: &Site, staff: &Staff, status: StatusCode, form: Filled) -> Result<
 fn languages(site: &Site) -> Vec<(String, String)> {
     let all = site.languages.all();
     let mut named: Vec<_> = all.iter().map(|one| (one.tag().to_owned(), one.name().to_owned())).collect();
-    if !named.is_empty() {
+    if !named.is_empty() && site.languages.named(ENGLISH).is_none() {
         named.insert(0, (ENGLISH.to_owned(), "English".to_owned()));
     }
     named

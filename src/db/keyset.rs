@@ -160,6 +160,9 @@ impl Place {
     }
 }
 
+/// The rows that a walk nearby ([`Way::Near`]) looks at, for each that is wanted.
+const NEAR: i64 = 4;
+
 /// One page that is wanted.
 #[derive(Clone, Debug)]
 pub struct Keyset {
@@ -190,6 +193,7 @@ pub struct Page<R> {
 #[derive(Clone, Debug)]
 pub struct Piece {
     rows: Rows,
+    id: &'static str,
     order: String,
     /// How its rows are found.
     pub way: Way,
@@ -203,17 +207,23 @@ impl Keyset {
     /// Loads the page. `load` runs the list's query with a piece's condition, order and limit; it is called once, or twice
     /// where the column may be null.
     pub fn load<R>(&self, load: impl FnMut(&Piece) -> Result<Vec<R>>) -> Result<Page<R>> {
-        self.load_by(Way::Planned, load)
+        self.load_by(&[Way::Planned], load)
     }
 
-    /// The same of a narrowed list, whose rows are found this way.
-    pub fn load_by<R>(&self, way: Way, mut load: impl FnMut(&Piece) -> Result<Vec<R>>) -> Result<Page<R>> {
+    /// The same of a narrowed list, whose rows are found in the first of these ways that fills the page, or else in the last.
+    pub fn load_by<R>(&self, ways: &[Way], mut load: impl FnMut(&Piece) -> Result<Vec<R>>) -> Result<Page<R>> {
         let wanted = self.rows.saturating_add(1); // one more tells whether there is more
         let mut rows = Vec::new();
-        for mut piece in self.pieces(way) {
-            piece.limit = wanted.saturating_sub(rows.len()).try_into().unwrap_or(i64::MAX);
-            if piece.limit > 0 {
-                rows.extend(load(&piece)?);
+        for way in ways {
+            rows.clear();
+            for mut piece in self.pieces(*way) {
+                piece.limit = wanted.saturating_sub(rows.len()).try_into().unwrap_or(i64::MAX);
+                if piece.limit > 0 {
+                    rows.extend(load(&piece)?);
+                }
+            }
+            if rows.len() >= wanted {
+                break;
             }
         }
         let more = rows.len() > self.rows;
@@ -273,13 +283,13 @@ impl Piece {
             nulls.into_iter().chain([format!("{column} {way}")])
         });
         let order = terms.collect::<Vec<_>>().join(", ");
-        Self { rows: Rows::all(), order, way: Way::Planned, limit, offset }
+        Self { rows: Rows::all(), id: "id", order, way: Way::Planned, limit, offset }
     }
 
     /// A range of one index, in reading order: backwards it is the list's turned round.
     fn of(by: SortColumn, nulls: bool, descending: bool, from: Option<&Place>, found: Way) -> Self {
         let nullable = by.nullable;
-        let (column, id) = (found.sorting(by.column), found.sorting(by.id));
+        let (column, id) = (found.sorting(by.column, by.kind), found.sorting(by.id, by.id_kind));
         let (beyond, way) = (if descending { "<" } else { ">" }, way(descending));
         let (values, ids) = (from.map(|at| at.value.clone()), from.map(|at| at.id.clone()));
         let rows = match (values, ids) {
@@ -303,12 +313,21 @@ impl Piece {
             _ => Rows::all(),
         };
         let order = if nulls || column == id { format!("{id} {way}") } else { format!("{column} {way}, {id} {way}") };
-        Self { rows, order, way: found, limit: 0, offset: 0 }
+        Self { rows, id: by.id, order, way: found, limit: 0, offset: 0 }
     }
 
     /// What the rows of this piece meet.
     pub fn condition(&self) -> Rows {
-        self.rows.clone()
+        if self.way != Way::Near {
+            return self.rows.clone();
+        }
+        let Self { rows, id, order, limit, .. } = self;
+        let table = id.split('.').next().unwrap_or(id);
+        let mut near = rows.clone();
+        near.0.insert(0, (format!("{id} IN (SELECT {id} FROM {table} WHERE "), None));
+        near.0.push((format!(" ORDER BY {order} LIMIT "), Some(Value::Number(limit.saturating_mul(NEAR)))));
+        near.0.push((")".to_owned(), None));
+        near
     }
 
     /// The order to read this piece in.

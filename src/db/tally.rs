@@ -11,14 +11,12 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Backend, Conn};
+use super::{Backend, Conn, Target};
 use crate::clock::Timestamp;
 use crate::error::Result;
 
 /// A table of more rows than this is large.
-const LARGE: i64 = 50_000;
-/// The most rows that are counted where each is looked at: more than a page sorts (`Way::Few`).
-const OF_COSTLY: i64 = 2_500;
+const LARGE: i64 = 20_000;
 /// So long a count of a large table is good.
 const GOOD_FOR: Duration = Duration::from_secs(60);
 
@@ -60,18 +58,24 @@ pub struct Counts {
 #[derive(Clone, Debug)]
 pub struct Tally {
     most: i64,
+    most_of_costly: i64,
     known: Option<(Totals, Timestamp)>,
 }
 
 impl Tally {
     /// Counts all that is wanted, and whatever there is, at this moment.
     pub fn exact() -> Self {
-        Self { most: i64::MAX, known: None }
+        Self { most: i64::MAX, most_of_costly: i64::MAX, known: None }
     }
 
-    /// Counts what is wanted up to `most`, and large tables once a minute.
-    pub fn up_to(most: i64, totals: &Totals, now: Timestamp) -> Self {
-        Self { most, known: Some((totals.clone(), now)) }
+    /// Counts large tables once a minute, and what is wanted as far as its database gets in two milliseconds: to count on would
+    /// take longer than all else that a page does.
+    pub fn of_list(target: &Target, totals: &Totals, now: Timestamp) -> Self {
+        let (most, most_of_costly) = match target {
+            Target::Sqlite(_) => (10_000, 2_500), // the second must be more than a page sorts (`Way::Few`)
+            Target::Postgres(_) => (5_000, 1_000),
+        };
+        Self { most, most_of_costly, known: Some((totals.clone(), now)) }
     }
 
     /// The limit of a query that is counted: one more than is told, so that it is known whether there are more.
@@ -81,8 +85,7 @@ impl Tally {
 
     /// The same where no index alone tells which rows are wanted, so that each is looked at: a list counts fewer of them.
     pub fn of_costly(&self) -> Self {
-        let most = if self.known.is_some() { self.most.min(OF_COSTLY) } else { self.most };
-        Self { most, known: self.known.clone() }
+        Self { most: self.most_of_costly, ..self.clone() }
     }
 
     /// How many rows there are in `all`, which are those of `table`, and how many in the queries of `wanted` together, each with

@@ -2,17 +2,24 @@
 //! not, and either sorts half a table or reads all of one for a handful of rows. But a list counts what it shows, up to a limit,
 //! and that is the one figure that a plan needs: few rows are found by the condition and then sorted, many are met soon enough
 //! on a walk in the order of the list.
+//!
+//! What neither knows is that words and a text that is sorted by go together: in the order of their names, all whose name is
+//! Sofia stand in one place, and a walk may read everybody before it. So a walk looks at the nearest rows alone, and if they do
+//! not fill the page, what the words find is sorted, on both databases.
 
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Bool;
 
+use super::keyset::{Kind, SortColumn};
 use super::sql::Condition;
 use super::{Backend, Conn};
 
 /// So many rows are sorted sooner than met on a walk.
 const FEW: i64 = 2_000;
+/// So many are sorted as soon as a walk nearby has looked for them.
+const FEWER: i64 = 500;
 
 /// How rows are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub enum Way {
     Few,
     /// In the order of the list, each judged by the condition, until the page is full.
     Many,
+    /// The same of the nearest rows alone: a few for each that the page holds.
+    Near,
 }
 
 impl Way {
@@ -35,14 +44,32 @@ impl Way {
         }
     }
 
-    /// A column to sort by: on SQLite a plus sign keeps its index out of the plan.
-    pub(super) fn sorting(self, column: &str) -> String {
-        format!("{}{column}", if self == Self::Few { "+" } else { "" })
+    /// The ways to find a page of so many rows that have these words, in this order: each is tried if the one before has not
+    /// filled the page.
+    pub fn to_words(conn: &Conn, matching: i64, words: &[String], by: &SortColumn) -> Vec<Self> {
+        if words.is_empty() || by.kind != Kind::Text {
+            return vec![Self::to(conn, matching)];
+        }
+        if matching <= FEWER { vec![Self::Few] } else { vec![Self::Near, Self::Few] }
     }
 
-    /// The condition that narrows: where the order leads the way, a plus sign keeps its indexes out of the plan.
+    /// Whether the order of the list leads the way, and its rows are judged one by one.
+    pub fn is_walk(self) -> bool {
+        matches!(self, Self::Many | Self::Near)
+    }
+
+    /// A column to sort by: where what was found is sorted, it is made an expression, which no index is looked up for.
+    pub(super) fn sorting(self, column: &str, kind: Kind) -> String {
+        match (self, kind) {
+            (Self::Few, Kind::Text) => format!("({column} || '')"),
+            (Self::Few, _) => format!("+{column}"),
+            _ => column.to_owned(),
+        }
+    }
+
+    /// The condition that narrows: on a walk no index of its own is looked up.
     pub fn narrowing<T: 'static>(self, condition: Condition<T>) -> Condition<T> {
-        if self == Self::Many { Box::new(Judged(condition)) } else { condition }
+        if self.is_walk() { Box::new(Judged(condition)) } else { condition }
     }
 }
 
@@ -67,9 +94,9 @@ impl<T> QueryId for Judged<T> {
 
 impl<T> QueryFragment<Backend> for Judged<T> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
-        out.push_sql("+(");
+        out.push_sql("(");
         self.0.walk_ast(out.reborrow())?;
-        out.push_sql(")");
+        out.push_sql(") IS TRUE");
         Ok(())
     }
 }

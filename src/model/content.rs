@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
 use crate::db::schema::{articles, tasks, users};
-use crate::db::search::{Found, search};
+use crate::db::search::{self, search};
 use crate::db::sql::{self, Condition, among};
 use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::way::Way;
@@ -131,10 +131,10 @@ pub struct ContentQuery {
 }
 
 impl ContentQuery {
-    /// How those are found that are counted.
-    fn found(&self, tally: &Tally) -> Found {
+    /// Those of `table` that are wanted, at most so many, if the index of words tells which they are.
+    fn by_index(&self, conn: &Conn, table: &str, most: i64) -> Option<Counted> {
         let is_by_words = *self == Self { words: self.words.clone(), ..Self::default() };
-        if is_by_words { Found::UpTo(tally.limit()) } else { Found::ByIndex }
+        if is_by_words { search::by_index(conn, table, &self.words, false, most) } else { None }
     }
 
     /// Whether no index alone tells which are wanted.
@@ -145,22 +145,15 @@ impl ContentQuery {
     }
 }
 
-fn of_owner(name: &str) -> diesel::helper_types::SingleValue<OwnerOf> {
-    users::table.filter(users::username.eq(name.to_owned())).select(users::id).single_value()
-}
-type OwnerOf = diesel::helper_types::Select<
-    diesel::helper_types::Filter<users::table, diesel::helper_types::Eq<users::username, String>>,
-    users::id,
->;
-
-/// What narrows the list; `matching` tells how many rows that lets through, where that is known.
-fn of_articles(conn: &Conn, query: &ContentQuery, found: Found) -> Option<Condition<articles::table>> {
+/// What narrows the list; with `by_look` each row is judged by itself, where an index would give all.
+fn of_articles(conn: &Conn, query: &ContentQuery, by_look: bool) -> Option<Condition<articles::table>> {
     let mut all: Vec<Condition<articles::table>> = Vec::new();
-    if let Some(words) = search(conn, "articles", &query.words, false, found) {
+    if let Some(words) = search(conn, "articles", &query.words, false, by_look) {
         all.push(Box::new(words));
     }
     if !query.owner.is_empty() {
-        all.push(Box::new(articles::author_id.nullable().eq(of_owner(&query.owner)).assume_not_null()));
+        let owner = users::table.filter(users::username.eq(query.owner.clone())).select(users::id);
+        all.push(Box::new(articles::author_id.nullable().eq(owner.single_value()).assume_not_null()));
     }
     if let Some(since) = query.since {
         all.push(Box::new(articles::created_at.ge(since)));
@@ -169,13 +162,14 @@ fn of_articles(conn: &Conn, query: &ContentQuery, found: Found) -> Option<Condit
 }
 
 /// The same of tasks.
-fn of_tasks(conn: &Conn, query: &ContentQuery, found: Found) -> Option<Condition<tasks::table>> {
+fn of_tasks(conn: &Conn, query: &ContentQuery, by_look: bool) -> Option<Condition<tasks::table>> {
     let mut all: Vec<Condition<tasks::table>> = Vec::new();
-    if let Some(words) = search(conn, "tasks", &query.words, false, found) {
+    if let Some(words) = search(conn, "tasks", &query.words, false, by_look) {
         all.push(Box::new(words));
     }
     if !query.owner.is_empty() {
-        all.push(Box::new(tasks::user_id.nullable().eq(of_owner(&query.owner)).assume_not_null()));
+        let owner = users::table.filter(users::username.eq(query.owner.clone())).select(users::id);
+        all.push(Box::new(tasks::user_id.nullable().eq(owner.single_value()).assume_not_null()));
     }
     if let Some(completed) = query.completed {
         all.push(Box::new(tasks::completed.eq(completed)));
@@ -191,9 +185,9 @@ fn of_tasks(conn: &Conn, query: &ContentQuery, found: Found) -> Option<Condition
 
 /// One page of the articles that are wanted, without their texts; `matching` tells how many they are.
 pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i64) -> Result<Page<Article>> {
-    keyset.load_by(Way::to(conn, matching), |piece| {
+    keyset.load_by(&Way::to_words(conn, matching, &query.words, &keyset.by), |piece| {
         let mut ids = articles::table.filter(piece.condition()).into_boxed::<Backend>();
-        if let Some(condition) = of_articles(conn, query, Found::of(piece.way, &keyset.by)) {
+        if let Some(condition) = of_articles(conn, query, piece.way.is_walk()) {
             ids = ids.filter(piece.way.narrowing(condition));
         }
         let rows = articles::table.inner_join(users::table).into_boxed::<Backend>();
@@ -225,9 +219,9 @@ pub fn articles(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching
 
 /// One page of the tasks that are wanted, without their descriptions; `matching` tells how many they are.
 pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i64) -> Result<Page<Task>> {
-    keyset.load_by(Way::to(conn, matching), |piece| {
+    keyset.load_by(&Way::to_words(conn, matching, &query.words, &keyset.by), |piece| {
         let mut ids = tasks::table.filter(piece.condition()).into_boxed::<Backend>();
-        if let Some(condition) = of_tasks(conn, query, Found::of(piece.way, &keyset.by)) {
+        if let Some(condition) = of_tasks(conn, query, piece.way.is_walk()) {
             ids = ids.filter(piece.way.narrowing(condition));
         }
         let rows = tasks::table.inner_join(users::table).into_boxed::<Backend>();
@@ -265,16 +259,20 @@ pub fn tasks(conn: &mut Conn, query: &ContentQuery, keyset: &Keyset, matching: i
 /// How many articles there are, and how many are wanted.
 pub fn count_articles(conn: &mut Conn, query: &ContentQuery, tally: &Tally) -> Result<Counts> {
     let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
-    let (all, condition) = (articles::table.select(articles::id), of_articles(conn, query, query.found(&tally)));
-    let wanted = condition.map(|condition| -> Counted { Box::new(all.filter(condition).limit(tally.limit())) });
+    let all = articles::table.select(articles::id);
+    let wanted = query
+        .by_index(conn, "articles", tally.limit())
+        .or_else(|| Some(Box::new(all.filter(of_articles(conn, query, false)?).limit(tally.limit()))));
     tally.count(conn, "articles", vec![Box::new(all)], wanted)
 }
 
 /// How many tasks there are, and how many are wanted.
 pub fn count_tasks(conn: &mut Conn, query: &ContentQuery, tally: &Tally) -> Result<Counts> {
     let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
-    let (all, condition) = (tasks::table.select(tasks::id), of_tasks(conn, query, query.found(&tally)));
-    let wanted = condition.map(|condition| -> Counted { Box::new(all.filter(condition).limit(tally.limit())) });
+    let all = tasks::table.select(tasks::id);
+    let wanted = query
+        .by_index(conn, "tasks", tally.limit())
+        .or_else(|| Some(Box::new(all.filter(of_tasks(conn, query, false)?).limit(tally.limit()))));
     tally.count(conn, "tasks", vec![Box::new(all)], wanted)
 }
 

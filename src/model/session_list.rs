@@ -271,7 +271,7 @@ pub fn page(
     let nothing = Page { rows: Vec::new(), has_before: false, has_after: false };
     let way = Way::to(conn, wanted);
     let of_api = |conn: &mut Conn| {
-        keyset.load_by(way, |piece| {
+        keyset.load_by(&[way], |piece| {
             let narrowed = conditions(query, at).into_iter().reduce(|one, other| Box::new(one.or(other)));
             let narrowed = narrowed.map(|condition| way.narrowing(condition));
             let mut ids = sessions::table.filter(piece.condition()).into_boxed();

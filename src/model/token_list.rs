@@ -176,7 +176,7 @@ pub fn page(
         Some(TokenState::Expired) => Way::to(conn, 0),
         _ => Way::to(conn, wanted),
     };
-    keyset.load_by(way, |piece| {
+    keyset.load_by(&[way], |piece| {
         let narrowed = conditions(query, now).into_iter().reduce(|one, other| Box::new(one.or(other)));
         let narrowed = narrowed.map(|condition| way.narrowing(condition));
         let mut ids = outstanding_tokens::table.filter(piece.condition()).into_boxed();

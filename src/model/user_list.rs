@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 use crate::db::keyset::{Keyset, Kind, Page, Place, SortColumn, Value};
 use crate::db::schema::{panel_sessions, roles, sessions, user_roles, users};
-use crate::db::search::{Found, search};
+use crate::db::search::{self, search};
 use crate::db::sql::{self, Condition, among};
 use crate::db::tally::{Counted, Counts, Tally};
 use crate::db::way::Way;
@@ -61,10 +61,19 @@ pub struct UserQuery {
 }
 
 impl UserQuery {
-    /// How those are found that are counted.
-    fn found(&self, tally: &Tally) -> Found {
-        let is_by_words = *self == Self { words: self.words.clone(), ..Self::default() };
-        if is_by_words { Found::UpTo(tally.limit()) } else { Found::ByIndex }
+    /// Those who are wanted, at most so many, if an index tells who they are and nobody needs to be looked up to be counted.
+    fn by_index(&self, conn: &Conn, most: i64) -> Option<Counted> {
+        if !self.words.is_empty() && *self == (Self { words: self.words.clone(), ..Self::default() }) {
+            return search::by_index(conn, "users", &self.words, true, most);
+        }
+        match self.role {
+            // Whoever holds a role is a user.
+            Some(HeldRole::Role(role)) if *self == (Self { role: self.role, ..Self::default() }) => {
+                let holders = user_roles::table.filter(user_roles::role_id.eq(role)).limit(most);
+                Some(Box::new(holders.select(user_roles::user_id)))
+            }
+            _ => None,
+        }
     }
 
     /// Whether no index alone tells who is wanted.
@@ -137,10 +146,10 @@ impl UserLine {
     }
 }
 
-/// What narrows the list; nothing if nothing does. `matching` tells how many rows that lets through, where that is known.
-fn condition(conn: &Conn, query: &UserQuery, found: Found) -> Option<Condition<users::table>> {
+/// What narrows the list; nothing if nothing does. With `by_look` each row is judged by itself, where an index would give all.
+fn condition(conn: &Conn, query: &UserQuery, by_look: bool) -> Option<Condition<users::table>> {
     let mut all: Vec<Condition<users::table>> = Vec::new();
-    if let Some(words) = search(conn, "users", &query.words, true, found) {
+    if let Some(words) = search(conn, "users", &query.words, true, by_look) {
         all.push(Box::new(words));
     }
     match &query.state {
@@ -171,7 +180,7 @@ fn condition(conn: &Conn, query: &UserQuery, found: Found) -> Option<Condition<u
     }
     let held = user_roles::table.filter(user_roles::user_id.eq(users::id));
     match query.role {
-        Some(HeldRole::Role(role)) if found != Found::ByLook => {
+        Some(HeldRole::Role(role)) if !by_look => {
             let holders = user_roles::table.filter(user_roles::role_id.eq(role)).select(user_roles::user_id);
             all.push(Box::new(among("users.id", holders)));
         }
@@ -187,9 +196,9 @@ type Columns =
 
 /// One page of the users that are wanted; `matching` tells how many they are, `at` when their sessions are counted.
 pub fn page(conn: &mut Conn, query: &UserQuery, keyset: &Keyset, matching: i64, at: Moment) -> Result<Page<UserLine>> {
-    keyset.load_by(Way::to(conn, matching), |piece| {
+    keyset.load_by(&Way::to_words(conn, matching, &query.words, &keyset.by), |piece| {
         let mut ids = users::table.filter(piece.condition()).into_boxed::<Backend>();
-        if let Some(condition) = condition(conn, query, Found::of(piece.way, &keyset.by)) {
+        if let Some(condition) = condition(conn, query, piece.way.is_walk()) {
             ids = ids.filter(piece.way.narrowing(condition));
         }
         let ids = ids.order(piece.order()).limit(piece.limit).select(users::id);
@@ -258,17 +267,10 @@ pub fn total(conn: &mut Conn) -> Result<i64> {
 /// How many there are, and how many are wanted.
 pub fn counts(conn: &mut Conn, query: &UserQuery, tally: &Tally) -> Result<Counts> {
     let tally = if query.is_costly() { tally.of_costly() } else { tally.clone() };
-    let wanted = match query.role {
-        // Whoever holds a role is a user: nobody needs to be looked up to be counted.
-        Some(HeldRole::Role(role)) if *query == (UserQuery { role: query.role, ..UserQuery::default() }) => {
-            let holders = user_roles::table.filter(user_roles::role_id.eq(role)).limit(tally.limit());
-            let holders: Counted = Box::new(holders.select(user_roles::user_id));
-            Some(holders)
-        }
-        _ => condition(conn, query, query.found(&tally)).map(|condition| -> Counted {
-            Box::new(users::table.filter(condition).limit(tally.limit()).select(users::id))
-        }),
-    };
+    let wanted = query.by_index(conn, tally.limit()).or_else(|| {
+        let condition = condition(conn, query, false)?;
+        Some(Box::new(users::table.filter(condition).limit(tally.limit()).select(users::id)))
+    });
     tally.count(conn, "users", vec![Box::new(users::table.select(users::id))], wanted)
 }
 

@@ -19,12 +19,9 @@ use crate::db::tally::Tally;
 use crate::language::Said;
 use crate::site::Site;
 
-/// The most rows that a filtered list counts; what is more is "more than 10,000": to count on would take longer than the page.
-pub const COUNTED: i64 = 10_000;
-
 /// How the lists of this server are counted.
 pub fn tally(site: &Site) -> Tally {
-    Tally::up_to(COUNTED, &site.totals, site.clock.now())
+    Tally::of_list(site.db.target(), &site.totals, site.clock.now())
 }
 
 /// The sizes of a page; the first is the default.
@@ -262,7 +259,7 @@ mod tests {
         let view = ask("").view(&few, &[]);
         assert!(view.pager.is_none());
         assert_eq!(view.count.to_string(), "<strong>1</strong> thing");
-        let many = Found { counts: Counts { total: 100_001, matching: COUNTED, is_more: true }, ..found(false, true) };
+        let many = Found { counts: Counts { total: 100_001, matching: 10_000, is_more: true }, ..found(false, true) };
         let view = ask("state=on").view(&many, &[]);
         assert_eq!(view.count.to_string(), "<strong>more than 10,000</strong> of 100,001 things match");
     }

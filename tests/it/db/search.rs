@@ -2,19 +2,22 @@
 
 use diesel::prelude::*;
 use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text};
 use portcullis::db::keyset::Keyset;
 use portcullis::db::schema::{articles, tasks, users};
 use portcullis::db::tally::Tally;
-use portcullis::db::{Conn, Target, migrate};
+use portcullis::db::{Conn, Target, migrate, search};
 use portcullis::error::Result;
 use portcullis::model::content::{self, ArticleFields, ContentQuery, TaskFields};
 use portcullis::model::import::{self, ImportedUser};
 use portcullis::model::session_list::Moment;
 use portcullis::model::user::{self, NewUser, UserChanges};
 use portcullis::model::user_list::{self, UserQuery};
+use portcullis::ops::sweeper;
 
 use super::on_both;
 use crate::support::app::NOON;
+use crate::support::database::{Kind, bare};
 use crate::support::postgres;
 
 const AT: Moment = Moment { now: NOON, idle_since: NOON };
@@ -157,6 +160,48 @@ async fn a_search_finds_what_contains_its_words_whichever_way_it_goes() {
     .await;
 }
 
+/// All whose name is Zoe stand at one end of the names: a page may be filled by those nearby, or by nobody there.
+#[tokio::test]
+async fn pages_of_a_search_by_name_hold_each_once_wherever_they_stand() {
+    on_both(|conn| {
+        let mut zoes = Vec::new();
+        for i in 10..50 {
+            let name = if i % 2 == 0 { format!("zoe{i}") } else { format!("ann{i}") };
+            let id = add(conn, [&name, "", "", ""])?;
+            if i % 2 == 0 {
+                zoes.push(id);
+            }
+        }
+        for (descending, backwards, matching) in [(false, false), (true, false), (false, true), (true, true)]
+            .iter()
+            .flat_map(|(descending, backwards)| [0, 5_000].map(|matching| (*descending, *backwards, matching)))
+        {
+            let query = UserQuery { words: words("zoe"), ..UserQuery::default() };
+            let by = user_list::BY_USERNAME;
+            let mut keyset = Keyset { by, descending, from: None, backwards, rows: 3 };
+            let (mut seen, mut pages) = (Vec::new(), 0);
+            loop {
+                let mut page = user_list::page(conn, &query, &keyset, matching, AT)?;
+                if backwards {
+                    page.rows.reverse();
+                }
+                pages += 1;
+                seen.extend(page.rows.iter().map(|line| line.id));
+                keyset.from = page.rows.last().map(|line| line.place(&by));
+                if !(if backwards { page.has_before } else { page.has_after }) {
+                    break;
+                }
+            }
+            if descending != backwards {
+                seen.reverse();
+            }
+            assert_eq!((&seen, pages), (&zoes, 7), "{descending} {backwards} {matching}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
 fn title_count(conn: &mut Conn, asked: &str) -> Result<(i64, i64)> {
     let query = ContentQuery { words: words(asked), ..ContentQuery::default() };
     Ok((
@@ -260,4 +305,52 @@ fn without_the_extension_the_start_says_what_is_missing() {
     assert!(refusal.contains("pg_trgm") && refusal.contains("CREATE EXTENSION"), "{refusal}");
     sql_query("CREATE EXTENSION pg_trgm").execute(&mut conn).unwrap();
     migrate::run(&mut limited).unwrap();
+}
+
+/// How many parts the index of users has on SQLite: each is a segment in FTS5's record of its structure, and has rows here.
+fn parts(conn: &mut Conn) -> Result<i64> {
+    #[derive(QueryableByName)]
+    struct Parts {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let count = "SELECT count(DISTINCT segid) AS count FROM users_search_idx";
+    Ok(sql_query(count).get_result::<Parts>(conn)?.count)
+}
+
+/// What writes have added to the index is merged by the sweep; the writes themselves merge no more than sixteen small parts.
+#[tokio::test]
+async fn what_is_written_gathers_and_is_merged_in_steps() {
+    let (db, _folder) = bare(Kind::Sqlite);
+    for number in 10..25 {
+        let add = move |conn: &mut Conn| add(conn, [&format!("ann{number}"), "", "", ""]);
+        db.write(add).await.unwrap();
+    }
+    let before = db.read(parts).await.unwrap();
+    assert!(before >= 15, "{before} parts: writes have merged");
+    sweeper::merge_search(&db).await.unwrap();
+    let after = db.read(parts).await.unwrap();
+    assert!(after < 4, "{after} parts");
+    assert!(!db.write(search::merge).await.unwrap(), "there is a step left");
+    assert_eq!(db.read(|conn| count(conn, "ann")).await.unwrap(), 15);
+    db.write(whole).await.unwrap();
+}
+
+/// On PostgreSQL nothing gathers: what is written is found by the index at once.
+#[tokio::test]
+async fn on_postgresql_nothing_is_put_aside() {
+    #[derive(QueryableByName)]
+    struct Index {
+        #[diesel(sql_type = Text)]
+        options: String,
+    }
+    let (db, _folder) = bare(Kind::Postgres);
+    let options = |conn: &mut Conn| {
+        let indexes = "SELECT array_to_string(reloptions, ' ') AS options FROM pg_class JOIN pg_am ON pg_am.oid = relam WHERE amname = 'gin'";
+        Ok(sql_query(indexes).load::<Index>(conn)?)
+    };
+    let indexes = db.read(options).await.unwrap();
+    assert_eq!(indexes.len(), 3);
+    assert!(indexes.iter().all(|index| index.options == "fastupdate=off"));
+    assert!(!db.write(search::merge).await.unwrap());
 }

@@ -74,13 +74,16 @@ impl SessionStore for PanelSessions {
         let asked = digest.clone();
         let find = move |conn: &mut _| panel_session::state(conn, &asked, now, idle_since);
         let found = self.db.read(find).await.map_err(|error| LoadError::Other(failed(error)))?;
-        let parse = |json: String| {
-            let mut state: State =
-                serde_json::from_str(&json).map_err(|error| LoadError::Deserialization(error.into()))?;
-            state.insert(DIGEST_KEY.to_owned(), format!("\"{digest}\""));
-            Ok(state)
-        };
-        found.map(parse).transpose()
+        let Some((json, last_seen)) = found else { return Ok(None) };
+        let mut state: State = serde_json::from_str(&json).map_err(|error| LoadError::Deserialization(error.into()))?;
+        state.insert(DIGEST_KEY.to_owned(), format!("\"{digest}\""));
+        if last_seen <= now - SEEN_EVERY {
+            let touch = move |conn: &mut _| panel_session::touch(conn, &digest, now);
+            if let Err(error) = self.db.write(touch).await {
+                log::warn!("that a panel session is in use could not be noted: {error}"); // it may look all the same
+            }
+        }
+        Ok(Some(state))
     }
 
     async fn save(&self, state: State, _: &actix_web::cookie::time::Duration) -> Result<SessionKey, SaveError> {
@@ -119,13 +122,8 @@ impl SessionStore for PanelSessions {
         Ok(key)
     }
 
-    /// Called on every request that changes nothing; written once a minute.
-    async fn update_ttl(&self, key: &SessionKey, _: &actix_web::cookie::time::Duration) -> Result<(), anyhow::Error> {
-        let (digest, now) = (digest_of(key.as_ref()), self.clock.now());
-        let (asked, since) = (digest.clone(), now - SEEN_EVERY);
-        if self.db.read(move |conn| panel_session::is_stale(conn, &asked, since)).await.map_err(failed)? {
-            self.db.write(move |conn| panel_session::touch(conn, &digest, now)).await.map_err(failed)?;
-        }
+    /// Nothing: that it is used was noted when it was read.
+    async fn update_ttl(&self, _: &SessionKey, _: &actix_web::cookie::time::Duration) -> Result<(), anyhow::Error> {
         Ok(())
     }
 

@@ -42,13 +42,18 @@ pub fn insert(conn: &mut Conn, new: &NewPanelSession) -> Result<()> {
     Ok(())
 }
 
-/// What a session holds, if it lives at `now` and was used since `idle_since`.
-pub fn state(conn: &mut Conn, key_digest: &str, now: Timestamp, idle_since: Timestamp) -> Result<Option<String>> {
+/// What a session holds, and when it was last used, if it lives at `now` and was used since `idle_since`.
+pub fn state(
+    conn: &mut Conn,
+    key_digest: &str,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Option<(String, Timestamp)>> {
     let living = panel_sessions::table
         .find(key_digest)
         .filter(panel_sessions::expires_at.gt(now))
         .filter(panel_sessions::last_seen_at.gt(idle_since));
-    Ok(living.select(panel_sessions::state).first(conn).optional()?)
+    Ok(living.select((panel_sessions::state, panel_sessions::last_seen_at)).first(conn).optional()?)
 }
 
 /// Stores what a session holds. One that has ended meanwhile stays dead: nothing is inserted.
@@ -56,12 +61,6 @@ pub fn set_state(conn: &mut Conn, key_digest: &str, state: &str, now: Timestamp)
     let changes = (panel_sessions::state.eq(state), panel_sessions::last_seen_at.eq(now));
     diesel::update(panel_sessions::table.find(key_digest)).set(changes).execute(conn)?;
     Ok(())
-}
-
-/// Whether a session was last seen before `since`, so that its use must be noted.
-pub fn is_stale(conn: &mut Conn, key_digest: &str, since: Timestamp) -> Result<bool> {
-    let stale = panel_sessions::table.find(key_digest).filter(panel_sessions::last_seen_at.le(since));
-    Ok(diesel::select(diesel::dsl::exists(stale)).get_result(conn)?)
 }
 
 /// Notes that a session was used.

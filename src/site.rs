@@ -133,7 +133,7 @@ impl Site {
         if let Target::Sqlite(path) = Target::parse(url.expose())? {
             prepare_file(&path, &data_dir)?;
         }
-        let db = Db::open(url.expose(), READERS)?;
+        let db = Db::open(url.expose(), READERS, &clock)?;
         let mut conn = db.target().connect()?;
         for name in migrate::run(&mut conn)? {
             log::info!("migrated the database: {name}");

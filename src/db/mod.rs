@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 pub use conn::{Conn, MultiBackend as Backend, Target, data_version, in_transaction};
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::language;
 use worker::{Job, Task};
@@ -45,17 +46,17 @@ pub struct Db {
 
 impl Db {
     /// Opens the database that `url` names (`sqlite://path` or `postgres://…`), with `readers` threads for reads. The
-    /// schema is left as it is found: see [`migrate::run`].
+    /// schema is left as it is found: see [`migrate::run`]. By `clock` goes how long a transaction gathers writes.
     ///
     /// # Errors
     /// The connection's own words if it cannot be opened.
-    pub fn open(url: &str, readers: usize) -> anyhow::Result<Self> {
+    pub fn open(url: &str, readers: usize, clock: &Clock) -> anyhow::Result<Self> {
         let target = Arc::new(Target::parse(url)?);
         target.look()?;
         let after_commit = Arc::new(OnceLock::new());
         let (writes, write_queue) = bounded(QUEUE);
         let (reads, read_queue) = bounded(QUEUE);
-        worker::writer(target.clone(), write_queue, after_commit.clone())?;
+        worker::writer(target.clone(), write_queue, after_commit.clone(), clock.clone())?;
         for _ in 0..readers {
             worker::reader(target.clone(), read_queue.clone())?;
         }

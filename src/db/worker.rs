@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use crossbeam_channel::Receiver;
@@ -15,10 +16,13 @@ use tokio::sync::oneshot;
 
 use super::AfterCommit;
 use super::conn::{Conn, Target, begin, commit, depth, rollback};
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 
 /// The most jobs that share a commit: enough to share a disk's wait, few enough that the first is not kept waiting.
 const BATCH: usize = 64;
+/// A batch that has taken so long takes no further job: others wait for its end, some of them in other processes.
+const LONGEST: Duration = Duration::from_millis(20);
 
 /// A closure that waits for a connection, and whoever waits for its result.
 pub trait Job: Send {
@@ -80,13 +84,14 @@ pub fn writer(
     target: Arc<Target>,
     queue: Receiver<Box<dyn Job>>,
     hook: Arc<OnceLock<Box<AfterCommit>>>,
+    clock: Clock,
 ) -> anyhow::Result<()> {
     let mut conn = Some(target.connect()?);
     spawn("writer", move || {
         while let Ok(first) = queue.recv() {
             let mut jobs = Vec::new();
             let outcome = connected(&mut conn, &target)
-                .and_then(|conn| batch(conn, first, &mut jobs, &queue, hook.get().map(Box::as_ref)));
+                .and_then(|conn| batch(conn, first, &mut jobs, (&queue, &clock), hook.get().map(Box::as_ref)));
             if let Err(error) = &outcome {
                 log::error!("a commit failed: {error}");
                 conn = None; // its state is unknown: the next batch starts on a new one
@@ -104,9 +109,10 @@ fn batch(
     conn: &mut Conn,
     first: Box<dyn Job>,
     jobs: &mut Vec<Box<dyn Job>>,
-    queue: &Receiver<Box<dyn Job>>,
+    (queue, clock): (&Receiver<Box<dyn Job>>, &Clock),
     hook: Option<&AfterCommit>,
 ) -> Result<()> {
+    let since = clock.monotonic();
     let begun = begin(conn);
     let mut next = Some(first);
     while let Some(mut job) = next {
@@ -114,7 +120,8 @@ fn batch(
             job.run_undoably(conn);
         }
         jobs.push(job);
-        next = if begun.is_ok() && jobs.len() < BATCH { queue.try_recv().ok() } else { None };
+        let has_room = jobs.len() < BATCH && clock.monotonic().saturating_sub(since) < LONGEST;
+        next = if begun.is_ok() && has_room { queue.try_recv().ok() } else { None };
     }
     begun?;
     if depth(conn) != Some(1) {

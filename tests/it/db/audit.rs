@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use diesel::sql_query;
+use portcullis::clock::Clock;
 use portcullis::db::schema::audit_entries;
 use portcullis::db::{Conn, Db};
 use portcullis::error::{Error, Result};
@@ -164,7 +165,7 @@ async fn a_chain_does_not_fork_under_two_processes_and_a_failed_act_leaves_no_en
                 portcullis::db::Target::Sqlite(_) => unreachable!(),
             },
         };
-        let other = Db::open(&url, 1).unwrap();
+        let other = Db::open(&url, 1, &Clock::manual(NOON)).unwrap();
         let write = |db: Db, number: u64| async move {
             let work = move |conn: &mut Conn| {
                 append(conn, number..number + 1)?;

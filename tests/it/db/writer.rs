@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_query;
 use futures_util::future::join_all;
+use portcullis::clock::Clock;
 use portcullis::db::schema::users;
 use portcullis::db::{Conn, Db, Target};
 use portcullis::error::{Error, Result};
 use tokio::sync::oneshot;
 
 use super::{BOTH, made};
-use crate::support::app::{TestApp, seconds};
-use crate::support::database::{Kind, bare};
+use crate::support::app::{NOON, TestApp, seconds};
+use crate::support::database::{Kind, bare, bare_at};
 use crate::support::process::eventually;
 
 async fn names(db: &Db) -> Vec<String> {
@@ -67,10 +69,10 @@ async fn a_panic_is_answered_and_both_kinds_of_thread_live_on() {
     }
 }
 
-/// One commit, and what follows it, serves many jobs.
-#[tokio::test]
-async fn jobs_that_wait_together_are_committed_together() {
-    let (db, _folder) = bare(Kind::Sqlite);
+/// The commits of a job that holds the writer for so long, and of fifty that wait behind it.
+async fn commits_after(held: Duration) -> usize {
+    let clock = Clock::manual(NOON);
+    let (db, _folder) = bare_at(Kind::Sqlite, &clock);
     let commits = Arc::new(AtomicUsize::new(0));
     let counted = commits.clone();
     db.after_commit(Box::new(move |_| {
@@ -80,14 +82,27 @@ async fn jobs_that_wait_together_are_committed_together() {
     let (go, wait) = mpsc::channel::<()>();
     let first = db.write(move |_| {
         wait.recv().unwrap();
+        clock.advance(held);
         Ok(())
     });
     let others = join_all((0..50).map(|number| db.write(move |conn| made(conn, &format!("user{number}")))));
     let release = async { go.send(()).unwrap() };
     let (first, others, ()) = tokio::join!(first, others, release);
     assert!(first.is_ok() && others.iter().all(Result::is_ok));
-    assert_eq!(commits.load(Ordering::SeqCst), 1);
     assert_eq!(names(&db).await.len(), 50);
+    commits.load(Ordering::SeqCst)
+}
+
+/// One commit, and what follows it, serves many jobs.
+#[tokio::test]
+async fn jobs_that_wait_together_are_committed_together() {
+    assert_eq!(commits_after(Duration::from_millis(19)).await, 1);
+}
+
+/// Whoever waits for the lock waits for no more than one such job.
+#[tokio::test]
+async fn a_transaction_that_has_gone_on_for_long_takes_no_further_job() {
+    assert_eq!(commits_after(Duration::from_millis(20)).await, 2);
 }
 
 #[tokio::test]

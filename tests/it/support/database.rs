@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use portcullis::clock::Clock;
 use portcullis::db::{Db, Target, migrate};
 use tempfile::TempDir;
 
+use super::app::NOON;
 use super::postgres;
 
 /// Which of the two.
@@ -47,8 +49,13 @@ pub fn fresh(kind: Kind, folder: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// A database without a site around it. The folder goes with the value that comes second.
+/// A database without a site around it, for which time stands still. The folder goes with the value that comes second.
 pub fn bare(kind: Kind) -> (Db, TempDir) {
+    bare_at(kind, &Clock::manual(NOON))
+}
+
+/// The same by a clock of the test's own.
+pub fn bare_at(kind: Kind, clock: &Clock) -> (Db, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    (Db::open(&fresh(kind, folder.path()), 4).unwrap(), folder)
+    (Db::open(&fresh(kind, folder.path()), 4, clock).unwrap(), folder)
 }

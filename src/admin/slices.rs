@@ -8,8 +8,8 @@ use crate::error::Result;
 
 /// The most rows of one transaction.
 pub const MOST: usize = 500;
-/// A slice that has taken so long takes no further row. A request may wait for it, and for its commit.
-const LONGEST: Duration = Duration::from_millis(25);
+/// A slice that has taken so long takes no further row. A request may wait for it, and for its commit, which takes as long again.
+const LONGEST: Duration = Duration::from_millis(15);
 
 /// Does `each` to the first of the rows, as many as one transaction may take; returns what came of each of them.
 ///

@@ -124,34 +124,49 @@ pub fn act_of(job: &Job) -> Option<(&'static List, Arc<dyn Act>)> {
     Some((list, list.act(&job.action, (!chosen.value.is_empty()).then_some(chosen))?))
 }
 
-/// Carries a job on by one slice of rows; `false` once this process has nothing more to do with it.
+/// Carries a job on by some hundred rows, a slice of them to a transaction; `false` once this process has nothing more to do
+/// with it.
 ///
 /// # Errors
-/// The database's: then nothing of the slice was done.
+/// The database's: then nothing of the last slice was done.
 pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
-    let facts = Facts::of(site, Now { at: site.clock.now(), zone: site.zone() }).await?;
+    let mut facts = Facts::of(site, Now { at: site.clock.now(), zone: site.zone() }).await?;
     let (present, now) = (facts.clone(), facts.now.at);
-    let next = site.db.read(move |conn| next_keys(conn, id, &facts)).await?;
-    let Some((cursor, keys)) = next else {
+    let next = site.db.read(move |conn| next_keys(conn, id, &present)).await?;
+    let Some((mut cursor, keys)) = next else {
         site.db
             .write(move |conn| bulk_job::end(conn, id, State::Failed, key!("This version does not know the act."), now))
             .await?;
         return Ok(false);
     };
-    let slice = Part {
-        id,
-        runner: runner.to_owned(),
-        cursor,
-        keys,
-        present,
-        grants: site.grants.clone(),
-        hub: site.hub.clone(),
-        chain: site.audit.clone(),
-        clock: site.clock.clone(),
-    };
-    let goes_on = site.db.write(move |conn| slice.carry_out(conn)).await?;
-    site.mail.ring();
-    Ok(goes_on)
+    let (keys, mut reached) = (Arc::new(keys), 0);
+    loop {
+        let part = Part {
+            id,
+            runner: runner.to_owned(),
+            cursor,
+            keys: keys.clone(),
+            reached,
+            present: facts,
+            grants: site.grants.clone(),
+            hub: site.hub.clone(),
+            chain: site.audit.clone(),
+            clock: site.clock.clone(),
+        };
+        let step = site.db.write(move |conn| part.carry_out(conn)).await?;
+        site.mail.ring();
+        match step {
+            Step::Over => return Ok(false),
+            Step::Lost => return Ok(true),
+            Step::Done { rows, cursor: after } => (reached, cursor) = (reached + rows, after),
+        }
+        if reached >= keys.len() {
+            return Ok(true);
+        }
+        // Others' turn: the writer takes what has queued meanwhile.
+        tokio::task::yield_now().await;
+        facts = Facts::of(site, Now { at: site.clock.now(), zone: site.zone() }).await?;
+    }
 }
 
 /// Ends a job that cannot go on for a fault of the server.
@@ -183,9 +198,12 @@ fn next_keys(conn: &mut Conn, id: i64, facts: &Facts) -> Result<Option<(String, 
 struct Part {
     id: i64,
     runner: String,
-    /// Where the job stood when the keys were read.
+    /// Where the job stands, as far as this process knows.
     cursor: String,
-    keys: Vec<Value>,
+    /// The rows that were read.
+    keys: Arc<Vec<Value>>,
+    /// So many of them are done.
+    reached: usize,
     present: Facts,
     grants: crate::auth::grants::Grants,
     hub: crate::hub::Hub,
@@ -193,26 +211,36 @@ struct Part {
     clock: crate::clock::Clock,
 }
 
+/// What came of a slice.
+enum Step {
+    /// So many rows were done; where the job stands now.
+    Done { rows: usize, cursor: String },
+    /// The job stands elsewhere: its rows must be read again.
+    Lost,
+    /// There is nothing more to do.
+    Over,
+}
+
 impl Part {
-    fn carry_out(&self, conn: &mut Conn) -> Result<bool> {
+    fn carry_out(&self, conn: &mut Conn) -> Result<Step> {
         let now = self.present.now.at;
         let job = bulk_job::by_id(conn, self.id)?.ok_or(Error::not_found())?;
         if !job.is(State::Running) || job.runner != self.runner {
-            return Ok(false); // stopped, or somebody else's by now
+            return Ok(Step::Over); // stopped, or somebody else's by now
         }
         if job.cursor != self.cursor {
-            return Ok(true);
+            return Ok(Step::Lost);
         }
-        let Some((_, act)) = act_of(&job) else { return Ok(false) };
+        let Some((_, act)) = act_of(&job) else { return Ok(Step::Over) };
         if self.keys.is_empty() {
             bulk_job::end(conn, job.id, State::Done, "", now)?;
-            return Ok(false);
+            return Ok(Step::Over);
         }
         // A job may take its time, and whoever began it may be gone before it is done.
         let Some(actor) = allowed(conn, &job, act.as_ref())? else {
             let words = format!("{}{NO_LONGER}", job.actor);
             bulk_job::end(conn, job.id, State::Stopped, &words, now)?;
-            return Ok(false);
+            return Ok(Step::Over);
         };
         let doer = Doer {
             actor,
@@ -224,16 +252,16 @@ impl Part {
             since: job.created_at,
         };
         let each = |conn: &mut Conn, key| Ok(one(conn, act.as_ref(), &doer, key));
-        let came = slices::run(&self.clock, conn, self.keys.iter(), each)?;
+        let came = slices::run(&self.clock, conn, self.keys.iter().skip(self.reached), each)?;
         let (slice, not_done) = self.counted(&came);
         bulk_job::advance(conn, job.id, &slice, &not_done, now)?;
-        Ok(true)
+        Ok(Step::Done { rows: came.len(), cursor: slice.cursor })
     }
 
     fn counted(&self, came: &[Result<Did>]) -> (Slice, Vec<NotDone>) {
         let mut slice = Slice::default();
         let mut not_done = Vec::new();
-        for (key, came) in self.keys.iter().zip(came) {
+        for (key, came) in self.keys.iter().skip(self.reached).zip(came) {
             slice.cursor = List::written(key);
             let (name, outcome, why) = match came {
                 Ok(Did { outcome: Ok(done), .. }) => {

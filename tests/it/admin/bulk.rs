@@ -250,10 +250,10 @@ async fn an_entry_of_each_row_names_reason_and_request_however_many_transactions
 }
 
 #[actix_web::test]
-async fn a_slice_ends_after_five_hundred_rows_or_after_25_ms_whichever_comes_first() {
+async fn a_slice_ends_after_five_hundred_rows_or_after_15_ms_whichever_comes_first() {
     use portcullis::admin::slices;
     let panel = Panel::new().await;
-    for (micros, rows) in [(0, 500), (1000, 25), (40_000, 1)] {
+    for (micros, rows) in [(0, 500), (1000, 15), (40_000, 1)] {
         let clock = panel.app.clock.clone();
         let slice = move |conn: &mut Conn| {
             let each = |_: &mut Conn, row: usize| {

@@ -1,6 +1,9 @@
 //! Acts on more rows than a request does: begun, followed, stopped, carried on by another process, done once to each row.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use portcullis::admin::bulk::job;
@@ -87,6 +90,30 @@ async fn a_filter_that_the_act_itself_changes_lets_no_row_slip() {
     post(&root, "users", "deactivate", &all).await.leads_to(PAGE);
     jobs::run_due(&panel.app.site, "one").await.unwrap();
     root.get(PAGE).await.says("Done 1,100 Left out 0").says("Status: Active");
+    assert_eq!(active(&panel).await, 1);
+}
+
+/// Time goes by while a job is carried on, so its transactions end anywhere.
+#[actix_web::test]
+async fn wherever_a_slice_ends_the_next_goes_on_behind_it() {
+    let panel = Panel::new().await;
+    crowd(&panel, "crowd", MANY).await;
+    let root = panel.signed_in("root").await;
+    begin(&root, "deactivate", "1100").await.leads_to(PAGE);
+    take(&panel, "one").await;
+    let (clock, is_over) = (panel.app.clock.clone(), Arc::new(AtomicBool::new(false)));
+    let over = is_over.clone();
+    let time = std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            clock.advance(Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    while job::carry_on(&panel.app.site, 1, "one").await.unwrap() {}
+    is_over.store(true, Ordering::Relaxed);
+    time.join().unwrap();
+    root.get(PAGE).await.says("Done 1,100 Left out 0 Failed 0");
+    is_each_once(&told_of(&panel, "user.deactivate").await, MANY);
     assert_eq!(active(&panel).await, 1);
 }
 

@@ -1,11 +1,12 @@
 //! The figures of README.md beside this file. `cargo bench` (or `make bench`) makes all of them, `cargo bench -- http` those
-//! of one file.
+//! of one file; `cargo bench -- seed FOLDER [URL]` makes the database of the last of them, to look at.
 //!
 //! No framework: what is wanted are medians, and ratios of what was measured in turns (A B A B …), since the machine that
 //! runs this has other work too. CPU time per request is the steadiest figure; it is read from the kernel's own account of
 //! a server that runs as a process of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 
+mod bulk;
 mod http;
 mod panel;
 mod revocations;
@@ -28,7 +29,10 @@ fn main() {
     if wanted.first().is_some_and(|word| word == sockets::BARE_SOCKETS) {
         return sockets::serve_bare();
     }
-    let benches: [(&str, fn()); 7] = [
+    if wanted.first().is_some_and(|word| word == "seed") {
+        return panel::seed_one(wanted.get(1).expect("a folder for the server's files"), wanted.get(2).cloned());
+    }
+    let benches: [(&str, fn()); 8] = [
         ("token", token::run),
         ("revocations", revocations::run),
         ("writer", writer::run),
@@ -36,6 +40,7 @@ fn main() {
         ("http", http::run),
         ("sockets", sockets::run),
         ("panel", panel::run),
+        ("bulk", bulk::run),
     ];
     for (name, run) in benches {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

@@ -2,7 +2,9 @@
 //! page weighs.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,10 +14,9 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use portcullis::clock::Clock;
-use portcullis::db::Target;
+use portcullis::db::{Target, search};
 use portcullis::settings::Settings;
 use portcullis::site::Site;
-use tempfile::TempDir;
 
 use crate::support::client::{Answer, Client};
 use crate::support::process::Process;
@@ -29,7 +30,7 @@ const TIMES: usize = 200;
 const LONGEST: Duration = Duration::from_millis(1500);
 
 /// What is asked for, by what the table calls it; `{token}` and `{deep}` are filled in.
-const PAGES: [(&str, &str); 62] = [
+const PAGES: [(&str, &str); 64] = [
     ("dashboard", "/admin/"),
     ("users", "/admin/users/"),
     ("users by name", "/admin/users/?sort=username"),
@@ -49,6 +50,7 @@ const PAGES: [(&str, &str); 62] = [
     ("search of users: a name (5 %)", "/admin/users/?q=sofia"),
     ("search of users: everybody", "/admin/users/?q=example.org"),
     ("search of users: a name, by name", "/admin/users/?q=sofia&sort=username"),
+    ("search of users: everybody, by name", "/admin/users/?q=example.org&sort=username"),
     ("search of users: nobody", "/admin/users/?q=xyzzyq"),
     ("search of users: one letter", "/admin/users/?q=s"),
     ("search of users: two letters, nobody", "/admin/users/?q=xq"),
@@ -77,6 +79,7 @@ const PAGES: [(&str, &str); 62] = [
     ("API keys, unused", "/admin/api-keys/?unused=90d"),
     ("articles", "/admin/articles/"),
     ("search of articles: all", "/admin/articles/?q=gates"),
+    ("search of articles: a name (5 %), by title", "/admin/articles/?q=keller&sort=title"),
     ("search of articles: one", "/admin/articles/?q=40000"),
     ("tasks", "/admin/tasks/"),
     ("tasks by day due", "/admin/tasks/?sort=due"),
@@ -95,13 +98,23 @@ const PAGES: [(&str, &str); 62] = [
 ];
 
 pub fn run() {
-    let place = folder();
-    database("SQLite", &place, format!("sqlite://{}", place.path().join("portcullis.db").display()));
-    let place = folder();
-    database("PostgreSQL", &place, postgres::url());
+    for (name, url) in [("SQLite", None), ("PostgreSQL", Some(postgres::url()))] {
+        let place = folder();
+        let (url, target) = seeded(name, place.path(), url);
+        database(name, place.path(), &url, &target);
+    }
 }
 
-fn database(name: &str, place: &TempDir, url: String) {
+/// Makes the database of these figures, at a URL or in a folder that is there, for whoever wants to look at it: the superuser
+/// is `root`.
+pub fn seed_one(folder: &str, url: Option<String>) {
+    let (url, _) = seeded("seed", Path::new(folder), url);
+    println!("  DATABASE__URL={url}; sign in as root, {PASSWORD:?}");
+}
+
+/// Fills a database of this name in the messages; its URL.
+pub fn seeded(name: &str, place: &Path, url: Option<String>) -> (String, Target) {
+    let url = url.unwrap_or_else(|| format!("sqlite://{}", place.join("portcullis.db").display()));
     let site = site(place, &url);
     user(&site, "root", PASSWORD, 0);
     let now = site.clock.now().micros();
@@ -117,10 +130,21 @@ fn database(name: &str, place: &TempDir, url: String) {
         }
     };
     seed(&target, SCALE, now, told);
+    // As its sweeps would have left it, and on the disk: the first commit would wait for that.
+    let mut conn = target.connect().unwrap();
+    while search::merge(&mut conn).unwrap() {}
+    drop(conn);
+    if let Target::Sqlite(file) = &target {
+        File::open(file).unwrap().sync_all().unwrap();
+    }
     told("done\n");
     row(&format!("{name}: seeded in"), format!("{:.0} s", begun.elapsed().as_secs_f64()));
-    let (deep, token) = places(&target);
-    let server = Process::portcullis(place.path(), &[("DATABASE__URL", &url)]);
+    (url, target)
+}
+
+fn database(name: &str, place: &Path, url: &str, target: &Target) {
+    let (deep, token) = places(target);
+    let server = Process::portcullis(place, &[("DATABASE__URL", url)]);
     block_on(async {
         let mut browser = Browser::sign_in(Client::connect(server.address).await).await;
         for (what, path) in PAGES {
@@ -142,9 +166,9 @@ fn database(name: &str, place: &TempDir, url: String) {
     });
 }
 
-fn site(place: &TempDir, url: &str) -> Site {
+fn site(place: &Path, url: &str) -> Site {
     let mut settings = Settings::default();
-    settings.server.data_dir = place.path().into();
+    settings.server.data_dir = place.into();
     settings.database.url = Some(url.to_owned().into());
     settings.throttle.login = None;
     Site::open(settings, Clock::system()).unwrap()
@@ -169,28 +193,30 @@ fn places(target: &Target) -> (String, String) {
 }
 
 /// Somebody who is signed in to the panel.
-struct Browser {
+pub struct Browser {
     client: Client,
     cookies: String,
 }
 
 impl Browser {
-    async fn sign_in(mut client: Client) -> Self {
+    pub async fn sign_in(mut client: Client) -> Self {
         let page = client.ask(&get("/admin/login/", "", "")).await;
         assert_eq!(page.status, 200, "{}", page.body);
-        let token = page.body.split("name=\"csrf_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let form = format!("csrf_token={token}&username=root&password={}&next=%2Fadmin%2F", PASSWORD.replace(' ', "+"));
-        let request = format!(
-            "POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: {}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-            cookies(&page),
-            form.len()
-        );
-        let done = client.ask(request.as_bytes()).await;
+        let form = [("username", "root"), ("password", PASSWORD), ("next", "/admin/")];
+        let done = client.ask(&post("/admin/login/", &cookies(&page), &page, &form)).await;
         assert_eq!(done.status, 303, "{}", done.body);
         Self { cookies: cookies(&done), client }
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    /// Sends a form; the address that it leads to.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
+        let page = self.get("/admin/me/").await;
+        let done = self.client.ask(&post(path, &self.cookies, &page, fields)).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        done.head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().to_owned()
+    }
+
+    pub async fn get(&mut self, path: &str) -> Answer {
         let answer = self.client.ask(&get(path, &self.cookies, "")).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer
@@ -199,6 +225,18 @@ impl Browser {
 
 fn get(path: &str, cookies: &str, more: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\n{more}\r\n").into_bytes()
+}
+
+/// A form with the token that `page` has for it.
+fn post(path: &str, cookies: &str, page: &Answer, fields: &[(&str, &str)]) -> Vec<u8> {
+    let token = page.body.split("name=\"csrf_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let form = form.append_pair("csrf_token", token).extend_pairs(fields).finish();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    )
+    .into_bytes()
 }
 
 fn cookies(answer: &Answer) -> String {

@@ -3,16 +3,16 @@
 //! characters or more, wherever it stands; a shorter one that stands alone is looked for where words begin, which is a trigram
 //! again, since no word has a blank. SQLite asks the index by name (`MATCH`); PostgreSQL uses it for `LIKE`.
 //!
-//! SQLite's index is a stack of ever larger parts. Each write adds a small one, and sixteen of a size are made one; if they are
-//! large, that write takes long. So they are merged before, in steps ([`merge`]), and never so many come together.
+//! SQLite's index is a stack of ever larger parts. Each write adds a small one, and when enough of a size have come together they
+//! are made one; if they are large, that write takes long. So they are merged before, in steps ([`tidy`]).
 
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, RunQueryDsl, sql_query};
 
-use super::Conn;
 use super::keyset::Value;
 use super::rows::Rows;
 use super::tally::Counted;
+use super::{Conn, Db};
 use crate::error::Result;
 
 /// Characters of a word that an index of trigrams can find.
@@ -21,6 +21,17 @@ const TRIGRAM: usize = 3;
 const TABLES: [&str; 3] = ["users", "articles", "tasks"];
 /// Pages of one step: some five milliseconds.
 const STEP: i64 = 64;
+
+/// Merges what has gathered in the indexes, a little in each transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn tidy(db: &Db) -> Result<()> {
+    while db.write(merge).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
 
 /// Takes a step towards indexes of few large parts; whether there was one to take.
 ///

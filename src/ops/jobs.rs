@@ -6,6 +6,7 @@ use actix_web::web::Data;
 use tokio::time::timeout;
 
 use crate::admin::bulk::job;
+use crate::db::search;
 use crate::error::{Error, Result};
 use crate::model::bulk_job;
 use crate::site::Site;
@@ -55,7 +56,13 @@ async fn carry_to_its_end(site: &Site, id: i64, runner: &str) -> Result<()> {
     let mut faults = 0;
     loop {
         match job::carry_on(site, id, runner).await {
-            Ok(true) => faults = 0,
+            Ok(true) => {
+                faults = 0;
+                // So many rows are more than the sweep of a minute reckons with.
+                if let Err(error) = search::tidy(&site.db).await {
+                    log::error!("the indexes of search could not be merged, which is left to the sweep: {error}");
+                }
+            }
             Ok(false) => return Ok(()),
             Err(Error::Unavailable) => return Err(Error::Unavailable),
             Err(error) => {

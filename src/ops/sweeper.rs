@@ -73,17 +73,6 @@ pub async fn sweep(db: &Db, now: Timestamp, mut progress: impl FnMut(usize)) -> 
     }
 }
 
-/// Merges what the indexes of search have gathered, a little in each transaction.
-///
-/// # Errors
-/// The database's.
-pub async fn merge_search(db: &Db) -> Result<()> {
-    while db.write(search::merge).await? {
-        tokio::task::yield_now().await;
-    }
-    Ok(())
-}
-
 /// Sweeps memory and database for as long as the server runs.
 pub async fn run(site: actix_web::web::Data<Site>) {
     loop {
@@ -104,7 +93,7 @@ pub async fn run(site: actix_web::web::Data<Site>) {
         if let Err(error) = audit::sweep_sign_ins(&site).await {
             log::error!("old sign-ins could not be cleared away, which is tried again in a minute: {error}");
         }
-        if let Err(error) = merge_search(&site.db).await {
+        if let Err(error) = search::tidy(&site.db).await {
             log::error!("the indexes of search could not be merged, which is tried again in a minute: {error}");
         }
     }

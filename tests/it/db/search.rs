@@ -13,7 +13,6 @@ use portcullis::model::import::{self, ImportedUser};
 use portcullis::model::session_list::Moment;
 use portcullis::model::user::{self, NewUser, UserChanges};
 use portcullis::model::user_list::{self, UserQuery};
-use portcullis::ops::sweeper;
 
 use super::on_both;
 use crate::support::app::NOON;
@@ -318,21 +317,21 @@ fn parts(conn: &mut Conn) -> Result<i64> {
     Ok(sql_query(count).get_result::<Parts>(conn)?.count)
 }
 
-/// What writes have added to the index is merged by the sweep; the writes themselves merge no more than sixteen small parts.
+/// What writes have added to the index is merged by the sweep, and not by the writes themselves.
 #[tokio::test]
 async fn what_is_written_gathers_and_is_merged_in_steps() {
     let (db, _folder) = bare(Kind::Sqlite);
-    for number in 10..25 {
+    for number in 10..40 {
         let add = move |conn: &mut Conn| add(conn, [&format!("ann{number}"), "", "", ""]);
         db.write(add).await.unwrap();
     }
     let before = db.read(parts).await.unwrap();
-    assert!(before >= 15, "{before} parts: writes have merged");
-    sweeper::merge_search(&db).await.unwrap();
+    assert!(before >= 30, "{before} parts: writes have merged");
+    search::tidy(&db).await.unwrap();
     let after = db.read(parts).await.unwrap();
     assert!(after < 4, "{after} parts");
     assert!(!db.write(search::merge).await.unwrap(), "there is a step left");
-    assert_eq!(db.read(|conn| count(conn, "ann")).await.unwrap(), 15);
+    assert_eq!(db.read(|conn| count(conn, "ann")).await.unwrap(), 30);
     db.write(whole).await.unwrap();
 }
 

@@ -99,7 +99,7 @@ fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
 
-/// Milliseconds since the oldest transaction that has written began.
+/// Milliseconds since the oldest transaction that has written began; the database's own (its statistics) lock no rows.
 fn age(conn: &mut Conn) -> f64 {
     #[derive(QueryableByName)]
     struct Age {
@@ -107,6 +107,6 @@ fn age(conn: &mut Conn) -> f64 {
         micros: i64,
     }
     let ages = "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start) * 1000000), 0)::bigint AS micros
-        FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()";
+        FROM pg_stat_activity WHERE backend_type = 'client backend' AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()";
     sql_query(ages).get_result::<Age>(conn).unwrap().micros as f64 / 1000.0
 }

@@ -39,14 +39,15 @@ pub async fn tidy(db: &Db) -> Result<()> {
 /// The database's.
 pub fn merge(conn: &mut Conn) -> Result<bool> {
     let Conn::Sqlite(_) = conn else { return Ok(false) };
-    let mut is_any = false;
     for table in TABLES {
         let before = changes(conn)?;
         let merge = format!("INSERT INTO {table}_search ({table}_search, rank) VALUES ('merge', {STEP})");
         sql_query(merge).execute(conn)?;
-        is_any |= changes(conn)? - before > 1; // the statement itself is one
+        if changes(conn)? - before > 1 {
+            return Ok(true); // without a step to take, the statement itself is the one change
+        }
     }
-    Ok(is_any)
+    Ok(false)
 }
 
 /// The rows that this connection has ever changed.

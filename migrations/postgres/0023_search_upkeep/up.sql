@@ -1,5 +1,5 @@
 -- What is written goes into the indexes of words at once. Put aside, as they do by default, it is gone through by each search, and
--- whichever write finds that much has gathered puts all of it in: that one takes most of a second.
+-- whichever write finds that much has gathered puts all of it in, with the rows that it has locked.
 ALTER INDEX users_search SET (fastupdate = off);
 ALTER INDEX articles_search SET (fastupdate = off);
 ALTER INDEX tasks_search SET (fastupdate = off);

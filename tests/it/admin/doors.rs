@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use portcullis::db::Target;
 use portcullis::settings::Rate;
 use serde_json::json;
 
@@ -164,4 +165,28 @@ async fn a_page_of_the_panel_has_one_address() {
     root.get("/admin/users/abc/").await.is(404);
     root.get("/admin/users/99/").await.is(404);
     root.get("/admin/").await.is(200).says("Needs attention");
+}
+
+/// That a session is in use is noted once a minute; where nothing can be written, whoever is in looks around all the same.
+#[actix_web::test]
+async fn a_page_is_shown_though_its_visit_cannot_be_noted() {
+    use diesel::connection::SimpleConnection;
+    let panel = Panel::new().await;
+    let root = panel.signed_in("root").await;
+    let target = panel.app.site.db.target();
+    let full = match target {
+        Target::Sqlite(_) => {
+            "CREATE TRIGGER filled BEFORE UPDATE ON panel_sessions BEGIN SELECT RAISE(ABORT, 'full'); END"
+        }
+        Target::Postgres(_) => {
+            "CREATE FUNCTION filled() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END';
+             CREATE TRIGGER filled BEFORE UPDATE ON panel_sessions EXECUTE FUNCTION filled()"
+        }
+    };
+    target.connect().unwrap().batch_execute(full).unwrap();
+    panel.wait(2);
+    root.get("/admin/users/").await.is(200);
+    // Which is no way to stay for ever.
+    panel.wait(30);
+    root.get("/admin/users/").await.leads_to("/admin/login/?next=%2Fadmin%2Fusers%2F");
 }

@@ -109,7 +109,7 @@ pub fn run() {
 /// is `root`.
 pub fn seed_one(folder: &str, url: Option<String>) {
     let (url, _) = seeded("seed", Path::new(folder), url);
-    println!("  DATABASE__URL={url}; sign in as root, {PASSWORD:?}");
+    println!("  PORTCULLIS_DATABASE__URL={url} PORTCULLIS_SERVER__DATA_DIR={folder}; sign in as root, {PASSWORD:?}");
 }
 
 /// Fills a database of this name in the messages; its URL.

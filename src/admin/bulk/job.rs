@@ -128,8 +128,21 @@ pub fn act_of(job: &Job) -> Option<(&'static List, Arc<dyn Act>)> {
 /// with it.
 ///
 /// # Errors
-/// The database's: then nothing of the last slice was done.
+/// The database's: then nothing was done.
 pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
+    let mut reached = 0;
+    match slices_of(site, id, runner, &mut reached).await {
+        // What was done stays done; whoever goes on behind it meets the fault first, if it is still there.
+        Err(error) if reached > 0 => {
+            log::warn!("a slice of the job {id} failed, and is tried again: {error}");
+            Ok(true)
+        }
+        came => came,
+    }
+}
+
+/// Does them; `reached` is how many rows were, also after an error.
+async fn slices_of(site: &Site, id: i64, runner: &str, reached: &mut usize) -> Result<bool> {
     let mut facts = Facts::of(site, Now { at: site.clock.now(), zone: site.zone() }).await?;
     let (present, now) = (facts.clone(), facts.now.at);
     let next = site.db.read(move |conn| next_keys(conn, id, &present)).await?;
@@ -139,14 +152,14 @@ pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
             .await?;
         return Ok(false);
     };
-    let (keys, mut reached) = (Arc::new(keys), 0);
+    let keys = Arc::new(keys);
     loop {
         let part = Part {
             id,
             runner: runner.to_owned(),
             cursor,
             keys: keys.clone(),
-            reached,
+            reached: *reached,
             present: facts,
             grants: site.grants.clone(),
             hub: site.hub.clone(),
@@ -158,9 +171,9 @@ pub async fn carry_on(site: &Site, id: i64, runner: &str) -> Result<bool> {
         match step {
             Step::Over => return Ok(false),
             Step::Lost => return Ok(true),
-            Step::Done { rows, cursor: after } => (reached, cursor) = (reached + rows, after),
+            Step::Done { rows, cursor: after } => (*reached, cursor) = (*reached + rows, after),
         }
-        if reached >= keys.len() {
+        if *reached >= keys.len() {
             return Ok(true);
         }
         // Others' turn: the writer takes what has queued meanwhile.

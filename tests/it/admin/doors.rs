@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use portcullis::db::Target;
 use portcullis::settings::Rate;
 use serde_json::json;
 
@@ -170,20 +169,9 @@ async fn a_page_of_the_panel_has_one_address() {
 /// That a session is in use is noted once a minute; where nothing can be written, whoever is in looks around all the same.
 #[actix_web::test]
 async fn a_page_is_shown_though_its_visit_cannot_be_noted() {
-    use diesel::connection::SimpleConnection;
     let panel = Panel::new().await;
     let root = panel.signed_in("root").await;
-    let target = panel.app.site.db.target();
-    let full = match target {
-        Target::Sqlite(_) => {
-            "CREATE TRIGGER filled BEFORE UPDATE ON panel_sessions BEGIN SELECT RAISE(ABORT, 'full'); END"
-        }
-        Target::Postgres(_) => {
-            "CREATE FUNCTION filled() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END';
-             CREATE TRIGGER filled BEFORE UPDATE ON panel_sessions EXECUTE FUNCTION filled()"
-        }
-    };
-    target.connect().unwrap().batch_execute(full).unwrap();
+    panel.refuse_changes("panel_sessions", "TRUE");
     panel.wait(2);
     root.get("/admin/users/").await.is(200);
     // Which is no way to stay for ever.

@@ -7,10 +7,11 @@ use actix_web::cookie::Cookie;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::test::TestRequest;
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use portcullis::clock::Timestamp;
-use portcullis::db::Conn;
 use portcullis::db::schema::audit_entries;
+use portcullis::db::{Conn, Target};
 use portcullis::model::role;
 use portcullis::model::user::{self, NewUser, User, UserChanges};
 use portcullis::settings::Settings;
@@ -55,6 +56,28 @@ impl Panel {
 
     pub fn now(&self) -> Timestamp {
         self.app.clock.now()
+    }
+
+    /// From now on the database refuses to change a row of `table` that is as `when` says, as one on a full disk would.
+    pub fn refuse_changes(&self, table: &str, when: &str) {
+        let target = self.app.site.db.target();
+        let refuse = match target {
+            Target::Sqlite(_) => format!(
+                "CREATE TRIGGER refused BEFORE UPDATE ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, 'full'); END"
+            ),
+            Target::Postgres(_) => format!(
+                "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END';
+                 CREATE TRIGGER refused BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refused()"
+            ),
+        };
+        target.connect().unwrap().batch_execute(&refuse).unwrap();
+    }
+
+    /// It changes them again.
+    pub fn allow_changes(&self, table: &str) {
+        let target = self.app.site.db.target();
+        let on = if matches!(target, Target::Postgres(_)) { format!(" ON {table}") } else { String::new() };
+        target.connect().unwrap().batch_execute(&format!("DROP TRIGGER refused{on}")).unwrap();
     }
 
     pub fn wait(&self, count: u64) {
